@@ -1,0 +1,297 @@
+"""A dataset: open or create it safely, its records, its tables."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+
+from kymflow_zarr import layout, sources, tables
+from kymflow_zarr.errors import DatasetError, DatasetNotFoundError, ReadOnlyError
+from kymflow_zarr.groups import ATTRS_DOCUMENT, Group, read_group, write_group
+from kymflow_zarr.record import ZarrImageRecord, utc_now
+from kymflow_zarr.store import Store, is_url, open_store
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from kymflow_zarr.ingest_report import FolderReport
+
+Mode = Literal["r", "a", "w"]
+
+
+class ZarrDataset:
+    """Images, their artifacts, and the tables made from them, in one Zarr hierarchy.
+
+    Parameters
+    ----------
+    path : str or path
+        A local folder, or a URL (``s3://bucket/prefix``, ``memory://name``).
+    mode : {"r", "a", "w"}
+        ``r`` reads and never writes a byte. ``a`` reads and writes, and creates the dataset if
+        the path is absent or an empty folder. ``w`` erases a dataset first. Whatever else is at
+        the path is left alone and refused.
+    zarr_format : {3, 2}
+        For creation only; an existing dataset keeps its own.
+
+    Raises
+    ------
+    DatasetNotFoundError
+        Mode ``r``, and nothing is there.
+    DatasetError
+        What is there is no kymflow dataset, is of a newer version, or is damaged.
+
+    Notes
+    -----
+    ``w`` erases a Zarr v2 dataset, as earlier versions of kymflow wrote them, only if
+    ``zarr_format=2`` says that one is meant.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], mode: Mode = "a", *, zarr_format: Literal[2, 3] = 3) -> None:
+        if mode not in ("r", "a", "w"):
+            raise DatasetError(f"mode must be 'r', 'a' or 'w', got {mode!r}")
+        if zarr_format not in (2, 3):
+            raise DatasetError(f"zarr_format must be 2 or 3, got {zarr_format!r}")
+        self._store = open_store(path)
+        self.mode = mode
+        root = _find_root(self._store)
+        if root is None:
+            _check_creatable(self._store, mode)
+            root = _create(self._store, zarr_format)
+        elif mode == "w":
+            _erase(self._store, root, zarr_format)
+            root = _create(self._store, zarr_format)
+        self.zarr_format = root.zarr_format
+        self.attrs = root.attrs
+
+    def __repr__(self) -> str:
+        return f"ZarrDataset({self.path!r}, mode={self.mode!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A worker opens what is there; it never erases.
+        return (type(self), (self.path, "r" if self.mode == "r" else "a"))
+
+    @property
+    def path(self) -> str:
+        """Local path or URL."""
+        return self._store.url
+
+    @property
+    def store(self) -> Store:
+        """The keys and bytes below."""
+        return self._store
+
+    @property
+    def read_only(self) -> bool:
+        """Whether mode is ``r``."""
+        return self.mode == "r"
+
+    def check_writable(self) -> None:
+        """Raise ReadOnlyError if mode is ``r``."""
+        if self.read_only:
+            raise ReadOnlyError(
+                f"{self.path} was opened with mode='r'; open it with mode='a' to write",
+                dataset=self.path,
+            )
+
+    # Records
+
+    def record(self, image_id: str) -> ZarrImageRecord:
+        """Return the record of this id, without looking whether it is there.
+
+        Raises
+        ------
+        InvalidNameError
+            The id cannot be a key of a dataset.
+        """
+        return ZarrImageRecord(
+            self._store, image_id, zarr_format=self.zarr_format, read_only=self.read_only
+        )
+
+    def list_image_ids(self) -> list[str]:
+        """Return the ids of all images, sorted."""
+        return list(self._store.children(layout.IMAGES, having=[ATTRS_DOCUMENT[self.zarr_format]]))
+
+    def iter_records(self) -> Iterator[ZarrImageRecord]:
+        """Yield all records, ordered by image id."""
+        for image_id in self.list_image_ids():
+            yield self.record(image_id)
+
+    def add_image(
+        self,
+        arr: npt.ArrayLike,
+        *,
+        axes: Sequence[str] | None = None,
+        chunks: Sequence[int] | None = None,
+    ) -> ZarrImageRecord:
+        """Store an image under a new id (uuid4); parameters as :meth:`ZarrImageRecord.save_array`."""
+        self.check_writable()
+        record = self.record(str(uuid.uuid4()))
+        record.save_array(arr, axes=axes, chunks=chunks)
+        return record
+
+    def delete_image(self, image_id: str) -> None:
+        """Delete an image with all its artifacts. Tables keep its rows until they are updated.
+
+        Raises
+        ------
+        RecordNotFoundError
+            There is no such image.
+        """
+        self.check_writable()
+        self.record(image_id).get_attrs()
+        prefix = layout.record_prefix(image_id)
+        # It stops being a record first, so that nobody meets half of one.
+        self._store.delete(f"{prefix}/{ATTRS_DOCUMENT[self.zarr_format]}")
+        self._store.delete_tree(prefix)
+
+    # Tables
+
+    def list_table_names(self) -> list[str]:
+        """Return the names of all tables, sorted; for ``sources`` see :meth:`load_sources_index`."""
+        return tables.list_table_names(self._store)
+
+    def load_table(self, name: str) -> pd.DataFrame:
+        """Read a table as ``pd.read_parquet`` does.
+
+        Raises
+        ------
+        TableNotFoundError
+            There is no such table.
+        TableError
+            Its file is damaged.
+        """
+        return tables.load_table(self._store, name)
+
+    def save_table(self, name: str, df: pd.DataFrame) -> None:
+        """Write a table, replacing it whole; the index is not kept.
+
+        Raises
+        ------
+        ColumnError
+            A column that Parquet cannot hold exactly.
+        """
+        self.check_writable()
+        tables.save_table(self._store, name, df)
+
+    def drop_table(self, name: str) -> None:
+        """Delete a table.
+
+        Raises
+        ------
+        TableNotFoundError
+            There is no such table.
+        """
+        self.check_writable()
+        tables.drop_table(self._store, name)
+
+    def replace_rows_for_image_id(
+        self, name: str, image_id: str, df_rows: pd.DataFrame, *, image_id_col: str = "image_id"
+    ) -> None:
+        """Replace the rows of one image in a table, as one step among all writers.
+
+        The table is created if there is none. It comes back ordered by image id, rows of one
+        image in the order given. A frame without rows removes the image's rows.
+
+        Raises
+        ------
+        ColumnError
+            `df_rows` lacks `image_id_col`, claims another image, or holds what Parquet cannot.
+        """
+        self.check_writable()
+        tables.replace_rows(self._store, name, image_id, df_rows, image_id_col)
+
+    # Folders of source files
+
+    def load_sources_index(self) -> pd.DataFrame:
+        """Return which file each image came from, a row per file; columns in the on-disk layout page."""
+        return sources.load_index(self._store)
+
+    def refresh_from_folder(
+        self,
+        folder: str | os.PathLike[str],
+        pattern: str = "*.tif",
+        *,
+        mode: sources.RefreshMode = "skip",
+        **options: Any,
+    ) -> list[str]:
+        """Ingest a folder's new files and return the ids of new and re-ingested images.
+
+        As :meth:`sync_from_folder`, which also takes the other options and tells more; here
+        failures and conflicts are warned of (:class:`IngestWarning`).
+        """
+        report = self.sync_from_folder(folder, pattern, mode=mode, **options)
+        report.warn()
+        return report.image_ids
+
+    def sync_from_folder(
+        self, folder: str | os.PathLike[str], pattern: str = "*.tif", **options: Any
+    ) -> FolderReport:
+        """Ingest a folder's new (and, on demand, changed) files; see :func:`kymflow_zarr.sources.sync`."""
+        self.check_writable()
+        return sources.sync(self._store, self.zarr_format, Path(folder), pattern, **options)
+
+
+def is_dataset(path: str | os.PathLike[str]) -> bool:
+    """Tell whether there is a dataset that this version can open; nothing is created.
+
+    Raises
+    ------
+    DatasetError
+        There is one, but of a newer version, or damaged.
+    """
+    return _find_root(open_store(path)) is not None
+
+
+def _find_root(store: Store) -> Group | None:
+    root = read_group(store)
+    if root is None or root.attrs.get("format") != layout.FORMAT:
+        return None
+    version = root.attrs.get("schema_version")
+    if not isinstance(version, int) or version > layout.SCHEMA_VERSION:
+        raise DatasetError(
+            f"{store.url} has schema version {version!r}; this kymflow reads up to "
+            f"{layout.SCHEMA_VERSION}. Upgrade kymflow to open it; nothing was changed.",
+            dataset=store.url,
+        )
+    return root
+
+
+def _check_creatable(store: Store, mode: Mode) -> None:
+    if store.is_empty():
+        if mode != "r":
+            return
+        raise DatasetNotFoundError(f"there is no dataset at {store.url}", dataset=store.url)
+    what = "a file" if not is_url(store.url) and os.path.isfile(store.url) else "something else"
+    raise DatasetError(
+        f"{store.url} is no kymflow dataset but {what}; nothing in it was touched. "
+        "Give the path of a dataset, or one that does not exist yet.",
+        dataset=store.url,
+    )
+
+
+def _create(store: Store, zarr_format: int) -> Group:
+    attrs = {
+        "format": layout.FORMAT,
+        "schema_version": layout.SCHEMA_VERSION,
+        "created_utc": utc_now(),
+    }
+    write_group(store, "", attrs, zarr_format)
+    write_group(store, layout.IMAGES, {}, zarr_format)
+    return Group(zarr_format, attrs)
+
+
+def _erase(store: Store, root: Group, zarr_format: int) -> None:
+    if root.zarr_format != zarr_format:
+        raise DatasetError(
+            f"mode='w' would erase {store.url}, a Zarr v{root.zarr_format} dataset, to make a "
+            f"v{zarr_format} one of it; nothing was touched. Choose another path, or pass "
+            f"zarr_format={root.zarr_format} to erase it.",
+            dataset=store.url,
+        )
+    for prefix in (layout.IMAGES, layout.TABLES, layout.INDEX):
+        store.delete_tree(prefix)

@@ -1,0 +1,183 @@
+"""DataFrames and Arrow tables to Parquet bytes and back, and what Parquet cannot hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from kymflow_zarr.errors import ColumnError
+
+# Beyond this a float64 no longer tells neighbouring integers apart.
+LARGEST_EXACT_INT = 2**53
+
+_ARROW_REFUSALS = (pa.ArrowException, OverflowError, UnicodeError, TypeError, ValueError)
+
+
+class UnreadableParquet(ValueError):
+    """Bytes that are not a Parquet table; callers say which artifact or table it was."""
+
+
+def check_column_names(df: pd.DataFrame) -> None:
+    """Refuse column names that a Parquet table cannot have.
+
+    Raises
+    ------
+    ColumnError
+        A name is no str or stands twice.
+    """
+    seen = set()
+    for name in df.columns:
+        if not isinstance(name, str):
+            raise ColumnError(
+                f"column names must be str, got {type(name).__name__}: {name!r}. "
+                "Rename it, for example with df.columns = df.columns.map(str).",
+                column=str(name),
+            )
+        if name in seen:
+            raise ColumnError(f"column {name!r} stands twice. Drop or rename one.", column=name)
+        seen.add(name)
+
+
+def frame_to_arrow(df: pd.DataFrame) -> pa.Table:
+    """Convert a DataFrame to Arrow; the index is dropped, NaN and None become null.
+
+    Raises
+    ------
+    ColumnError
+        A column that Parquet cannot hold exactly, by name: mixed objects, complex numbers,
+        text that is no UTF-8, integers beyond 2**53 beside missing values or floats.
+    """
+    check_column_names(df)
+    try:
+        table = pa.Table.from_pandas(df, preserve_index=False)
+    except _ARROW_REFUSALS as error:
+        raise _blame_column(df, error) from error
+    for name in df.columns:
+        if df[name].dtype == object:
+            _check_integers(name, table.column(name))
+    return table
+
+
+def _blame_column(df: pd.DataFrame, error: Exception) -> ColumnError:
+    for name in df.columns:
+        try:
+            pa.Array.from_pandas(df[name])
+        except _ARROW_REFUSALS as cause:
+            reason = str(cause.args[0] if cause.args else cause)
+            return ColumnError(
+                f"column {name!r} ({df[name].dtype}) cannot be stored in Parquet: {reason}. "
+                "Give all its values one type, for example with astype.",
+                column=name,
+            )
+    return ColumnError(f"the DataFrame cannot be stored in Parquet: {error}")
+
+
+def _check_integers(name: str, values: pa.ChunkedArray) -> None:
+    """Refuse integers that pandas will read back as floats and thereby change."""
+    if values.null_count and has_inexact_integers(values):
+        raise ColumnError(
+            f"column {name!r} has missing values and integers beyond 2**53, which would come "
+            "back as other numbers. Store them as text, or as pandas' Int64.",
+            column=name,
+        )
+
+
+def has_inexact_integers(values: pa.ChunkedArray) -> bool:
+    """Tell whether an integer column holds a value that float64 cannot represent exactly.
+
+    Columns of other types never do.
+    """
+    if not pa.types.is_integer(values.type) or values.null_count == len(values):
+        return False
+    bounds = pc.min_max(values).as_py()
+    return bool(bounds["min"] < -LARGEST_EXACT_INT or bounds["max"] > LARGEST_EXACT_INT)
+
+
+def arrow_to_parquet(table: pa.Table, *, compression: str = "zstd") -> bytes:
+    """Return `table` as the bytes of a Parquet file."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression=compression)
+    return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
+
+
+def frame_to_parquet(df: pd.DataFrame, *, compression: str = "zstd") -> bytes:
+    """Return `df` as the bytes of a Parquet file; see :func:`frame_to_arrow`."""
+    return arrow_to_parquet(frame_to_arrow(df), compression=compression)
+
+
+def parquet_to_arrow(data: bytes) -> pa.Table:
+    """Read the bytes of a Parquet file.
+
+    Raises
+    ------
+    UnreadableParquet
+        They are damaged or something else.
+    """
+    try:
+        # One thread: files are small and many; callers that want more read in parallel.
+        return pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise UnreadableParquet(reason) from error
+
+
+def arrow_to_frame(table: pa.Table) -> pd.DataFrame:
+    """Convert to a DataFrame as ``pd.read_parquet`` does, with a RangeIndex.
+
+    Raises
+    ------
+    UnreadableParquet
+        pandas cannot hold the values (a timestamp out of its range, text that is no UTF-8).
+    """
+    try:
+        frame: pd.DataFrame = table.to_pandas()
+    except (pa.ArrowException, OverflowError, UnicodeError, TypeError, ValueError, KeyError) as error:
+        raise UnreadableParquet(str(error).strip().partition("\n")[0]) from error
+    return frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index(drop=True)
+
+
+def parquet_to_frame(data: bytes) -> pd.DataFrame:
+    """Read the bytes of a Parquet file as ``pd.read_parquet`` does.
+
+    Raises
+    ------
+    UnreadableParquet
+        They are damaged or something else.
+    """
+    return arrow_to_frame(parquet_to_arrow(data))
+
+
+def check_concat_keeps_integers(frames: Iterable[pd.DataFrame]) -> None:
+    """Refuse a concatenation in which pandas would turn large integers into floats.
+
+    That happens when a column is integer in one frame and float, or absent, in another.
+
+    Raises
+    ------
+    ColumnError
+        Such a column, by name.
+    """
+    frames = list(frames)
+    names = dict.fromkeys(name for frame in frames for name in frame.columns)
+    for name in names:
+        columns = [frame[name] for frame in frames if name in frame.columns]
+        becomes_float = len(columns) < len(frames) or any(
+            pd.api.types.is_float_dtype(column.dtype) for column in columns
+        )
+        if not becomes_float:
+            continue
+        for column in columns:
+            dtype: Any = column.dtype
+            if pd.api.types.is_integer_dtype(dtype) and len(column):
+                low, high = int(column.min()), int(column.max())
+                if low < -LARGEST_EXACT_INT or high > LARGEST_EXACT_INT:
+                    raise ColumnError(
+                        f"column {name!r} would mix integers beyond 2**53 with floats or missing "
+                        "values, and come back as other numbers. Store it as text.",
+                        column=name,
+                    )

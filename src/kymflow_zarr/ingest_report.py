@@ -1,0 +1,76 @@
+"""What an ingest of a folder did."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+
+
+class IngestWarning(UserWarning):
+    """Some sources of a folder failed, or some artifacts were kept because they were edited."""
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """A part of a record that was edited in the dataset and has changed at its source too.
+
+    Attributes
+    ----------
+    image_id : str
+        The record.
+    source : str
+        Path of the source file, relative to its folder.
+    part : str
+        ``data``, ``analysis/<file>`` or ``analysis_arrays/<name>``; what the dataset holds was kept.
+    """
+
+    image_id: str
+    source: str
+    part: str
+
+
+@dataclass
+class FolderReport:
+    """What an ingest of a folder did.
+
+    Attributes
+    ----------
+    folder : str
+        The folder.
+    new : list of str
+        Ids of images that were not in the dataset before.
+    changed : list of str
+        Ids of images whose sources had changed.
+    unchanged : int
+        How many sources had not.
+    conflicts : list of Conflict
+        Parts that were kept because they were edited in the dataset.
+    failed : dict of str to str
+        Why a source could not be ingested, by its path relative to the folder.
+    """
+
+    folder: str
+    new: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    unchanged: int = 0
+    conflicts: list[Conflict] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def image_ids(self) -> list[str]:
+        """Ids of new and re-ingested images, in the order they were ingested."""
+        return self.new + self.changed
+
+    def warn(self) -> None:
+        """Warn, once, of failures and conflicts."""
+        lines = [f"{source}: {cause}" for source, cause in self.failed.items()]
+        lines += [
+            f"{conflict.source}: kept the edited {conflict.part!r} of image {conflict.image_id} "
+            "(overwrite=True replaces it)"
+            for conflict in self.conflicts
+        ]
+        if lines:
+            shown = lines[:10] + ([f"and {len(lines) - 10} more"] if len(lines) > 10 else [])
+            warnings.warn(
+                f"ingest of {self.folder}:\n  " + "\n  ".join(shown), IngestWarning, stacklevel=3
+            )

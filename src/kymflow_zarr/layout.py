@@ -1,0 +1,113 @@
+"""Where things are in a dataset, and the check of every name that becomes a key."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from kymflow_zarr.errors import InvalidNameError
+
+FORMAT = "kymflow_zarr_v1"
+SCHEMA_VERSION = 1
+
+IMAGES = "images"
+TABLES = "tables"
+INDEX = "index"
+SOURCES_TABLE = "sources"
+RESERVED_TABLES = frozenset({SOURCES_TABLE})
+
+# Room for a suffix, a lock's or a temporary name below the 255 bytes of common file systems.
+MAX_NAME_BYTES = 200
+_FORBIDDEN = frozenset('\\/:*?"<>|')
+_WINDOWS_DEVICES = frozenset(
+    {"con", "prn", "aux", "nul"}
+    | {f"com{digit}" for digit in "123456789"}
+    | {f"lpt{digit}" for digit in "123456789"}
+)
+
+
+def _why_unusable(name: str) -> str | None:
+    """Say why one path component cannot be a name on every system, or None if it can."""
+    if not name:
+        return "it is empty"
+    try:
+        encoded = name.encode("utf-8")
+    except UnicodeEncodeError:
+        return "it cannot be written as UTF-8"
+    if len(encoded) > MAX_NAME_BYTES:
+        return f"it takes {len(encoded)} bytes, at most {MAX_NAME_BYTES} are possible"
+    for char in name:
+        if char in _FORBIDDEN or unicodedata.category(char) == "Cc":
+            return f"it contains {char!r}"
+    if name.startswith("."):
+        return "it starts with a dot"
+    if name.endswith((".", " ")):
+        return "it ends with a dot or a space, which Windows drops"
+    if name.split(".")[0].rstrip().lower() in _WINDOWS_DEVICES:
+        return "it is a device name on Windows"
+    return None
+
+
+def check_name(name: object, what: str) -> str:
+    """Return `name` if it can be one component of a key.
+
+    Parameters
+    ----------
+    name : object
+        The candidate; anything but a usable str is refused.
+    what : str
+        What it names, for the message: "image id", "table name", ...
+
+    Raises
+    ------
+    InvalidNameError
+        The name is no str, is empty or over-long, holds a separator, a control character or
+        another character that some system forbids, or starts or ends so that it could climb
+        out of the dataset or be lost on some system.
+    """
+    if not isinstance(name, str):
+        raise InvalidNameError(f"the {what} must be a str, got {type(name).__name__}: {name!r}")
+    reason = _why_unusable(name)
+    if reason is not None:
+        shown = name if len(name) <= 60 else name[:60] + "..."
+        raise InvalidNameError(
+            f"{shown!r} cannot be used as {what}: {reason}. "
+            "Use letters, digits, '-', '_' and inner dots."
+        )
+    return name
+
+
+def check_artifact_name(name: object) -> str:
+    """Return `name` if it can name an artifact; ``/`` separates nested names (``radon/params``).
+
+    Raises
+    ------
+    InvalidNameError
+        As for :func:`check_name`, for any of the components.
+    """
+    if not isinstance(name, str):
+        raise InvalidNameError(
+            f"the artifact name must be a str, got {type(name).__name__}: {name!r}"
+        )
+    for component in name.split("/"):
+        check_name(component, f"artifact name (in {name[:60]!r})" if "/" in name else "artifact name")
+    return name
+
+
+def record_prefix(image_id: str) -> str:
+    """Key prefix of a record: ``images/<image_id>``."""
+    return f"{IMAGES}/{check_name(image_id, 'image id')}"
+
+
+def table_key(name: str) -> str:
+    """Key of a dataset-level table: ``tables/<name>.parquet``."""
+    return f"{TABLES}/{check_name(name, 'table name')}.parquet"
+
+
+def ledger_prefix(table_name: str) -> str:
+    """Key prefix of a table's ledgers: ``index/<table_name>``."""
+    return f"{INDEX}/{check_name(table_name, 'table name')}"
+
+
+def ledger_key(table_name: str, commit_id: str) -> str:
+    """Key of one ledger: ``index/<table_name>/<commit_id>.parquet``."""
+    return f"{ledger_prefix(table_name)}/{check_name(commit_id, 'commit id')}.parquet"

@@ -1,0 +1,166 @@
+"""Pixel arrays: axes, chunks, and their encoding as Zarr documents and chunks."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import zarr
+
+    from kymflow_zarr.store import Store
+
+DEFAULT_AXES: dict[int, tuple[str, ...]] = {
+    2: ("y", "x"),
+    3: ("z", "y", "x"),
+    4: ("z", "y", "x", "c"),
+    5: ("t", "z", "y", "x", "c"),
+}
+CHUNK_BYTES = 8 * 2**20
+DIGEST_ATTR = "content_sha256"
+# The document of an array that is written last and changes with every write.
+LAST_DOCUMENT = {2: ".zattrs", 3: "zarr.json"}
+
+
+@dataclass(frozen=True)
+class EncodedArray:
+    """An array as it will lie in the store: keys relative to the array, and a digest of its content."""
+
+    blobs: dict[str, bytes]
+    digest: str
+    last: str
+
+
+def check_pixels(arr: object) -> npt.NDArray[Any]:
+    """Return `arr` as a numeric or boolean ndarray.
+
+    Raises
+    ------
+    ValueError
+        It holds something else (objects, text, dates).
+    """
+    array = np.asarray(arr)
+    if array.dtype.kind not in "biufc":
+        raise ValueError(f"pixels must be numbers or booleans, got dtype {array.dtype}")
+    return array
+
+
+def check_axes(ndim: int, axes: Sequence[str] | None) -> list[str]:
+    """Return one name per dimension; by default y x, z y x, z y x c or t z y x c.
+
+    Raises
+    ------
+    ValueError
+        `ndim` is not 2 to 5, or `axes` does not fit it or names an axis twice.
+    """
+    if ndim not in DEFAULT_AXES:
+        raise ValueError(f"an image has 2 to 5 dimensions, got {ndim}")
+    if axes is None:
+        return list(DEFAULT_AXES[ndim])
+    names = [str(name) for name in axes]
+    if len(names) != ndim or len(set(names)) != ndim:
+        raise ValueError(f"axes must name each of the {ndim} dimensions once, got {names}")
+    return names
+
+
+def choose_chunks(shape: Sequence[int], itemsize: int) -> tuple[int, ...]:
+    """Return chunks of about 8 MiB that keep the last axes whole, first axes cut.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Of the array.
+    itemsize : int
+        Bytes of one value.
+    """
+    chunks = []
+    room = max(1, CHUNK_BYTES // itemsize)
+    for length in reversed(shape):
+        chunk = max(1, min(length, room))
+        chunks.append(chunk)
+        room = max(1, room // chunk)
+    return tuple(reversed(chunks))
+
+
+def check_chunks(shape: Sequence[int], itemsize: int, chunks: Sequence[int] | None) -> tuple[int, ...]:
+    """Return `chunks`, or chosen ones.
+
+    Raises
+    ------
+    ValueError
+        They do not fit the dimensions or are not positive.
+    """
+    if chunks is None:
+        return choose_chunks(shape, itemsize)
+    given = tuple(int(chunk) for chunk in chunks)
+    if len(given) != len(shape) or min(given, default=1) < 1:
+        raise ValueError(f"chunks must be {len(shape)} positive lengths, got {given}")
+    return given
+
+
+def encode_array(
+    arr: npt.NDArray[Any],
+    zarr_format: int,
+    *,
+    chunks: Sequence[int] | None = None,
+    attrs: dict[str, Any] | None = None,
+) -> EncodedArray:
+    """Encode an array in memory as the keys and bytes that zarr would write.
+
+    Parameters
+    ----------
+    arr : ndarray
+        Numbers or booleans, any shape.
+    zarr_format : int
+        2 or 3.
+    chunks : sequence of int, optional
+        About 8 MiB each unless given.
+    attrs : dict, optional
+        Attributes of the array; the digest of its content is added.
+    """
+    import zarr as zarr_library
+    from zarr.storage import MemoryStore
+
+    chunk_shape = check_chunks(arr.shape, arr.dtype.itemsize, chunks)
+    digest = _digest(arr)
+    held: dict[str, Any] = {}
+    array = zarr_library.create_array(
+        MemoryStore(held),
+        shape=arr.shape,
+        dtype=arr.dtype,
+        chunks=chunk_shape,
+        zarr_format=cast("Any", zarr_format),
+        attributes={**(attrs or {}), DIGEST_ATTR: digest},
+    )
+    if arr.size:
+        array[...] = arr
+    blobs = {key: buffer.to_bytes() for key, buffer in held.items()}
+    return EncodedArray(blobs, digest, LAST_DOCUMENT[zarr_format])
+
+
+def _digest(arr: npt.NDArray[Any]) -> str:
+    sha = hashlib.sha256(f"{arr.dtype.str}{arr.shape}".encode())
+    sha.update(np.ascontiguousarray(arr).view(np.uint8).data if arr.size else b"")
+    return sha.hexdigest()
+
+
+def open_array(store: Store, prefix: str, zarr_format: int) -> zarr.Array[Any]:
+    """Open the array at `prefix` for reading.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is none.
+    ValueError, TypeError, KeyError
+        Its documents are damaged.
+    """
+    import zarr as zarr_library
+
+    return zarr_library.open_array(
+        store.zarr_store(), path=prefix, mode="r", zarr_format=cast("Any", zarr_format)
+    )

@@ -1,0 +1,157 @@
+"""Rows of the sources table: one per source file, to Parquet and back."""
+
+from __future__ import annotations
+
+import json
+import os
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from kymflow_zarr import frames
+from kymflow_zarr.source_files import FileState
+
+_SCHEMA = pa.schema(
+    [
+        ("source_primary_path", pa.string()),
+        ("image_id", pa.string()),
+        ("source_mtime_ns", pa.int64()),
+        ("source_size_bytes", pa.int64()),
+        ("ingested_epoch_ns", pa.int64()),
+        ("source_root", pa.string()),
+        ("source_rel_path", pa.string()),
+        ("source_sha256", pa.string()),
+        ("source_files", pa.string()),
+        ("parts", pa.string()),
+        ("conflicts", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class SourceRow:
+    """One source file and the image it became.
+
+    Attributes
+    ----------
+    root : str
+        The folder that was ingested, absolute.
+    relative_path : str
+        Of the source file below it, with ``/``.
+    image_id : str
+        Claimed before anything is written, kept for good.
+    ingested_epoch_ns : int
+        When it was ingested, ns since 1970; 0 while it is only claimed.
+    files : tuple of FileState
+        The source file, then its sidecars, as they were ingested.
+    parts : dict of str to str
+        Digest of each part of the record, as it was ingested.
+    conflicts : tuple of str
+        Parts that were kept because they had been edited in the dataset.
+    """
+
+    root: str
+    relative_path: str
+    image_id: str
+    ingested_epoch_ns: int = 0
+    files: tuple[FileState, ...] = ()
+    parts: dict[str, str] = field(default_factory=dict)
+    conflicts: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """Absolute path of the source file."""
+        return os.path.join(self.root, *self.relative_path.split("/"))
+
+    @property
+    def sha256(self) -> str:
+        """Of the source file; empty if not known."""
+        return self.files[0].sha256 if self.files else ""
+
+
+def path_key(path: str) -> str:
+    """Return the form in which two spellings of one path are equal.
+
+    File systems give the same accented name back composed or decomposed.
+    """
+    return unicodedata.normalize("NFC", path)
+
+
+def empty_index() -> pd.DataFrame:
+    """Return the sources table of a dataset that never ingested a folder."""
+    return frames.arrow_to_frame(_SCHEMA.empty_table())
+
+
+def encode_rows(rows: Sequence[SourceRow]) -> bytes:
+    """Return the sources table as the bytes of its Parquet file, ordered by path."""
+    ordered = sorted(rows, key=lambda row: (row.root, row.relative_path))
+    table = pa.Table.from_pylist([_to_values(row) for row in ordered], schema=_SCHEMA)
+    return frames.arrow_to_parquet(table)
+
+
+def _to_values(row: SourceRow) -> dict[str, Any]:
+    primary = row.files[0] if row.files else FileState("", 0, 0, "", False)
+    return {
+        "source_primary_path": row.path,
+        "image_id": row.image_id,
+        "source_mtime_ns": primary.mtime_ns,
+        "source_size_bytes": primary.size,
+        "ingested_epoch_ns": row.ingested_epoch_ns,
+        "source_root": row.root,
+        "source_rel_path": row.relative_path,
+        "source_sha256": row.sha256,
+        "source_files": json.dumps([asdict(state) for state in row.files]),
+        "parts": json.dumps(row.parts),
+        "conflicts": json.dumps(row.conflicts),
+    }
+
+
+def decode_rows(data: bytes) -> list[SourceRow]:
+    """Read the sources table; one that an earlier version of kymflow wrote has fewer columns.
+
+    Raises
+    ------
+    UnreadableParquet
+        It is damaged.
+    """
+    table = frames.parquet_to_arrow(data)
+    missing = {"source_primary_path", "image_id"} - set(table.column_names)
+    if missing:
+        raise frames.UnreadableParquet(f"the columns {sorted(missing)} are missing")
+    try:
+        return [_from_values(values) for values in table.to_pylist()]
+    except (ValueError, TypeError, KeyError) as error:
+        raise frames.UnreadableParquet(f"a row is damaged: {error}") from error
+
+
+def _from_values(values: dict[str, Any]) -> SourceRow:
+    if not values.get("source_rel_path"):
+        return _from_legacy_values(values)
+    return SourceRow(
+        root=values["source_root"],
+        relative_path=values["source_rel_path"],
+        image_id=values["image_id"],
+        ingested_epoch_ns=values["ingested_epoch_ns"],
+        files=tuple(FileState(**state) for state in json.loads(values["source_files"])),
+        parts=json.loads(values["parts"]),
+        conflicts=tuple(json.loads(values["conflicts"])),
+    )
+
+
+def _from_legacy_values(values: dict[str, Any]) -> SourceRow:
+    path = values["source_primary_path"]
+    name = os.path.basename(path)
+    primary = FileState(
+        name, int(values.get("source_size_bytes") or 0), int(values.get("source_mtime_ns") or 0), "", True
+    )
+    return SourceRow(
+        root=os.path.dirname(path),
+        relative_path=name,
+        image_id=values["image_id"],
+        ingested_epoch_ns=int(values.get("ingested_epoch_ns") or 1),
+        files=(primary,),
+    )

@@ -1,0 +1,303 @@
+"""Folders of source files: which file each image came from, and what is new or changed."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from kymflow_zarr import frames, layout, parts, tables
+from kymflow_zarr.errors import CancelledError, KymflowError, SourceError
+from kymflow_zarr.groups import ATTRS_DOCUMENT
+from kymflow_zarr.ingest_report import Conflict, FolderReport
+from kymflow_zarr.reader import SourceReader, TiffReader
+from kymflow_zarr.record import write_attrs
+from kymflow_zarr.source_files import find_primaries, first_change, look, snapshot
+from kymflow_zarr.source_rows import SourceRow, decode_rows, encode_rows, empty_index, path_key
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from kymflow_zarr.store import Store
+
+RefreshMode = Literal["skip", "reingest_if_changed"]
+OnProgress = Callable[[int, int], None]
+
+_KEY = layout.table_key(layout.SOURCES_TABLE)
+# How many ingested images a crash may make us look at again.
+_ROWS_PER_WRITE = 200
+
+
+def load_index(store: Store) -> pd.DataFrame:
+    """Return the sources table, a row per source file; empty, with its columns, if there is none."""
+    if not store.exists(_KEY):
+        return empty_index()
+    return tables.load_table(store, layout.SOURCES_TABLE)
+
+
+def sync(
+    store: Store,
+    zarr_format: int,
+    folder: Path,
+    pattern: str = "*.tif",
+    *,
+    mode: RefreshMode = "skip",
+    reader: SourceReader | None = None,
+    overwrite: bool = False,
+    on_progress: OnProgress | None = None,
+    cancel: threading.Event | None = None,
+) -> FolderReport:
+    """Ingest what is new in a folder, and on demand what has changed.
+
+    Parameters
+    ----------
+    store, zarr_format
+        The dataset's.
+    folder : Path
+        Searched with all folders below; hidden files and folders are not.
+    pattern : str
+        Which files are images, by name; upper and lower case count as the same.
+    mode : {"skip", "reingest_if_changed"}
+        ``skip`` looks only for new files. ``reingest_if_changed`` also replaces pixels and
+        artifacts, under the same image id, where a file or a sidecar has changed.
+    reader : SourceReader, optional
+        How a source is read; by default a TIFF and ``<stem>.<artifact>.<suffix>`` beside it.
+    overwrite : bool
+        Replace even what was edited in the dataset and has changed at its source too.
+    on_progress : callable, optional
+        Called with (done, total) sources.
+    cancel : threading.Event, optional
+        Set it to stop between two images.
+
+    Returns
+    -------
+    FolderReport
+        A source that fails is reported there, and the others go on.
+
+    Raises
+    ------
+    SourceError
+        `folder` is no folder.
+    CancelledError
+        `cancel` was set; what was ingested until then stays.
+    """
+    if mode not in ("skip", "reingest_if_changed"):
+        raise SourceError(f"mode must be 'skip' or 'reingest_if_changed', got {mode!r}")
+    if not folder.is_dir():
+        raise SourceError(f"{folder} is no folder to ingest from", path=str(folder))
+    run = _Sync(store, zarr_format, Path(os.path.realpath(folder)), mode, reader or TiffReader(), overwrite)
+    try:
+        run.claim(find_primaries(run.root, pattern, run.report.failed))
+        total = len(run.claimed)
+        for done, row in enumerate(run.claimed):
+            if cancel is not None and cancel.is_set():
+                raise CancelledError(
+                    f"ingest of {folder} was cancelled after {done} of {total} sources",
+                    dataset=store.url,
+                )
+            if on_progress is not None:
+                on_progress(done, total)
+            run.take(row)
+        if on_progress is not None:
+            on_progress(total, total)
+    finally:
+        run.write_finished()
+    return run.report
+
+
+class _Sync:
+    """One run over one folder."""
+
+    def __init__(
+        self, store: Store, zarr_format: int, root: Path, mode: RefreshMode, reader: SourceReader, overwrite: bool
+    ) -> None:
+        self.store = store
+        self.zarr_format = zarr_format
+        self.root = root
+        self.mode = mode
+        self.reader = reader
+        self.overwrite = overwrite
+        self.report = FolderReport(str(root))
+        self.claimed: list[SourceRow] = []
+        self.finished: list[SourceRow] = []
+
+    # Claims
+
+    def claim(self, relative_paths: Iterable[str]) -> None:
+        """Give every file of the folder an image id, in the sources table, before any is read."""
+        wanted = list(relative_paths)
+
+        def change(present: bytes | None) -> bytes | None:
+            rows = self._decode(present)
+            claimed, changed = self._claim_in(rows, wanted)
+            self.claimed = claimed
+            return encode_rows(rows) if changed else None
+
+        if not wanted:
+            return
+        # Most runs claim nothing new; they need no lock.
+        rows = self._decode(self._present())
+        self.claimed, changed = self._claim_in(rows, wanted)
+        if changed:
+            self.store.update(_KEY, change)
+
+    def _present(self) -> bytes | None:
+        try:
+            return self.store.read(_KEY)[0]
+        except FileNotFoundError:
+            return None
+
+    def _decode(self, present: bytes | None) -> list[SourceRow]:
+        if present is None:
+            return []
+        try:
+            return decode_rows(present)
+        except frames.UnreadableParquet as error:
+            raise tables.damaged_table(self.store, layout.SOURCES_TABLE, error) from error
+
+    def _claim_in(self, rows: list[SourceRow], wanted: list[str]) -> tuple[list[SourceRow], bool]:
+        """Find or make the row of each wanted file; tell whether `rows` changed."""
+        by_path = {path_key(row.path): index for index, row in enumerate(rows)}
+        by_relative: dict[str, list[int]] = {}
+        for index, row in enumerate(rows):
+            by_relative.setdefault(path_key(row.relative_path), []).append(index)
+        claimed = []
+        changed = False
+        for relative in wanted:
+            path = self.root / relative
+            index = by_path.get(path_key(str(path)))
+            if index is None:
+                index = self._moved_from(rows, by_relative.get(path_key(relative), ()), path)
+                if index is not None:
+                    rows[index] = replace(rows[index], root=str(self.root), relative_path=relative)
+                else:
+                    index = len(rows)
+                    rows.append(SourceRow(str(self.root), relative, str(uuid.uuid4())))
+                by_path[path_key(str(path))] = index
+                changed = True
+            claimed.append(rows[index])
+        return claimed, changed
+
+    def _moved_from(self, rows: list[SourceRow], candidates: Iterable[int], path: Path) -> int | None:
+        """Return the row of the same file under a root that has moved since, or None."""
+        for index in candidates:
+            row = rows[index]
+            if not row.sha256 or os.path.lexists(row.path):
+                continue
+            try:
+                if look(path, settled_before_ns=0).sha256 == row.sha256:
+                    return index
+            except OSError:
+                return None
+        return None
+
+    # Images
+
+    def take(self, row: SourceRow) -> None:
+        """Ingest one source if it is new or, in that mode, has changed."""
+        exists = self.store.exists(f"{layout.record_prefix(row.image_id)}/{ATTRS_DOCUMENT[self.zarr_format]}")
+        try:
+            if exists and row.ingested_epoch_ns:
+                self._take_known(row)
+            else:
+                self._ingest(row, exists=exists, report_as=self.report.new)
+        except (KymflowError, OSError, ValueError) as error:
+            if isinstance(error, KymflowError) and not isinstance(error, SourceError):
+                raise
+            self.report.failed[row.relative_path] = str(error)
+
+    def _take_known(self, row: SourceRow) -> None:
+        if self.mode == "skip":
+            self.report.unchanged += 1
+            return
+        files, as_known = snapshot(Path(row.path), self.reader, row.files)
+        if first_change(row.files, files) is not None or (row.conflicts and self.overwrite):
+            self._ingest(row, exists=True, report_as=self.report.changed)
+            return
+        self.report.unchanged += 1
+        held = self._still_in_conflict(row)
+        if held != row.conflicts or not as_known:
+            # The times may differ: remember them, so that nothing is read again next time.
+            self._finish(replace(row, files=tuple(files), conflicts=held))
+
+    def _still_in_conflict(self, row: SourceRow) -> tuple[str, ...]:
+        prefix = layout.record_prefix(row.image_id)
+        held = tuple(
+            part
+            for part in row.conflicts
+            if parts.current_digest(self.store, prefix, part, self.zarr_format) != row.parts.get(part)
+        )
+        self.report.conflicts += [Conflict(row.image_id, row.relative_path, part) for part in held]
+        return held
+
+    def _ingest(self, row: SourceRow, *, exists: bool, report_as: list[str]) -> None:
+        path = Path(row.path)
+        # Looked at before it is read: a change in between is then seen next time.
+        files, _ = snapshot(path, self.reader, ())
+        image = self.reader.read(path)
+        encoded, axes = parts.encode_image(image, self.zarr_format)
+        prefix = layout.record_prefix(row.image_id)
+        conflicts = []
+        for name in dict.fromkeys([*encoded, *row.parts]):
+            if not self._write_part(prefix, name, encoded.get(name), row.parts.get(name), exists=exists):
+                conflicts.append(name)
+        if parts.DATA not in conflicts:
+            write_attrs(self.store, prefix, axes, self.zarr_format)
+        self.report.conflicts += [Conflict(row.image_id, row.relative_path, name) for name in conflicts]
+        report_as.append(row.image_id)
+        self._finish(
+            replace(
+                row,
+                ingested_epoch_ns=time.time_ns(),
+                files=tuple(files),
+                parts={name: part.digest for name, part in encoded.items()},
+                conflicts=tuple(conflicts),
+            )
+        )
+
+    def _write_part(
+        self, prefix: str, name: str, theirs: parts.Part | None, base: str | None, *, exists: bool
+    ) -> bool:
+        """Bring one part up to its source; False if it was edited in the dataset and is kept.
+
+        `base` is the digest of what the last ingest wrote.
+        """
+        wanted = theirs.digest if theirs is not None else None
+        if exists:
+            ours = parts.current_digest(self.store, prefix, name, self.zarr_format)
+            if ours == wanted:
+                return True
+            if ours != base and not self.overwrite:
+                # Edited here. Where the source has not changed since, there is nothing to decide.
+                return wanted == base
+        if theirs is not None:
+            parts.write_part(self.store, prefix, name, theirs)
+        else:
+            parts.delete_part(self.store, prefix, name)
+        return True
+
+    # Rows
+
+    def _finish(self, row: SourceRow) -> None:
+        self.finished.append(row)
+        if len(self.finished) >= _ROWS_PER_WRITE:
+            self.write_finished()
+
+    def write_finished(self) -> None:
+        """Write the rows of what has been ingested since the last time."""
+        finished, self.finished = self.finished, []
+        if not finished:
+            return
+
+        def change(present: bytes | None) -> bytes:
+            rows = {path_key(row.path): row for row in self._decode(present)}
+            rows.update((path_key(row.path), row) for row in finished)
+            return encode_rows(list(rows.values()))
+
+        self.store.update(_KEY, change)
+

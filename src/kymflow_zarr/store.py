@@ -1,0 +1,202 @@
+"""The storage contract: a small set of operations on keys, and how to open a store by path or URL."""
+
+from __future__ import annotations
+
+import os
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zarr.abc.store import Store as ZarrStore
+
+LOCK_TIMEOUT_S = 60.0
+# Writes closer together than this may share one modification time.
+SETTLED_AFTER_NS = 2_000_000_000
+
+Change = Callable[[bytes | None], bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What a listing tells of one key, without reading it.
+
+    Attributes
+    ----------
+    key : str
+        Key within the dataset, components joined by ``/``.
+    size : int
+        Bytes.
+    mtime_ns : int
+        Modification time, ns since 1970 by the file system's (or object store's) clock.
+    etag : str or None
+        The object store's entity tag; None on a local disk.
+    """
+
+    key: str
+    size: int
+    mtime_ns: int
+    etag: str | None = None
+
+    def proves_unchanged(self, later: Fingerprint | None, seen_ns: int) -> bool:
+        """Tell whether `later` shows, without reading, that the content is still the same.
+
+        Parameters
+        ----------
+        later : Fingerprint or None
+            What a listing says now; None when the key is gone.
+        seen_ns : int
+            When this fingerprint was taken, ns since 1970. A modification time younger than
+            two seconds then proves nothing: a second write may share it.
+
+        Returns
+        -------
+        bool
+            False means "read it to know".
+        """
+        if later is None or later.size != self.size:
+            return False
+        if self.etag is not None or later.etag is not None:
+            return self.etag == later.etag
+        return later.mtime_ns == self.mtime_ns and self.mtime_ns < seen_ns - SETTLED_AFTER_NS
+
+
+class Store(ABC):
+    """Keys and bytes below one root.
+
+    Keys are ``/``-joined names that :mod:`kymflow_zarr.layout` has checked. Every write is
+    atomic: a reader finds the old bytes or the new bytes, never a mixture.
+    """
+
+    url: str
+
+    @abstractmethod
+    def read(self, key: str) -> tuple[bytes, Fingerprint]:
+        """Return the bytes of `key` and the fingerprint of just those bytes.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is no such key.
+        StoreError
+            The medium refused.
+        """
+
+    @abstractmethod
+    def put(self, key: str, data: bytes, *, flush: bool = False) -> Fingerprint:
+        """Write `data`, replacing what was there; with `flush`, it survives a power cut."""
+
+    @abstractmethod
+    def stat(self, key: str) -> Fingerprint | None:
+        """Return the fingerprint of `key`, or None if there is no such key."""
+
+    @abstractmethod
+    def list(self, prefix: str = "") -> Iterator[Fingerprint]:
+        """Yield every key below `prefix`, at any depth, in no particular order."""
+
+    @abstractmethod
+    def children(self, prefix: str, having: Sequence[str] = ()) -> Sequence[str]:
+        """Return the sorted names directly below `prefix` that have keys below themselves.
+
+        With `having`, only those that hold a key of one of these names directly.
+        """
+
+    @abstractmethod
+    def delete(self, key: str) -> bool:
+        """Delete one key; tell whether it was there."""
+
+    @abstractmethod
+    def delete_tree(self, prefix: str) -> None:
+        """Delete every key below `prefix`; symbolic links are removed, never followed."""
+
+    @abstractmethod
+    def put_tree(self, prefix: str, blobs: Mapping[str, bytes], *, last: str) -> None:
+        """Replace everything below `prefix` by `blobs`, as nearly at once as the medium can.
+
+        Parameters
+        ----------
+        prefix : str
+            Key prefix that this tree owns alone.
+        blobs : mapping of str to bytes
+            Keys relative to `prefix`.
+        last : str
+            The key of `blobs` without which the tree does not count. Where a tree cannot be
+            swapped in one step it is removed first and written last.
+        """
+
+    @abstractmethod
+    def update(self, key: str, change: Change, *, timeout_s: float = LOCK_TIMEOUT_S) -> Fingerprint | None:
+        """Read `key`, let `change` say what it becomes, and write that, as one step among all writers.
+
+        Parameters
+        ----------
+        key : str
+            What to change.
+        change : callable
+            Gets the present bytes, or None if there are none; returns the new bytes, or None
+            to leave everything as it is. It may be called again if another writer was first.
+        timeout_s : float
+            How long to wait for other writers, in seconds.
+
+        Returns
+        -------
+        Fingerprint or None
+            Of what was written; None if nothing was.
+
+        Raises
+        ------
+        LockTimeoutError
+            Other writers held the key all that time; the message says who.
+        """
+
+    @abstractmethod
+    def is_empty(self) -> bool:
+        """Tell whether nothing is there yet (or only what file browsers leave behind)."""
+
+    @abstractmethod
+    def zarr_store(self) -> ZarrStore:
+        """Return a read-only zarr store on the same root, for pixels."""
+
+    def exists(self, key: str) -> bool:
+        """Tell whether `key` is there."""
+        return self.stat(key) is not None
+
+    def now_ns(self) -> int:
+        """Return the present time, ns since 1970."""
+        return time.time_ns()
+
+
+def is_url(location: object) -> bool:
+    """Tell whether `location` is a URL (``s3://...``, ``memory://...``) and not a local path."""
+    if not isinstance(location, str):
+        return False
+    scheme, separator, _ = location.partition("://")
+    return bool(separator) and scheme.isalnum() and scheme.lower() != "file"
+
+
+def open_store(location: str | os.PathLike[str]) -> Store:
+    """Open the store at a local path or URL; nothing is created or checked.
+
+    Parameters
+    ----------
+    location : str or path
+        A local path, ``file://`` URL, or a URL that obstore knows: ``s3://bucket/prefix``
+        (configured by the usual ``AWS_*`` environment variables) or ``memory://name``
+        (shared within this process).
+    """
+    if is_url(location):
+        from kymflow_zarr._store_object import ObjectStore
+
+        return ObjectStore(str(location))
+    from kymflow_zarr._store_local import LocalStore
+
+    text = os.fspath(location)
+    if text.startswith("file://"):
+        from urllib.parse import unquote, urlparse
+        from urllib.request import url2pathname
+
+        text = url2pathname(unquote(urlparse(text).path))
+    return LocalStore(Path(text))

@@ -1,0 +1,210 @@
+"""Dataset-level tables: load, save, replace one image's rows, drop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from kymflow_zarr import frames, layout
+from kymflow_zarr.errors import ColumnError, InvalidNameError, TableError, TableNotFoundError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from kymflow_zarr.store import Store
+
+
+def list_table_names(store: Store) -> list[str]:
+    """Return the names of all tables, sorted; ``sources`` has its own method and is not among them."""
+    names = []
+    for found in store.list(layout.TABLES):
+        name = found.key[len(layout.TABLES) + 1 :]
+        if name.endswith(".parquet") and not name.startswith(".") and "/" not in name:
+            names.append(name.removesuffix(".parquet"))
+    return sorted(set(names) - layout.RESERVED_TABLES)
+
+
+def read_table(store: Store, name: str) -> bytes:
+    """Return the bytes of a table's Parquet file.
+
+    Raises
+    ------
+    TableNotFoundError
+        There is no such table.
+    """
+    try:
+        return store.read(layout.table_key(name))[0]
+    except FileNotFoundError:
+        there = ", ".join(list_table_names(store)) or "none yet"
+        raise TableNotFoundError(
+            f"{store.url} has no table {name!r}; its tables: {there}",
+            dataset=store.url,
+            table_name=name,
+        ) from None
+
+
+def damaged_table(store: Store, name: str, cause: object) -> TableError:
+    """Return the error for a table whose file is no Parquet table."""
+    return TableError(
+        f"table {name!r} of {store.url} cannot be read: {cause}. Rebuild it, or drop it.",
+        dataset=store.url,
+        table_name=name,
+    )
+
+
+def load_table(store: Store, name: str) -> pd.DataFrame:
+    """Read a table as ``pd.read_parquet`` does.
+
+    Raises
+    ------
+    TableNotFoundError
+        There is no such table.
+    TableError
+        Its file is damaged.
+    """
+    try:
+        return frames.parquet_to_frame(read_table(store, name))
+    except frames.UnreadableParquet as error:
+        raise damaged_table(store, name, error) from error
+
+
+def load_arrow(store: Store, name: str) -> pa.Table:
+    """Read a table as an Arrow table; errors as :func:`load_table`."""
+    try:
+        return frames.parquet_to_arrow(read_table(store, name))
+    except frames.UnreadableParquet as error:
+        raise damaged_table(store, name, error) from error
+
+
+def check_own_table(store: Store, name: str) -> None:
+    """Refuse names that the dataset keeps for itself.
+
+    Raises
+    ------
+    InvalidNameError
+        The name is reserved or cannot be a key.
+    """
+    layout.check_name(name, "table name")
+    if name in layout.RESERVED_TABLES:
+        raise InvalidNameError(
+            f"table {name!r} of {store.url} is kept by the dataset itself; choose another name",
+            dataset=store.url,
+            table_name=name,
+        )
+
+
+def encode(store: Store, name: str, df: pd.DataFrame) -> bytes:
+    """Return `df` as the bytes of the table's file.
+
+    Raises
+    ------
+    ColumnError
+        A column that Parquet cannot hold exactly.
+    """
+    try:
+        return frames.frame_to_parquet(df)
+    except ColumnError as error:
+        raise ColumnError(
+            f"table {name!r} of {store.url}: {error}",
+            dataset=store.url,
+            table_name=name,
+            column=error.column,
+        ) from error
+
+
+def save_table(store: Store, name: str, df: pd.DataFrame) -> None:
+    """Write a table, replacing it whole."""
+    check_own_table(store, name)
+    data = encode(store, name, df)
+    store.update(layout.table_key(name), lambda _: data)
+
+
+def drop_table(store: Store, name: str) -> None:
+    """Delete a table and its ledgers.
+
+    Raises
+    ------
+    TableNotFoundError
+        There is no such table.
+    """
+    check_own_table(store, name)
+    if not store.delete(layout.table_key(name)):
+        read_table(store, name)
+    store.delete_tree(layout.ledger_prefix(name))
+
+
+def replace_rows(store: Store, name: str, image_id: str, rows: pd.DataFrame, id_column: str) -> None:
+    """Replace the rows of one image, as one step among all writers.
+
+    The table is made if there is none, and comes back ordered by `id_column`, rows of one image
+    in the order given. A frame without rows removes the image's rows.
+
+    Raises
+    ------
+    ColumnError
+        `rows` or the table lacks `id_column`, `rows` claims other images, or a column that
+        Parquet cannot hold exactly.
+    """
+    check_own_table(store, name)
+    _check_rows(store, name, image_id, rows, id_column)
+
+    def change(present: bytes | None) -> bytes | None:
+        if present is None:
+            merged = rows
+        else:
+            merged = _merge(store, name, image_id, rows, id_column, present)
+        return encode(store, name, merged)
+
+    store.update(layout.table_key(name), change)
+
+
+def _check_rows(store: Store, name: str, image_id: str, rows: pd.DataFrame, id_column: str) -> None:
+    if not isinstance(image_id, str):
+        raise InvalidNameError(f"an image id must be a str, got {type(image_id).__name__}: {image_id!r}")
+    if not isinstance(rows, pd.DataFrame):
+        raise ColumnError(f"rows for table {name!r} must be a DataFrame, got {type(rows).__name__}")
+    where = {"dataset": store.url, "table_name": name, "image_id": image_id, "column": id_column}
+    if id_column not in rows.columns:
+        if rows.empty and not len(rows.columns):
+            return
+        raise ColumnError(
+            f"the rows of image {image_id!r} for table {name!r} of {store.url} lack the column "
+            f"{id_column!r}; they have {list(rows.columns)}",
+            **where,
+        )
+    foreign = rows.loc[rows[id_column] != image_id, id_column]
+    if len(foreign):
+        raise ColumnError(
+            f"the rows for table {name!r} of {store.url} are for image {image_id!r}, but "
+            f"{len(foreign)} of them claim {foreign.iloc[0]!r} in column {id_column!r}",
+            **where,
+        )
+
+
+def _merge(
+    store: Store, name: str, image_id: str, rows: pd.DataFrame, id_column: str, present: bytes
+) -> pd.DataFrame:
+    try:
+        table = frames.parquet_to_frame(present)
+    except frames.UnreadableParquet as error:
+        raise damaged_table(store, name, error) from error
+    if id_column not in table.columns:
+        if len(table):
+            raise ColumnError(
+                f"table {name!r} of {store.url} has no column {id_column!r}; it has {list(table.columns)}",
+                dataset=store.url,
+                table_name=name,
+                column=id_column,
+            )
+        return rows
+    kept = table.loc[table[id_column] != image_id]
+    if rows.empty:
+        return kept
+    if kept.empty:
+        # No value is left to give the kept columns a type of their own.
+        merged = rows.reindex(columns=[*kept.columns, *rows.columns.difference(kept.columns, sort=False)])
+    else:
+        frames.check_concat_keeps_integers([kept, rows])
+        merged = pd.concat([kept, rows], ignore_index=True)
+    return merged.sort_values(id_column, kind="stable", ignore_index=True)
