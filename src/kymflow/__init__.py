@@ -1,0 +1,75 @@
+"""kymflow: dataset-level tables from line-scan kymographs, through pluggable indexers.
+
+Everything public is importable from here; nothing is loaded until it is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kymflow.core.zarr.indexers.artifact import ArtifactIndexer as ArtifactIndexer
+    from kymflow.core.zarr.indexers.base import DatasetIndexer as DatasetIndexer
+    from kymflow.core.zarr.indexers.base import ensure_image_id_column as ensure_image_id_column
+    from kymflow.core.zarr.indexers.base import normalize_table_name as normalize_table_name
+    from kymflow.core.zarr.indexers.columns import Column as Column
+    from kymflow.core.zarr.kym_dataset import KymDataset as KymDataset
+    from kymflow.core.zarr.reports import IngestReport as IngestReport
+    from kymflow.core.zarr.reports import UpdateReport as UpdateReport
+    from kymflow.errors import ExtractionError as ExtractionError
+    from kymflow.errors import IndexerError as IndexerError
+    from kymflow.errors import InvalidIndexerError as InvalidIndexerError
+    from kymflow.errors import RowsError as RowsError
+    from kymflow.errors import SchemaError as SchemaError
+    from kymflow.errors import UnknownIndexerError as UnknownIndexerError
+    from kymflow.plugins.hookspecs import hookimpl as hookimpl
+    from kymflow.plugins.info import IndexerInfo as IndexerInfo
+    from kymflow.plugins.registry import IndexerRegistry as IndexerRegistry
+    from kymflow.plugins.registry import PluginWarning as PluginWarning
+    from kymflow.plugins.registry import get_registry as get_registry
+    from kymflow_zarr import KymflowError as KymflowError
+    from kymflow_zarr import ZarrDataset as ZarrDataset
+    from kymflow_zarr import ZarrImageRecord as ZarrImageRecord
+
+__version__ = "1.0.0"
+
+_HOME = {
+    "ArtifactIndexer": "kymflow.core.zarr.indexers.artifact",
+    "Column": "kymflow.core.zarr.indexers.columns",
+    "DatasetIndexer": "kymflow.core.zarr.indexers.base",
+    "ExtractionError": "kymflow.errors",
+    "IndexerError": "kymflow.errors",
+    "IndexerInfo": "kymflow.plugins.info",
+    "IndexerRegistry": "kymflow.plugins.registry",
+    "IngestReport": "kymflow.core.zarr.reports",
+    "InvalidIndexerError": "kymflow.errors",
+    "KymDataset": "kymflow.core.zarr.kym_dataset",
+    "KymflowError": "kymflow_zarr",
+    "PluginWarning": "kymflow.plugins.registry",
+    "RowsError": "kymflow.errors",
+    "SchemaError": "kymflow.errors",
+    "UnknownIndexerError": "kymflow.errors",
+    "UpdateReport": "kymflow.core.zarr.reports",
+    "ZarrDataset": "kymflow_zarr",
+    "ZarrImageRecord": "kymflow_zarr",
+    "ensure_image_id_column": "kymflow.core.zarr.indexers.base",
+    "get_registry": "kymflow.plugins.registry",
+    "hookimpl": "kymflow.plugins.hookspecs",
+    "normalize_table_name": "kymflow.core.zarr.indexers.base",
+}
+
+__all__ = [*sorted(_HOME), "__version__"]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'kymflow' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

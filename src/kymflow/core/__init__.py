@@ -1,0 +1,1 @@
+"""Orchestration: from a dataset's artifacts to its tables."""

@@ -1,0 +1,1 @@
+"""Reads the folders of the kymflow desktop program: TIFF line scans with their sidecars."""

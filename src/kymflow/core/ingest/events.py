@@ -1,0 +1,69 @@
+"""Velocity events of one acquisition as a table artifact."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from kymflow.core.ingest.analysis import Acquisition, split_key
+
+_RENAMED = {"t_start": "t0_s", "t_end": "t1_s", "event_type": "kind", "score_peak": "score"}
+_FIRST = ("roi_id", "event_id", "t0_s", "t1_s", "kind", "score", "channel")
+
+
+def events_table(acquisition: Acquisition) -> pd.DataFrame | None:
+    """Return the events, a row each; None where the acquisition has no list of events.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+        Events of an ROI that it does not list any more are dropped.
+
+    Returns
+    -------
+    DataFrame or None
+        roi_id (int), event_id (str), t0_s and t1_s (s), kind (str), score (mm/s), channel (int), then
+        every other field under its own name, in full precision. What the file leaves null is missing.
+
+    Notes
+    -----
+    ``event_id`` is made of ROI, channel, kind, first and peak sample, so that it stays the same when
+    the folder is ingested again, other events are added, or this one is reviewed. Events alike in
+    all of these are told apart by ``#2``, ``#3``.
+    """
+    if acquisition.events is None:
+        return None
+    known = None if acquisition.rois is None else {roi.roi_id for roi in acquisition.rois}
+    rows = []
+    for key, events in acquisition.events.items():
+        roi_id, channel = split_key(key)
+        if known is None or roi_id in known:
+            rows += [_row(roi_id, channel, event) for event in events]
+    _number_duplicates(rows)
+    names = dict.fromkeys([*_FIRST, *(name for row in rows for name in row)])
+    # As objects, so that whole numbers stay whole beside missing ones.
+    return pd.DataFrame({name: pd.Series([row.get(name) for row in rows], dtype=object) for name in names})
+
+
+def _row(roi_id: int, channel: int | None, event: dict[str, Any]) -> dict[str, Any]:
+    row = {_RENAMED.get(name, name): value for name, value in event.items()}
+    row["roi_id"] = roi_id
+    if channel is not None:
+        row["channel"] = channel
+    samples = f"{_sample(event.get('i_start'))}-{_sample(event.get('i_peak'))}"
+    row["event_id"] = f"{roi_id}:{row.get('channel')}:{row.get('kind')}:{samples}"
+    return row
+
+
+def _sample(index: object) -> str:
+    return "" if index is None else str(index)
+
+
+def _number_duplicates(rows: list[dict[str, Any]]) -> None:
+    counts: dict[str, int] = {}
+    for row in rows:
+        event_id = row["event_id"]
+        counts[event_id] = counts.get(event_id, 0) + 1
+        if counts[event_id] > 1:
+            row["event_id"] = f"{event_id}#{counts[event_id]}"

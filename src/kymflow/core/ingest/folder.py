@@ -1,0 +1,77 @@
+"""The source reader for the desktop program's folders: a line-scan TIFF and all that belongs to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from kymflow.core.ingest.analysis import Acquisition, SidecarPaths, read_acquisition
+from kymflow.core.ingest.events import events_table
+from kymflow.core.ingest.olympus import image_header, parse_header
+from kymflow.core.ingest.radon import radon_report
+from kymflow_zarr import SourceImage
+from kymflow_zarr.reader import read_tiff
+
+
+class KymographFolderReader:
+    """Reads a line scan (time x space) and its sidecars as the kymflow desktop program leaves them.
+
+    A record gets the pixels and, where the sidecars hold them, these artifacts:
+
+    ``metadata`` (JSON)
+        The metadata payload: ``header``, ``experiment_metadata``, ``rois``, ``accepted``, and
+        ``olympus_header``, the microscope's own.
+    ``radon`` (table)
+        The velocity trace: roi_id, channel, time (s), velocity (mm/s).
+    ``radon/params`` (JSON)
+        Parameters of each analysis.
+    ``velocity_events``, ``radon_report`` (tables)
+        See :func:`~kymflow.core.ingest.events.events_table` and
+        :func:`~kymflow.core.ingest.radon.radon_report`.
+    """
+
+    def files(self, primary: Path) -> Sequence[Path]:
+        """Return the sidecars that are there."""
+        return SidecarPaths(primary).existing()
+
+    def read(self, primary: Path) -> SourceImage:
+        """Read a TIFF and its sidecars.
+
+        Raises
+        ------
+        SourceError
+            One of them cannot be read as what it should be.
+        OSError
+            One of them cannot be opened.
+        """
+        pixels = read_tiff(primary)
+        acquisition = read_acquisition(primary)
+        json: dict[str, Any] = {"metadata": _metadata_payload(primary, acquisition, pixels.shape)}
+        if acquisition.analysis_metadata:
+            json["radon/params"] = acquisition.analysis_metadata
+        tables = {
+            "radon": acquisition.trace,
+            "velocity_events": events_table(acquisition),
+            "radon_report": radon_report(acquisition),
+        }
+        return SourceImage(
+            pixels, json=json, tables={name: table for name, table in tables.items() if table is not None}
+        )
+
+
+def _metadata_payload(tiff: Path, acquisition: Acquisition, shape: tuple[int, ...]) -> dict[str, Any]:
+    path = SidecarPaths(tiff).olympus_header
+    # The microscope writes the machine's code page; only units beyond ASCII can suffer.
+    sections = parse_header(path.read_text("utf-8", errors="replace")) if path.is_file() else {}
+    payload: dict[str, Any] = {
+        "version": "2.0",
+        "header": image_header(sections, shape),
+        "experiment_metadata": {},
+        "rois": [],
+        **acquisition.metadata,
+        "accepted": acquisition.accepted,
+    }
+    if sections:
+        payload["olympus_header"] = sections
+    return payload

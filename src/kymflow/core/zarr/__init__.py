@@ -1,0 +1,1 @@
+"""KymDataset and what it is made of: extraction, schema, ledger, commit, reports."""

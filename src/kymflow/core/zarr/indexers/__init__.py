@@ -1,0 +1,1 @@
+"""The contract of an indexer, and a base class for the commonest one."""

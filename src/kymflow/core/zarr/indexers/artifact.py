@@ -1,0 +1,153 @@
+"""A base class for the commonest indexer: rows from one artifact, declared in a few lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from kymflow.core.zarr.indexers.base import IMAGE_ID, ensure_image_id_column
+from kymflow.core.zarr.indexers.columns import Column, check_columns
+from kymflow_zarr.errors import ArtifactError, ArtifactNotFoundError, InvalidNameError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from kymflow_zarr import ZarrImageRecord
+
+
+class ArtifactIndexer:
+    """Rows = one artifact of the record, as a table (Parquet) or as JSON.
+
+    ``<artifact>.parquet`` gives its rows. Where there is none, ``<artifact>.json`` gives one row
+    if it holds an object, or a row per object if it holds a list of them. A record with neither
+    has no rows. A subclass is a handful of declarations::
+
+        class StallIndexer(ArtifactIndexer):
+            \"\"\"Stalls of every line scan.\"\"\"
+
+            name = "stalls"
+            columns = (
+                Column("roi_id", "int", description="ROI of the line scan"),
+                Column("duration_s", "float", "s", "How long the flow stood still"),
+            )
+
+    Attributes
+    ----------
+    name : str
+        Unique name of the indexer. The only one without a default.
+    table_name, artifact : str
+        Name of the table, and of the artifact; by default `name`.
+    columns : sequence of Column
+        At the declared type. The required ones are always in the table, first and in this order;
+        missing where the artifact lacks them.
+    aliases : mapping of str to str
+        Older names of columns: from the name in the artifact to the name in the table.
+    keep_other_columns : bool
+        Whether columns of the artifact that are not declared go into the table, too.
+    schema_version : str
+        Raise it when the same artifacts shall give other rows.
+    """
+
+    name: ClassVar[str]
+    table_name: ClassVar[str]
+    artifact: ClassVar[str]
+    columns: ClassVar[tuple[Column, ...]] = ()
+    aliases: ClassVar[Mapping[str, str]] = {}
+    keep_other_columns: ClassVar[bool] = True
+    schema_version: ClassVar[str] = "1"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        name = cls.__dict__.get("name")
+        if name is None:
+            if not hasattr(cls, "name"):
+                raise InvalidNameError(f"class {cls.__qualname__} needs a class attribute name = '...'")
+            return
+        if "table_name" not in cls.__dict__:
+            cls.table_name = name
+        if "artifact" not in cls.__dict__:
+            cls.artifact = name
+        check_columns(cls.columns)
+
+    def required_columns(self) -> list[str]:
+        """Return ``image_id`` and the names of the declared columns that are required."""
+        return [IMAGE_ID, *(column.name for column in self.columns if column.required)]
+
+    def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+        """Return the record's rows: ``image_id``, the declared columns, the others.
+
+        Raises
+        ------
+        ArtifactError
+            The artifact is damaged, or JSON of another shape.
+        ColumnError
+            A value does not fit its declared type.
+        """
+        return ensure_image_id_column(self.read_rows(rec).to_pandas(), rec.image_id)
+
+    def read_rows(self, rec: ZarrImageRecord) -> pa.Table:
+        """Return the record's rows as Arrow, without filling in ``image_id``; errors as :meth:`extract_rows`."""
+        table = self._renamed(self._read_artifact(rec))
+        declared = {column.name: column for column in self.columns}
+        columns = {
+            name: table.column(name) if name in table.column_names else _missing(table.num_rows, declared[name])
+            for name in self.required_columns()
+            if name in declared
+        }
+        for name in table.column_names:
+            if name == IMAGE_ID or name in declared or self.keep_other_columns:
+                columns.setdefault(name, table.column(name))
+        return _table({n: declared[n].cast(v) if n in declared else v for n, v in columns.items()})
+
+    def _read_artifact(self, rec: ZarrImageRecord) -> pa.Table:
+        try:
+            return rec.load_arrow(self.artifact)
+        except ArtifactNotFoundError:
+            pass
+        try:
+            payload = rec.load_json(self.artifact)
+        except ArtifactNotFoundError:
+            payload = []
+        return self._from_json(rec, payload)
+
+    def _from_json(self, rec: ZarrImageRecord, payload: Any) -> pa.Table:
+        import pyarrow as pa
+
+        rows = [payload] if isinstance(payload, dict) else payload
+        reason = "expected an object or a list of objects"
+        if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
+            names = dict.fromkeys(name for row in rows for name in row)
+            try:
+                return _table({name: pa.array([row.get(name) for row in rows]) for name in names})
+            except (pa.ArrowException, OverflowError, UnicodeError, TypeError, ValueError) as error:
+                reason = str(error).partition("\n")[0]
+        raise ArtifactError(
+            f"artifact '{self.artifact}.json' of {rec!r} gives no rows: {reason}",
+            image_id=rec.image_id,
+            artifact=self.artifact,
+        )
+
+    def _renamed(self, table: pa.Table) -> pa.Table:
+        taken = set(table.column_names)
+        names = []
+        for name in table.column_names:
+            present = self.aliases.get(name, name)
+            # Where a file has both names, the present one wins and the older stays a column of its own.
+            if present != name and present not in taken:
+                taken.add(present)
+                name = present
+            names.append(name)
+        return table.rename_columns(names)
+
+
+def _missing(n_rows: int, column: Column) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.nulls(n_rows, column.arrow_type)
+
+
+def _table(columns: Mapping[str, Any]) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.table(dict(columns))

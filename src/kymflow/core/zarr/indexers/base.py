@@ -1,0 +1,109 @@
+"""The contract of an indexer, and the two helpers that every indexer may need."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from kymflow_zarr.errors import ColumnError, InvalidNameError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from kymflow_zarr import ZarrImageRecord
+
+IMAGE_ID = "image_id"
+_MAX_TABLE_NAME = 100
+
+
+@runtime_checkable
+class DatasetIndexer(Protocol):
+    """A pure function of one record: its artifacts in, rows of one table out.
+
+    It keeps no state from record to record, reads only the record it is given, and never writes.
+    Class attributes, a frozen dataclass's fields and properties all fit the two names.
+
+    Besides these three members, kymflow looks for (with ``getattr``):
+
+    ``schema_version : str``, by default ``"1"``
+        Raise it when the same artifacts shall give other rows; every image is then stale.
+    ``required_columns() -> list[str]``, by default none
+        Columns that the table always has, also without rows. ``image_id`` need not be among them.
+    ``columns : sequence of Column``, by default none
+        Columns with a declared type, unit and description; those that are required count as such.
+    """
+
+    @property
+    def name(self) -> str:
+        """Unique name of the indexer."""
+
+    @property
+    def table_name(self) -> str:
+        """Name of the table that its rows make; see :func:`normalize_table_name`."""
+
+    def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+        """Return the record's rows.
+
+        Parameters
+        ----------
+        rec : ZarrImageRecord
+            One image. It is read-only.
+
+        Returns
+        -------
+        DataFrame
+            Any number of rows; none if the record has nothing for this table. ``image_id`` is
+            filled in. Missing values are NaN or None. The index is ignored.
+        """
+
+
+def ensure_image_id_column(df: pd.DataFrame, image_id: str) -> pd.DataFrame:
+    """Return a copy of `df` whose first column is ``image_id``, filled in.
+
+    Parameters
+    ----------
+    df : DataFrame
+        Rows of one image, with or without the column.
+    image_id : str
+        The image they are of.
+
+    Raises
+    ------
+    ColumnError
+        A row claims another image.
+    """
+    out = df.copy()
+    if IMAGE_ID in out.columns:
+        claimed = out.pop(IMAGE_ID)
+        foreign = claimed[claimed.notna() & (claimed != image_id)]
+        if len(foreign):
+            raise ColumnError(
+                f"{len(foreign)} of {len(df)} rows claim image {foreign.iloc[0]!r}, but they were "
+                f"extracted from image {image_id!r}",
+                image_id=image_id,
+                column=IMAGE_ID,
+            )
+    out.insert(0, IMAGE_ID, image_id)
+    if not len(out):
+        out[IMAGE_ID] = out[IMAGE_ID].astype("str")
+    return out
+
+
+def normalize_table_name(name: str) -> str:
+    """Return `name` as a table is named on disk: lower case; other than letters, digits and ``_`` become ``_``.
+
+    Raises
+    ------
+    InvalidNameError
+        Nothing is left of it, or it is longer than 100 characters or no str.
+    """
+    if not isinstance(name, str):
+        raise InvalidNameError(f"a table name must be a str, got {type(name).__name__}: {name!r}")
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode("ascii")
+    normal = re.sub(r"[^a-z0-9_]+", "_", plain.strip().lower()).strip("_")
+    if not normal or len(normal) > _MAX_TABLE_NAME:
+        raise InvalidNameError(
+            f"{name[:60]!r} cannot name a table: use 1 to {_MAX_TABLE_NAME} letters, digits and '_'"
+        )
+    return normal

@@ -1,0 +1,111 @@
+"""What an indexer promises of its table, read off the indexer once and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from kymflow.errors import InvalidIndexerError
+from kymflow.core.zarr.indexers.base import IMAGE_ID, DatasetIndexer, normalize_table_name
+from kymflow.core.zarr.indexers.columns import Column, check_columns
+from kymflow_zarr import layout
+from kymflow_zarr.errors import KymflowError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class TableContract:
+    """The names, version and columns that an indexer promises.
+
+    Attributes
+    ----------
+    indexer, table_name, schema_version : str
+        As the indexer has them; the table name normalized.
+    required : tuple of str
+        Columns that the table always has, in order, ``image_id`` excepted.
+    declared : tuple of Column
+        Columns with a type, some of them required.
+    """
+
+    indexer: str
+    table_name: str
+    schema_version: str
+    required: tuple[str, ...]
+    declared: tuple[Column, ...]
+
+    @cached_property
+    def by_name(self) -> dict[str, Column]:
+        """The declared columns by name."""
+        return {column.name: column for column in self.declared}
+
+    @cached_property
+    def first_fields(self) -> list[pa.Field]:
+        """The Arrow fields with which the table begins; a required column without type is null."""
+        import pyarrow as pa
+
+        fields = [pa.field(IMAGE_ID, pa.string(), nullable=False)]
+        for name in self.required:
+            column = self.by_name.get(name)
+            fields.append(column.arrow_field if column else pa.field(name, pa.null()))
+        return fields
+
+
+def contract_of(indexer: DatasetIndexer) -> TableContract:
+    """Read the contract off an indexer.
+
+    Raises
+    ------
+    InvalidIndexerError
+        It lacks a member, or one is not what the protocol says.
+    """
+    who = f"indexer {getattr(indexer, 'name', None) or type(indexer).__qualname__!r}"
+    if isinstance(indexer, type):
+        raise InvalidIndexerError(f"{who}: got the class itself; pass an instance, {indexer.__name__}()")
+    if not isinstance(indexer, DatasetIndexer):
+        missing = [name for name in ("name", "table_name", "extract_rows") if not hasattr(indexer, name)]
+        raise InvalidIndexerError(
+            f"{who} ({type(indexer).__qualname__}) is no DatasetIndexer: it lacks {', '.join(missing)}"
+        )
+    if not isinstance(indexer.name, str) or not indexer.name.strip():
+        raise InvalidIndexerError(f"{who}: name must be text, got {indexer.name!r}")
+    if not callable(indexer.extract_rows):
+        raise InvalidIndexerError(f"{who}: extract_rows must be a method")
+    try:
+        table_name = normalize_table_name(indexer.table_name)
+        declared = tuple(check_columns(getattr(indexer, "columns", ())))
+    except KymflowError as error:
+        raise InvalidIndexerError(f"{who}: {error}", indexer=indexer.name) from error
+    if table_name in layout.RESERVED_TABLES:
+        raise InvalidIndexerError(
+            f"{who}: table name {table_name!r} is kept by the dataset itself; choose another",
+            indexer=indexer.name,
+            table_name=table_name,
+        )
+    version = getattr(indexer, "schema_version", "1")
+    if not isinstance(version, str):
+        raise InvalidIndexerError(
+            f"{who}: schema_version must be a str, got {type(version).__name__}: {version!r}",
+            indexer=indexer.name,
+        )
+    names = dict.fromkeys([*_required(indexer, who), *(column.name for column in declared if column.required)])
+    names.pop(IMAGE_ID, None)
+    return TableContract(
+        indexer.name, table_name, version, tuple(names), tuple(c for c in declared if c.name != IMAGE_ID)
+    )
+
+
+def _required(indexer: DatasetIndexer, who: str) -> list[str]:
+    method = getattr(indexer, "required_columns", None)
+    if method is None:
+        return []
+    # A plugin's own code runs here; whatever it raises is its fault, not the caller's.
+    try:
+        names = list(method())
+    except Exception as error:
+        raise InvalidIndexerError(f"{who}: required_columns() failed: {error!r}", indexer=indexer.name) from error
+    if not all(isinstance(name, str) for name in names):
+        raise InvalidIndexerError(f"{who}: required_columns() must give str, got {names!r}", indexer=indexer.name)
+    return names

@@ -1,0 +1,319 @@
+"""KymDataset: which indexer runs over which images of a dataset, in which order, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from kymflow.core.ingest.folder import KymographFolderReader
+from kymflow.core.zarr.indexers.contract import contract_of
+from kymflow.core.zarr.extraction import OnError, OnProgress
+from kymflow.core.zarr.indexers.base import IMAGE_ID, DatasetIndexer, normalize_table_name
+from kymflow.core.zarr.reports import IngestReport, UpdateReport
+from kymflow.core.zarr.table_cache import TableCache
+from kymflow.core.zarr.update import known_images, update_table
+from kymflow.plugins.registry import IndexerRegistry, get_registry
+from kymflow_zarr import ZarrDataset, frames
+
+if TYPE_CHECKING:
+    from kymflow.core.zarr.commit import Commit
+    from kymflow_zarr import SourceReader
+    from kymflow_zarr.dataset import Mode
+    from kymflow_zarr.sources import RefreshMode
+
+OnTable = Callable[[str], None]
+
+
+class KymDataset:
+    """A dataset and the tables that indexers make of it.
+
+    Parameters
+    ----------
+    dataset : ZarrDataset, str or path
+        The dataset, or where it is (a path or URL).
+    mode : {"r", "a", "w"}
+        As for :class:`ZarrDataset`; an opened dataset keeps its own.
+    registry : IndexerRegistry, optional
+        Which indexers there are; by default those of all installed plugins.
+
+    Attributes
+    ----------
+    ds : ZarrDataset
+        The storage below.
+    tables : dict of str to DataFrame
+        Tables in memory, by name.
+    reports : dict of str to UpdateReport
+        The last run of each table.
+
+    Notes
+    -----
+    An `indexer` is an instance, or the name of a registered one. One KymDataset belongs to one
+    thread; any number of them, in any number of processes, may share a dataset.
+    """
+
+    def __init__(
+        self,
+        dataset: ZarrDataset | str | os.PathLike[str],
+        mode: Mode = "a",
+        *,
+        registry: IndexerRegistry | None = None,
+    ) -> None:
+        self.ds = dataset if isinstance(dataset, ZarrDataset) else ZarrDataset(dataset, mode)
+        self.registry = registry if registry is not None else get_registry()
+        self.reports: dict[str, UpdateReport] = {}
+        self._cache = TableCache(self.ds)
+
+    def __repr__(self) -> str:
+        return f"KymDataset({self.ds.path!r}, mode={self.ds.mode!r})"
+
+    # Tables in memory
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Tables in memory, by name."""
+        return self._cache.frames
+
+    def load_tables(self, names: Sequence[str] | None = None) -> None:
+        """Load tables from disk, whatever is in memory; all of them by default."""
+        wanted = self.ds.list_table_names() if names is None else names
+        for name in wanted:
+            self._cache.load(normalize_table_name(name))
+
+    def get_table(self, name: str, *, with_source: bool = False) -> pd.DataFrame:
+        """Return a table; loaded once, and again when its file has been written by somebody else.
+
+        Parameters
+        ----------
+        name : str
+            Name of the table.
+        with_source : bool
+            Add the columns ``rel_path`` and ``file_name`` of the file that each image came from,
+            after ``image_id``; missing for images that came from no folder. The result is then a
+            copy, not the table in memory.
+
+        Raises
+        ------
+        TableNotFoundError
+            There is no such table.
+        """
+        frame = self._cache.get(normalize_table_name(name))
+        return self._with_source(frame) if with_source else frame
+
+    def _with_source(self, frame: pd.DataFrame) -> pd.DataFrame:
+        paths = self.ds.load_sources_index().set_index(IMAGE_ID)["source_rel_path"]
+        out = frame.drop(columns=["rel_path", "file_name"], errors="ignore")
+        where = out.columns.get_loc(IMAGE_ID) + 1 if IMAGE_ID in out.columns else 0
+        ids = out[IMAGE_ID] if IMAGE_ID in out.columns else pd.Series(pd.NA, index=out.index)
+        rel_path = ids.map(paths).astype("str")
+        out.insert(where, "rel_path", rel_path)
+        out.insert(where + 1, "file_name", rel_path.str.rpartition("/")[2])
+        return out
+
+    def save_table(self, name: str) -> None:
+        """Write a table in memory back, edits by hand included, if nobody else has written it since.
+
+        Edits by hand last until the next update of the table: its rows are derived from
+        artifacts, and are then derived anew. To change them for good, change the artifacts.
+
+        Raises
+        ------
+        TableNotFoundError
+            It is not in memory.
+        ConflictError
+            Somebody else has written it since it was loaded.
+        ColumnError
+            An edit that Parquet cannot hold exactly.
+        """
+        self._cache.save(normalize_table_name(name))
+
+    def save_all_tables(self) -> None:
+        """Write all tables in memory back, as :meth:`save_table`; those without edits are not touched."""
+        for name in sorted(self.tables):
+            self._cache.save(name)
+
+    # Tables from artifacts
+
+    def rebuild(
+        self,
+        indexer: DatasetIndexer | str,
+        *,
+        image_ids: Iterable[str] | None = None,
+        on_error: OnError = "raise",
+        on_progress: OnProgress | None = None,
+        cancel: threading.Event | None = None,
+    ) -> pd.DataFrame:
+        """Extract all images again and write the table; or some, and leave the others' rows.
+
+        Parameters
+        ----------
+        indexer : DatasetIndexer or str
+            An instance, or the name of a registered one.
+        image_ids : iterable of str, optional
+            Only these.
+        on_error : {"raise", "skip"}
+            What a failing image does: stop everything, and nothing is written; or keep its old
+            rows and be listed in the report.
+        on_progress : callable, optional
+            Called with (done, total) images.
+        cancel : threading.Event, optional
+            Set it to stop; the table stays as it was.
+
+        Returns
+        -------
+        DataFrame
+            The whole table, as in ``tables`` and as :meth:`ZarrDataset.load_table` gives it:
+            ordered by ``image_id``, rows of one image as extracted.
+
+        Raises
+        ------
+        ExtractionError, RowsError
+            A failing image, with ``on_error="raise"``.
+        SchemaError
+            Two images give a column types that do not go together.
+        RecordNotFoundError
+            An unknown id.
+        ReadOnlyError
+            The dataset was opened with mode ``r``.
+        """
+        found = self._find(indexer)
+        commit, report = self._update(found, image_ids, on_error=on_error, on_progress=on_progress, cancel=cancel)
+        return self._keep(report.table_name, commit)
+
+    def update_image(self, indexer: DatasetIndexer | str, image_id: str) -> pd.DataFrame:
+        """Extract one image again and replace its rows; see :meth:`rebuild`."""
+        return self.update_images(indexer, [image_id])
+
+    def update_images(
+        self,
+        indexer: DatasetIndexer | str,
+        image_ids: Iterable[str],
+        *,
+        on_error: OnError = "raise",
+        on_progress: OnProgress | None = None,
+        cancel: threading.Event | None = None,
+    ) -> pd.DataFrame:
+        """Extract these images again and replace their rows, in one write; see :meth:`rebuild`.
+
+        Rows of an image that has been deleted go. Where the table is not there yet, or was
+        written by somebody else, all images are extracted.
+        """
+        return self.rebuild(
+            indexer, image_ids=image_ids, on_error=on_error, on_progress=on_progress, cancel=cancel
+        )
+
+    def rebuild_all(
+        self,
+        *,
+        on_error: OnError = "raise",
+        on_progress: OnProgress | None = None,
+        on_table: OnTable | None = None,
+        cancel: threading.Event | None = None,
+    ) -> dict[str, UpdateReport]:
+        """Rebuild the table of every registered indexer; parameters as :meth:`rebuild`.
+
+        Parameters
+        ----------
+        on_table : callable, optional
+            Called with the name of each table before it is begun.
+
+        Returns
+        -------
+        dict of str to UpdateReport
+            By table name. The tables are not kept in memory.
+        """
+        return self._update_all(
+            lambda _: None, on_table, on_error=on_error, on_progress=on_progress, cancel=cancel
+        )
+
+    # Images from a folder
+
+    def ingest_folder(
+        self,
+        folder: str | os.PathLike[str],
+        pattern: str = "*.tif",
+        *,
+        mode: RefreshMode = "reingest_if_changed",
+        overwrite: bool = False,
+        reader: SourceReader | None = None,
+        on_error: OnError = "raise",
+        on_progress: OnProgress | None = None,
+        on_table: OnTable | None = None,
+        cancel: threading.Event | None = None,
+    ) -> IngestReport:
+        """Take a folder's new and changed kymographs in, and update every registered table.
+
+        Parameters
+        ----------
+        folder, pattern, mode, overwrite, reader
+            As :func:`kymflow_zarr.sources.sync`; by default the reader of the kymflow desktop
+            program's folders.
+        on_error, on_progress, on_table, cancel
+            As :meth:`rebuild_all`. A source that cannot be read never stops the others.
+
+        Returns
+        -------
+        IngestReport
+            What was new, changed, in conflict or failed, and what became of each table.
+        """
+        found = self.ds.sync_from_folder(
+            folder,
+            pattern,
+            mode=mode,
+            overwrite=overwrite,
+            reader=reader or KymographFolderReader(),
+            on_progress=on_progress,
+            cancel=cancel,
+        )
+        report = IngestReport(found.new, found.changed, found.unchanged, found.conflicts, found.failed)
+        changed = {*found.new, *found.changed}
+        report.tables = self._update_all(
+            lambda table_name: self._stale(table_name, changed),
+            on_table,
+            on_error=on_error,
+            on_progress=on_progress,
+            cancel=cancel,
+        )
+        return report
+
+    def _stale(self, table_name: str, changed: set[str]) -> list[str] | None:
+        ledger = known_images(self.ds, table_name)
+        if ledger is None:
+            return None
+        # An earlier ingest may have been stopped before it came to the tables.
+        unknown = set(self.ds.list_image_ids()) - set(ledger)
+        return sorted(changed | unknown)
+
+    # What the methods above share
+
+    def _find(self, indexer: DatasetIndexer | str) -> DatasetIndexer:
+        return self.registry.get(indexer) if isinstance(indexer, str) else indexer
+
+    def _update_all(
+        self, choose: Callable[[str], list[str] | None], on_table: OnTable | None, **how: object
+    ) -> dict[str, UpdateReport]:
+        reports = {}
+        for indexer in self.registry.indexers():
+            table_name = contract_of(indexer).table_name
+            if on_table is not None:
+                on_table(table_name)
+            _, reports[table_name] = self._update(indexer, choose(table_name), **how)
+            self._cache.forget(table_name)
+        return reports
+
+    def _update(
+        self, indexer: DatasetIndexer, image_ids: Iterable[str] | None, **how: object
+    ) -> tuple[Commit, UpdateReport]:
+        contract = contract_of(indexer)
+        made_by = self.registry.made_by(contract.indexer)
+        commit, report = update_table(self.ds, indexer, contract, image_ids, made_by=made_by, **how)
+        self.reports[report.table_name] = report
+        return commit, report
+
+    def _keep(self, name: str, commit: Commit) -> pd.DataFrame:
+        frame = frames.arrow_to_frame(commit.table.replace_schema_metadata(None))
+        self._cache.put(name, frame, commit.data, commit.fingerprint)
+        return frame

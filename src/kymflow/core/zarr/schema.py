@@ -1,0 +1,171 @@
+"""The schema of a table, a pure function of its images' own schemas, and rows brought to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kymflow.core.zarr.indexers.contract import TableContract
+from kymflow.errors import SchemaError
+from kymflow.core.zarr.indexers.base import IMAGE_ID
+from kymflow_zarr import frames
+
+
+def own_columns(table: pa.Table) -> pa.Table:
+    """Return one image's rows with plain types; a column without any value has no type yet (null).
+
+    Dictionaries are decoded, NaN becomes null, the many Arrow types of text become one.
+    """
+    columns = {}
+    for name, values in zip(table.column_names, table.columns, strict=True):
+        if pa.types.is_dictionary(values.type):
+            values = values.cast(values.type.value_type)
+        if pa.types.is_floating(values.type) and len(values):
+            values = _nan_to_null(values)
+        if values.null_count == len(values):
+            columns[name] = pa.nulls(len(values))
+        else:
+            plain = _plain_type(values.type)
+            columns[name] = values if plain == values.type else values.cast(plain)
+    return pa.table(columns)
+
+
+def _nan_to_null(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    nan = pc.is_nan(values)
+    return pc.if_else(nan, None, values) if pc.any(nan).as_py() else values
+
+
+def _plain_type(arrow_type: pa.DataType) -> pa.DataType:
+    if pa.types.is_large_string(arrow_type) or pa.types.is_string_view(arrow_type):
+        return pa.string()
+    if pa.types.is_large_list(arrow_type) or pa.types.is_list(arrow_type):
+        return pa.list_(_plain_type(arrow_type.value_type))
+    if pa.types.is_struct(arrow_type):
+        return pa.struct([(field.name, _plain_type(field.type)) for field in arrow_type])
+    return arrow_type
+
+
+def table_schema(contract: TableContract, schemas: Iterable[tuple[str, pa.Schema]]) -> pa.Schema:
+    """Return the schema of a table.
+
+    Parameters
+    ----------
+    contract : TableContract
+        Gives the first columns, and the types of the declared ones.
+    schemas : iterable of (image id, schema)
+        Each image's own, in image_id order; images without rows have none to give.
+
+    Raises
+    ------
+    SchemaError
+        Two images give one column types that do not go together.
+    """
+    fields = {field.name: field for field in contract.first_fields}
+    fixed = {IMAGE_ID, *contract.by_name}
+    first_with: dict[str, str] = {}
+    seen: set[pa.Schema] = set()
+    for image_id, schema in schemas:
+        if schema in seen:
+            continue
+        seen.add(schema)
+        for field in schema:
+            if field.name in fixed:
+                if field.name not in fields:
+                    fields[field.name] = contract.by_name[field.name].arrow_field
+                continue
+            known = fields.get(field.name)
+            if known is None or pa.types.is_null(known.type):
+                fields[field.name] = pa.field(field.name, field.type)
+                first_with[field.name] = image_id
+                continue
+            common = common_type(known.type, field.type)
+            if common is None:
+                raise SchemaError(
+                    f"column {field.name!r} of table {contract.table_name!r}: image "
+                    f"{first_with[field.name]!r} has {known.type}, image {image_id!r} has {field.type}, "
+                    f"which do not go together. Make indexer {contract.indexer!r} declare the column's "
+                    "type, or mend the artifact of one of them.",
+                    table_name=contract.table_name,
+                    indexer=contract.indexer,
+                    image_id=image_id,
+                    column=field.name,
+                )
+            if common != known.type:
+                fields[field.name] = pa.field(field.name, common)
+    return pa.schema(list(fields.values()))
+
+
+def common_type(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
+    """Return the type that holds both, or None: equal; null and any; integers; integer and float is float."""
+    if one == other or pa.types.is_null(other):
+        return one
+    if pa.types.is_null(one):
+        return other
+    if pa.types.is_integer(one) and pa.types.is_integer(other):
+        return _common_integer(one, other)
+    numbers = [pa.types.is_integer(t) or pa.types.is_floating(t) for t in (one, other)]
+    if all(numbers):
+        return pa.float64()
+    if pa.types.is_timestamp(one) and pa.types.is_timestamp(other) and one.tz == other.tz:
+        units = ("s", "ms", "us", "ns")
+        return pa.timestamp(max(one.unit, other.unit, key=units.index), one.tz)
+    if pa.types.is_list(one) and pa.types.is_list(other):
+        inner = common_type(one.value_type, other.value_type)
+        return None if inner is None else pa.list_(inner)
+    return None
+
+
+def _common_integer(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
+    unsigned = [pa.types.is_unsigned_integer(t) for t in (one, other)]
+    if all(unsigned):
+        return pa.uint64()
+    return None if pa.uint64() in (one, other) else pa.int64()
+
+
+def conform(rows: pa.Table, schema: pa.Schema, contract: TableContract) -> pa.Table:
+    """Return `rows` with just the columns of `schema`, at its types; what they lack is missing.
+
+    Raises
+    ------
+    SchemaError
+        A value that would change: an integer beyond 2**53 among floats.
+    """
+    columns = []
+    there = set(rows.column_names)
+    for field in schema:
+        if field.name not in there:
+            columns.append(pa.nulls(rows.num_rows, field.type))
+            continue
+        values = rows.column(field.name)
+        if values.type != field.type:
+            try:
+                values = values.cast(field.type)
+            except pa.ArrowException as error:
+                raise _inexact(contract, field.name, str(error)) from error
+        columns.append(values)
+    return pa.table(columns, schema=schema)
+
+
+def check_exact(table: pa.Table, contract: TableContract) -> None:
+    """Refuse integers that pandas would read back changed, because the column has missing values.
+
+    Raises
+    ------
+    SchemaError
+        Such a column, by name.
+    """
+    for name, values in zip(table.column_names, table.columns, strict=True):
+        if values.null_count and frames.has_inexact_integers(values):
+            raise _inexact(contract, name, "it has missing values")
+
+
+def _inexact(contract: TableContract, column: str, why: str) -> SchemaError:
+    return SchemaError(
+        f"column {column!r} of table {contract.table_name!r} holds integers beyond 2**53 that would "
+        f"come back as other numbers ({why}). Make indexer {contract.indexer!r} give them as text.",
+        table_name=contract.table_name,
+        indexer=contract.indexer,
+        column=column,
+    )

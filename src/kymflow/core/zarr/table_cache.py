@@ -1,0 +1,118 @@
+"""Tables as DataFrames in memory, each with the proof of which file it is."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from kymflow_zarr import frames, layout, tables
+from kymflow_zarr.errors import ConflictError, TableNotFoundError
+
+if TYPE_CHECKING:
+    from kymflow_zarr import ZarrDataset
+    from kymflow_zarr.store import Fingerprint
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """Which file a cached table is: what a listing said of it, when, and its content."""
+
+    fingerprint: Fingerprint | None
+    seen_ns: int
+    sha256: str
+
+
+class TableCache:
+    """DataFrames by table name; `frames` is the dictionary that users see."""
+
+    def __init__(self, ds: ZarrDataset) -> None:
+        self._ds = ds
+        self._origins: dict[str, _Origin] = {}
+        self.frames: dict[str, pd.DataFrame] = {}
+
+    def get(self, name: str) -> pd.DataFrame:
+        """Return the table, loaded again if its file is another one than the cached one's."""
+        if name not in self.frames or not self._is_current(name):
+            self.load(name)
+        return self.frames[name]
+
+    def load(self, name: str) -> None:
+        """Load the table's file."""
+        store = self._ds.store
+        seen_ns = store.now_ns()
+        fingerprint = store.stat(layout.table_key(name))
+        data = tables.read_table(store, name)
+        try:
+            frame = frames.parquet_to_frame(data)
+        except frames.UnreadableParquet as error:
+            raise tables.damaged_table(store, name, error) from error
+        self.put(name, frame, data, fingerprint, seen_ns)
+
+    def put(
+        self, name: str, frame: pd.DataFrame, data: bytes, fingerprint: Fingerprint | None, seen_ns: int | None = None
+    ) -> None:
+        """Keep a table that was just loaded or written."""
+        self.frames[name] = frame
+        seen = self._ds.store.now_ns() if seen_ns is None else seen_ns
+        self._origins[name] = _Origin(fingerprint, seen, hashlib.sha256(data).hexdigest())
+
+    def forget(self, name: str) -> None:
+        """Drop a table from memory."""
+        self.frames.pop(name, None)
+        self._origins.pop(name, None)
+
+    def _is_current(self, name: str) -> bool:
+        origin = self._origins.get(name)
+        if origin is None:
+            # Put into the dictionary by hand: it is the user's.
+            return True
+        store = self._ds.store
+        now = store.stat(layout.table_key(name))
+        if origin.fingerprint is not None and origin.fingerprint.proves_unchanged(now, origin.seen_ns):
+            return True
+        return now is not None and _sha256(tables.read_table(store, name)) == origin.sha256
+
+    def save(self, name: str) -> None:
+        """Write the cached table back, if its file is still the one that was loaded.
+
+        Raises
+        ------
+        TableNotFoundError
+            It was not loaded.
+        ConflictError
+            Somebody else has written the table since.
+        """
+        if name not in self.frames:
+            raise TableNotFoundError(
+                f"table {name!r} of {self._ds.path} is not loaded; get_table({name!r}) loads it",
+                dataset=self._ds.path,
+                table_name=name,
+            )
+        self._ds.check_writable()
+        store = self._ds.store
+        tables.check_own_table(store, name)
+        frame = self.frames[name]
+        data = tables.encode(store, name, frame)
+        origin = self._origins.get(name)
+
+        def change(present: bytes | None) -> bytes | None:
+            if origin is not None and (present is None or _sha256(present) != origin.sha256):
+                raise ConflictError(
+                    f"table {name!r} of {self._ds.path} was written by somebody else since it was "
+                    "loaded. load_tables() fetches theirs; make your edits again and save.",
+                    dataset=self._ds.path,
+                    table_name=name,
+                )
+            # Writing back what is there already would only make every image look stale.
+            return None if present is not None and frames.parquet_to_frame(present).equals(frame) else data
+
+        fingerprint = store.update(layout.table_key(name), change)
+        if fingerprint is not None:
+            self.put(name, frames.parquet_to_frame(data), data, fingerprint)
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

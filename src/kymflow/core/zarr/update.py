@@ -1,0 +1,101 @@
+"""One run of one indexer over some or all images: extract, commit, report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from kymflow.core.zarr.commit import Commit, LedgerLost, commit_rows, read_state
+from kymflow.core.zarr.indexers.contract import TableContract
+from kymflow.core.zarr.extraction import extract_images
+from kymflow.core.zarr.reports import UpdateReport
+from kymflow_zarr import layout
+from kymflow_zarr.errors import RecordNotFoundError
+
+if TYPE_CHECKING:
+    from kymflow.core.zarr.indexers.base import DatasetIndexer
+    from kymflow.core.zarr.ledger import Ledger
+    from kymflow_zarr import ZarrDataset
+
+
+def update_table(
+    ds: ZarrDataset,
+    indexer: DatasetIndexer,
+    contract: TableContract,
+    image_ids: Iterable[str] | None,
+    *,
+    made_by: Mapping[str, str] | None = None,
+    **how: Any,
+) -> tuple[Commit, UpdateReport]:
+    """Extract images again and put their rows into the table, in one write.
+
+    Parameters
+    ----------
+    ds, indexer, contract
+        What to run on what.
+    image_ids : iterable of str or None
+        The images; None means all. Where it is not known what the others gave to the table
+        (there is no table yet, or somebody else wrote it), all are extracted.
+    made_by : mapping of str to str, optional
+        More words for the table's footer.
+    **how
+        ``on_error``, ``on_progress`` and ``cancel`` of :func:`extract_images`.
+
+    Raises
+    ------
+    RecordNotFoundError
+        An id of `image_ids` that neither the dataset nor the table knows.
+    """
+    ds.check_writable()
+    started = time.perf_counter()
+    wanted = None if image_ids is None else _wanted(ds, contract, image_ids)
+    if wanted is not None:
+        rows, failed = extract_images(ds, indexer, contract, wanted, **how)
+        try:
+            commit = commit_rows(ds, contract, rows, complete=False, failed=list(failed), made_by=made_by)
+        except LedgerLost:
+            wanted = None
+    if wanted is None:
+        rows, failed = extract_images(ds, indexer, contract, ds.list_image_ids(), **how)
+        commit = commit_rows(ds, contract, rows, complete=True, failed=list(failed), made_by=made_by)
+    updated = sorted(image_id for image_id in rows if image_id in commit.ledger)
+    report = UpdateReport(
+        table_name=contract.table_name,
+        rows=commit.table.num_rows,
+        images=len(commit.ledger),
+        updated=updated,
+        removed=commit.removed,
+        unchanged=len(commit.ledger) - len(updated) - len(set(failed) & set(commit.ledger)),
+        failed=failed,
+        seconds=time.perf_counter() - started,
+    )
+    return commit, report
+
+
+def known_images(ds: ZarrDataset, table_name: str) -> Ledger | None:
+    """Return the ledger of a table as it is now, or None if all its images are stale."""
+    try:
+        data, _ = ds.store.read(layout.table_key(table_name))
+    except FileNotFoundError:
+        return None
+    state = read_state(ds.store, table_name, data)
+    return state.ledger if state is not None else None
+
+
+def _wanted(ds: ZarrDataset, contract: TableContract, image_ids: Iterable[str]) -> list[str] | None:
+    """Return the ids to extract, or None for all; ids that are only in the table go from it anyway."""
+    if isinstance(image_ids, str):
+        image_ids = [image_ids]
+    asked = sorted(set(image_ids))
+    ledger = known_images(ds, contract.table_name)
+    live = [image_id for image_id in asked if ds.record(image_id).exists()]
+    for image_id in set(asked) - set(live) - set(ledger or ()):
+        raise RecordNotFoundError(
+            f"{ds.path} has no image {image_id!r}, and neither has table {contract.table_name!r}. "
+            "list_image_ids() tells which images there are.",
+            dataset=ds.path,
+            image_id=image_id,
+            table_name=contract.table_name,
+        )
+    return None if ledger is None else live

@@ -1,0 +1,29 @@
+"""Errors of indexers and of the tables they make."""
+
+from __future__ import annotations
+
+from kymflow_zarr.errors import KymflowError
+
+
+class IndexerError(KymflowError):
+    """An indexer is at fault, or unknown."""
+
+
+class UnknownIndexerError(IndexerError, KeyError):
+    """No usable indexer of this name is registered."""
+
+
+class InvalidIndexerError(IndexerError, TypeError):
+    """An object that does not meet the contract of an indexer."""
+
+
+class ExtractionError(IndexerError, RuntimeError):
+    """An indexer raised while it extracted one image's rows."""
+
+
+class RowsError(IndexerError, ValueError):
+    """An indexer returned something that cannot be rows of its table."""
+
+
+class SchemaError(IndexerError, ValueError):
+    """Rows of two images cannot stand in one table: a column has clashing types."""

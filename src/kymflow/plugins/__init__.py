@@ -1,0 +1,1 @@
+"""Plugins: the hook that they implement, and how they are found."""
