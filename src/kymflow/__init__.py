@@ -58,7 +58,7 @@ _HOME = {
     "normalize_table_name": "kymflow.core.zarr.indexers.base",
 }
 
-__all__ = [*sorted(_HOME), "__version__"]  # noqa: PLE0604
+__all__ = [*sorted(_HOME), "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -26,4 +26,12 @@ class RowsError(IndexerError, ValueError):
 
 
 class SchemaError(IndexerError, ValueError):
-    """Rows of two images cannot stand in one table: a column has clashing types."""
+    """Rows of two images cannot stand in one table: a column has clashing types.
+
+    Attributes
+    ----------
+    image_ids : tuple of str
+        The two images, the later one first; empty where no image is to blame.
+    """
+
+    image_ids: tuple[str, ...] = ()

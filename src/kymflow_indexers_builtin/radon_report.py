@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from kymflow import ArtifactIndexer, Column
 
 
@@ -34,9 +36,11 @@ class RadonReportIndexer(ArtifactIndexer):
         Column("date", "str", description="From the experiment metadata", required=False),
     )
     # Names in artifacts of earlier versions.
-    aliases = {
-        "vel_mean": "mean_velocity",
-        "vel_median": "median_velocity",
-        "vel_n_valid": "n_valid",
-        "note": "notes",
-    }
+    aliases = MappingProxyType(
+        {
+            "vel_mean": "mean_velocity",
+            "vel_median": "median_velocity",
+            "vel_n_valid": "n_valid",
+            "note": "notes",
+        }
+    )

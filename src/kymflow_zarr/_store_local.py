@@ -53,9 +53,7 @@ class LocalStore(Store):
 
     def _refusal(self, error: OSError, doing: str, key: str) -> StoreError:
         kind = StorePermissionError if isinstance(error, PermissionError) else StoreError
-        refusal = kind(
-            f"cannot {doing} {key!r} in {self.url}: {error.strerror or error}", dataset=self.url
-        )
+        refusal = kind(f"cannot {doing} {key!r} in {self.url}: {error.strerror or error}", dataset=self.url)
         refusal.errno = error.errno
         return refusal
 
@@ -196,9 +194,7 @@ class LocalStore(Store):
                 with suppress(FileNotFoundError):
                     _remove_tree(old)
 
-    def update(
-        self, key: str, change: Change, *, timeout_s: float = LOCK_TIMEOUT_S
-    ) -> Fingerprint | None:
+    def update(self, key: str, change: Change, *, timeout_s: float = LOCK_TIMEOUT_S) -> Fingerprint | None:
         with self._locked(key, timeout_s):
             try:
                 present: bytes | None = self.read(key)[0]
@@ -255,10 +251,10 @@ class LocalStore(Store):
 def _write_new(path: str, data: bytes, *, flush: bool) -> os.stat_result:
     """Write a file that nobody else knows of yet, making its folders."""
     try:
-        file = open(path, "xb")
+        file = open(path, "xb")  # noqa: SIM115
     except FileNotFoundError:
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        file = open(path, "xb")
+        file = open(path, "xb")  # noqa: SIM115
     with file:
         file.write(data)
         file.flush()

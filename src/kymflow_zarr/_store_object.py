@@ -55,9 +55,7 @@ class ObjectStore(Store):
     def _refusal(self, error: BaseException, doing: str, key: str) -> StoreError:
         denied = isinstance(error, PermissionDeniedError | PermissionError)
         kind = StorePermissionError if denied else StoreError
-        return kind(
-            f"cannot {doing} {key!r} in {self.url}: {_first_line(error)}", dataset=self.url
-        )
+        return kind(f"cannot {doing} {key!r} in {self.url}: {_first_line(error)}", dataset=self.url)
 
     def _check(self, key: str) -> str:
         if any(part in ("", ".", "..") for part in key.split("/")) or "\\" in key:
@@ -146,9 +144,7 @@ class ObjectStore(Store):
             if found.key not in keep:
                 self.delete(found.key)
 
-    def update(
-        self, key: str, change: Change, *, timeout_s: float = LOCK_TIMEOUT_S
-    ) -> Fingerprint | None:
+    def update(self, key: str, change: Change, *, timeout_s: float = LOCK_TIMEOUT_S) -> Fingerprint | None:
         deadline = time.monotonic() + timeout_s
         races = 0
         while True:

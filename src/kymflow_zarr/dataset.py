@@ -51,7 +51,9 @@ class ZarrDataset:
     ``zarr_format=2`` says that one is meant.
     """
 
-    def __init__(self, path: str | os.PathLike[str], mode: Mode = "a", *, zarr_format: Literal[2, 3] = 3) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], mode: Mode = "a", *, zarr_format: Literal[2, 3] = 3
+    ) -> None:
         if mode not in ("r", "a", "w"):
             raise DatasetError(f"mode must be 'r', 'a' or 'w', got {mode!r}")
         if zarr_format not in (2, 3):
@@ -108,9 +110,7 @@ class ZarrDataset:
         InvalidNameError
             The id cannot be a key of a dataset.
         """
-        return ZarrImageRecord(
-            self._store, image_id, zarr_format=self.zarr_format, read_only=self.read_only
-        )
+        return ZarrImageRecord(self._store, image_id, zarr_format=self.zarr_format, read_only=self.read_only)
 
     def list_image_ids(self) -> list[str]:
         """Return the ids of all images, sorted."""

@@ -71,6 +71,4 @@ class FolderReport:
         ]
         if lines:
             shown = lines[:10] + ([f"and {len(lines) - 10} more"] if len(lines) > 10 else [])
-            warnings.warn(
-                f"ingest of {self.folder}:\n  " + "\n  ".join(shown), IngestWarning, stacklevel=3
-            )
+            warnings.warn(f"ingest of {self.folder}:\n  " + "\n  ".join(shown), IngestWarning, stacklevel=3)

@@ -70,8 +70,7 @@ def check_name(name: object, what: str) -> str:
     if reason is not None:
         shown = name if len(name) <= 60 else name[:60] + "..."
         raise InvalidNameError(
-            f"{shown!r} cannot be used as {what}: {reason}. "
-            "Use letters, digits, '-', '_' and inner dots."
+            f"{shown!r} cannot be used as {what}: {reason}. Use letters, digits, '-', '_' and inner dots."
         )
     return name
 
@@ -85,9 +84,7 @@ def check_artifact_name(name: object) -> str:
         As for :func:`check_name`, for any of the components.
     """
     if not isinstance(name, str):
-        raise InvalidNameError(
-            f"the artifact name must be a str, got {type(name).__name__}: {name!r}"
-        )
+        raise InvalidNameError(f"the artifact name must be a str, got {type(name).__name__}: {name!r}")
     for component in name.split("/"):
         check_name(component, f"artifact name (in {name[:60]!r})" if "/" in name else "artifact name")
     return name

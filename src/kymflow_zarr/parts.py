@@ -1,4 +1,4 @@
-"""The parts of a record that an ingest writes: each a key, its bytes and the digest that tells it from others."""
+"""The parts of a record that an ingest writes: each a key, its bytes and their digest."""
 
 from __future__ import annotations
 

@@ -194,9 +194,7 @@ class ZarrImageRecord:
         try:
             data = documents.json_to_bytes(obj, indent=indent)
         except ValueError as error:
-            raise ArtifactError(
-                f"artifact {name!r} of {self._who()} {error}", **self._where(name)
-            ) from error
+            raise ArtifactError(f"artifact {name!r} of {self._who()} {error}", **self._where(name)) from error
         key = self._put(f"{name}.json", data)
         # An old compressed form would come back if this one were ever deleted.
         self._store.delete(key + ".gz")
@@ -248,9 +246,7 @@ class ZarrImageRecord:
                 **self._where(METADATA),
             ) from error
         if not isinstance(payload, dict):
-            raise self._damaged(
-                f"{METADATA}.json", f"expected a JSON object, got {type(payload).__name__}"
-            )
+            raise self._damaged(f"{METADATA}.json", f"expected a JSON object, got {type(payload).__name__}")
         return payload
 
     # Table artifacts
@@ -297,7 +293,7 @@ class ZarrImageRecord:
             raise self._damaged(artifact, error) from error
 
     def save_df_csv_gz(self, name: str, df: pd.DataFrame, *, index: bool = False) -> str:
-        """Store a DataFrame as ``analysis/<name>.csv.gz``; return its key. Parquet keeps types, CSV does not."""
+        """Store a DataFrame as ``analysis/<name>.csv.gz``, without its types; return its key."""
         return self._put(f"{name}.csv.gz", documents.frame_to_csv_gz(df, index=index))
 
     def load_df_csv_gz(self, name: str) -> pd.DataFrame:

@@ -90,7 +90,11 @@ def look(path: Path, *, settled_before_ns: int, relative: str = "") -> FileState
         while block := file.read(2**20):
             sha.update(block)
     return FileState(
-        relative or path.name, info.st_size, info.st_mtime_ns, sha.hexdigest(), info.st_mtime_ns < settled_before_ns
+        relative or path.name,
+        info.st_size,
+        info.st_mtime_ns,
+        sha.hexdigest(),
+        info.st_mtime_ns < settled_before_ns,
     )
 
 

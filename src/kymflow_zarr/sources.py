@@ -18,7 +18,7 @@ from kymflow_zarr.ingest_report import Conflict, FolderReport
 from kymflow_zarr.reader import SourceReader, TiffReader
 from kymflow_zarr.record import write_attrs
 from kymflow_zarr.source_files import find_primaries, first_change, look, snapshot
-from kymflow_zarr.source_rows import SourceRow, decode_rows, encode_rows, empty_index, path_key
+from kymflow_zarr.source_rows import SourceRow, decode_rows, empty_index, encode_rows, path_key
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,7 +114,13 @@ class _Sync:
     """One run over one folder."""
 
     def __init__(
-        self, store: Store, zarr_format: int, root: Path, mode: RefreshMode, reader: SourceReader, overwrite: bool
+        self,
+        store: Store,
+        zarr_format: int,
+        root: Path,
+        mode: RefreshMode,
+        reader: SourceReader,
+        overwrite: bool,
     ) -> None:
         self.store = store
         self.zarr_format = zarr_format
@@ -162,24 +168,23 @@ class _Sync:
 
     def _claim_in(self, rows: list[SourceRow], wanted: list[str]) -> tuple[list[SourceRow], bool]:
         """Find or make the row of each wanted file; tell whether `rows` changed."""
-        by_path = {path_key(row.path): index for index, row in enumerate(rows)}
+        by_path = {path_key(row.path): place for place, row in enumerate(rows)}
         by_relative: dict[str, list[int]] = {}
-        for index, row in enumerate(rows):
-            by_relative.setdefault(path_key(row.relative_path), []).append(index)
+        for place, row in enumerate(rows):
+            by_relative.setdefault(path_key(row.relative_path), []).append(place)
         claimed = []
         changed = False
         for relative in wanted:
             path = self.root / relative
             index = by_path.get(path_key(str(path)))
             if index is None:
+                changed = True
                 index = self._moved_from(rows, by_relative.get(path_key(relative), ()), path)
-                if index is not None:
-                    rows[index] = replace(rows[index], root=str(self.root), relative_path=relative)
-                else:
+                if index is None:
                     index = len(rows)
                     rows.append(SourceRow(str(self.root), relative, str(uuid.uuid4())))
-                by_path[path_key(str(path))] = index
-                changed = True
+                else:
+                    rows[index] = replace(rows[index], root=str(self.root), relative_path=relative)
             claimed.append(rows[index])
         return claimed, changed
 
@@ -300,4 +305,3 @@ class _Sync:
             return encode_rows(list(rows.values()))
 
         self.store.update(_KEY, change)
-

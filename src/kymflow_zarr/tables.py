@@ -150,10 +150,7 @@ def replace_rows(store: Store, name: str, image_id: str, rows: pd.DataFrame, id_
     _check_rows(store, name, image_id, rows, id_column)
 
     def change(present: bytes | None) -> bytes | None:
-        if present is None:
-            merged = rows
-        else:
-            merged = _merge(store, name, image_id, rows, id_column, present)
+        merged = rows if present is None else _merge(store, name, image_id, rows, id_column, present)
         return encode(store, name, merged)
 
     store.update(layout.table_key(name), change)

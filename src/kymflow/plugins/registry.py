@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
+from kymflow.core.zarr.indexers.base import DatasetIndexer
 from kymflow.core.zarr.indexers.contract import contract_of
 from kymflow.errors import InvalidIndexerError, UnknownIndexerError
-from kymflow.core.zarr.indexers.base import DatasetIndexer
 from kymflow.plugins import hookspecs
 from kymflow.plugins.info import IndexerInfo
 
@@ -61,7 +61,9 @@ class IndexerRegistry:
 
     def list(self) -> list[IndexerInfo]:
         """Return one entry per indexer, and one per plugin that failed, ordered by name."""
-        return sorted((offer.info for offer in self._offers()), key=lambda info: (info.name, info.distribution))
+        return sorted(
+            (offer.info for offer in self._offers()), key=lambda info: (info.name, info.distribution)
+        )
 
     def indexers(self) -> Sequence[DatasetIndexer]:
         """Return the indexers that can be used, ordered by name."""
@@ -139,7 +141,9 @@ class IndexerRegistry:
 
     def _offers(self) -> Sequence[_Offer]:
         if self._found is None:
-            loaded = [offer for entry_point in self._sorted_entry_points() for offer in self._load(entry_point)]
+            loaded = [
+                offer for entry_point in self._sorted_entry_points() for offer in self._load(entry_point)
+            ]
             self._found = _mark_conflicts(loaded)
         return [*self._found, *self._own]
 
@@ -160,12 +164,10 @@ class IndexerRegistry:
         # A plugin's own code runs here. Whatever it does wrong, sys.exit() included, is its own
         # failure; only the user's Ctrl-C is not.
         try:
-            offers = [
-                _Offer(indexer, _describe(indexer, origin)) for indexer in self._ask(entry_point)
-            ]
+            offers = [_Offer(indexer, _describe(indexer, origin)) for indexer in self._ask(entry_point)]
         except KeyboardInterrupt:
             raise
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001
             cause = f"{type(error).__name__}: {error}"
             warnings.warn(
                 f"plugin {origin.entry_point!r} of {origin.origin} cannot be used: {cause}",
@@ -257,7 +259,9 @@ def _mark_conflicts(offers: Sequence[_Offer]) -> list[_Offer]:
 
 def missing_plugins_hint() -> str:
     """Return what to say where no indexer is installed."""
-    return f"no indexer is installed. For velocity events and radon reports: pip install {BUILTIN_DISTRIBUTION}"
+    return (
+        f"no indexer is installed. For velocity events and radon reports: pip install {BUILTIN_DISTRIBUTION}"
+    )
 
 
 @cache

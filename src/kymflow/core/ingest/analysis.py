@@ -175,7 +175,7 @@ def _rois(content: object, path: Path) -> list[Roi]:
 def _analyses(content: object, path: Path) -> list[Mapping[str, Any]]:
     if not isinstance(content, dict):
         raise _unexpected(path, "an object of analyses", content)
-    analyses = []
+    analyses: list[Mapping[str, Any]] = []
     for key, parameters in content.items():
         if not isinstance(parameters, dict):
             raise _unexpected(path, f"an object for analysis {key!r}", parameters)

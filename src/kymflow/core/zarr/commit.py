@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kymflow.core.zarr.indexers.contract import TableContract
 from kymflow.core.zarr.indexers.base import IMAGE_ID
+from kymflow.core.zarr.indexers.contract import TableContract
 from kymflow.core.zarr.ledger import COMMIT, Ledger, LedgerEntry, commit_of, encode_ledger, find_ledger
 from kymflow.core.zarr.schema import check_exact, conform, own_columns, table_schema
 from kymflow_zarr import frames, layout
@@ -120,9 +120,7 @@ def commit_rows(
         ledger = {image_id: entry for image_id, entry in old.items() if image_id in live}
         for image_id, rows in changed.items():
             if image_id in live:
-                ledger[image_id] = LedgerEntry(
-                    rows.table.num_rows, rows.own_schema, contract.schema_version
-                )
+                ledger[image_id] = LedgerEntry(rows.table.num_rows, rows.own_schema, contract.schema_version)
         removed = sorted(set(old) - live)
         if state is not None and state.ledger == ledger and present and not changed:
             result = Commit(state.table, present, None, ledger, [])
@@ -133,7 +131,9 @@ def commit_rows(
         footer |= {"kymflow.schema_version": contract.schema_version, COMMIT.decode(): commit_id}
         data = frames.arrow_to_parquet(merged.replace_schema_metadata(footer))
         store.put(
-            layout.ledger_key(contract.table_name, commit_id), encode_ledger(ledger, commit_id, data), flush=True
+            layout.ledger_key(contract.table_name, commit_id),
+            encode_ledger(ledger, commit_id, data),
+            flush=True,
         )
         written = commit_id
         replaced = commit_of(state.table) if state is not None else None

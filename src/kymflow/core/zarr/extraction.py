@@ -11,11 +11,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kymflow.core.zarr.indexers.contract import TableContract
-from kymflow.errors import ExtractionError, IndexerError, RowsError
 from kymflow.core.zarr.indexers.artifact import ArtifactIndexer
 from kymflow.core.zarr.indexers.base import IMAGE_ID, DatasetIndexer
+from kymflow.core.zarr.indexers.contract import TableContract
 from kymflow.core.zarr.schema import own_columns
+from kymflow.errors import ExtractionError, IndexerError, RowsError
 from kymflow_zarr import ZarrDataset, ZarrImageRecord, frames
 from kymflow_zarr.errors import CancelledError, ColumnError
 
@@ -70,14 +70,16 @@ def extract_image(indexer: DatasetIndexer, contract: TableContract, record: Zarr
 
 
 def _ask(indexer: DatasetIndexer, record: ZarrImageRecord, fault: _Fault) -> pa.Table:
-    declarative = isinstance(indexer, ArtifactIndexer) and type(indexer).extract_rows is ArtifactIndexer.extract_rows
     # A plugin's own code runs here; whatever it raises concerns this one image.
     try:
-        raw = indexer.read_rows(record) if declarative else indexer.extract_rows(record)
+        if (
+            isinstance(indexer, ArtifactIndexer)
+            and type(indexer).extract_rows is ArtifactIndexer.extract_rows
+        ):
+            return indexer.read_rows(record)
+        raw: object = indexer.extract_rows(record)
     except Exception as error:
         raise fault.extraction_error(error) from error
-    if declarative:
-        return raw
     if not isinstance(raw, pd.DataFrame):
         raise fault.rows_error(f"extract_rows must return a DataFrame, got {type(raw).__name__}")
     try:

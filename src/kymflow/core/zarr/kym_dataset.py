@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from kymflow.core.ingest.folder import KymographFolderReader
-from kymflow.core.zarr.indexers.contract import contract_of
 from kymflow.core.zarr.extraction import OnError, OnProgress
 from kymflow.core.zarr.indexers.base import IMAGE_ID, DatasetIndexer, normalize_table_name
+from kymflow.core.zarr.indexers.contract import contract_of
 from kymflow.core.zarr.reports import IngestReport, UpdateReport
 from kymflow.core.zarr.table_cache import TableCache
 from kymflow.core.zarr.update import known_images, update_table
@@ -106,7 +106,7 @@ class KymDataset:
     def _with_source(self, frame: pd.DataFrame) -> pd.DataFrame:
         paths = self.ds.load_sources_index().set_index(IMAGE_ID)["source_rel_path"]
         out = frame.drop(columns=["rel_path", "file_name"], errors="ignore")
-        where = out.columns.get_loc(IMAGE_ID) + 1 if IMAGE_ID in out.columns else 0
+        where = list(out.columns).index(IMAGE_ID) + 1 if IMAGE_ID in out.columns else 0
         ids = out[IMAGE_ID] if IMAGE_ID in out.columns else pd.Series(pd.NA, index=out.index)
         rel_path = ids.map(paths).astype("str")
         out.insert(where, "rel_path", rel_path)
@@ -180,7 +180,9 @@ class KymDataset:
             The dataset was opened with mode ``r``.
         """
         found = self._find(indexer)
-        commit, report = self._update(found, image_ids, on_error=on_error, on_progress=on_progress, cancel=cancel)
+        commit, report = self._update(
+            found, image_ids, on_error=on_error, on_progress=on_progress, cancel=cancel
+        )
         return self._keep(report.table_name, commit)
 
     def update_image(self, indexer: DatasetIndexer | str, image_id: str) -> pd.DataFrame:
@@ -208,15 +210,19 @@ class KymDataset:
     def rebuild_all(
         self,
         *,
+        indexers: Sequence[str] | None = None,
+        image_ids: Iterable[str] | None = None,
         on_error: OnError = "raise",
         on_progress: OnProgress | None = None,
         on_table: OnTable | None = None,
         cancel: threading.Event | None = None,
     ) -> dict[str, UpdateReport]:
-        """Rebuild the table of every registered indexer; parameters as :meth:`rebuild`.
+        """Rebuild the table of every registered indexer; other parameters as :meth:`rebuild`.
 
         Parameters
         ----------
+        indexers : sequence of str, optional
+            Only these, by name.
         on_table : callable, optional
             Called with the name of each table before it is begun.
 
@@ -225,8 +231,10 @@ class KymDataset:
         dict of str to UpdateReport
             By table name. The tables are not kept in memory.
         """
+        ids = None if image_ids is None else list(image_ids)
+        chosen = None if indexers is None else [self.registry.get(name) for name in indexers]
         return self._update_all(
-            lambda _: None, on_table, on_error=on_error, on_progress=on_progress, cancel=cancel
+            chosen, lambda _: ids, on_table, on_error=on_error, on_progress=on_progress, cancel=cancel
         )
 
     # Images from a folder
@@ -271,6 +279,7 @@ class KymDataset:
         report = IngestReport(found.new, found.changed, found.unchanged, found.conflicts, found.failed)
         changed = {*found.new, *found.changed}
         report.tables = self._update_all(
+            None,
             lambda table_name: self._stale(table_name, changed),
             on_table,
             on_error=on_error,
@@ -293,10 +302,14 @@ class KymDataset:
         return self.registry.get(indexer) if isinstance(indexer, str) else indexer
 
     def _update_all(
-        self, choose: Callable[[str], list[str] | None], on_table: OnTable | None, **how: object
+        self,
+        indexers: Sequence[DatasetIndexer] | None,
+        choose: Callable[[str], list[str] | None],
+        on_table: OnTable | None,
+        **how: Any,
     ) -> dict[str, UpdateReport]:
         reports = {}
-        for indexer in self.registry.indexers():
+        for indexer in self.registry.indexers() if indexers is None else indexers:
             table_name = contract_of(indexer).table_name
             if on_table is not None:
                 on_table(table_name)
@@ -305,7 +318,7 @@ class KymDataset:
         return reports
 
     def _update(
-        self, indexer: DatasetIndexer, image_ids: Iterable[str] | None, **how: object
+        self, indexer: DatasetIndexer, image_ids: Iterable[str] | None, **how: Any
     ) -> tuple[Commit, UpdateReport]:
         contract = contract_of(indexer)
         made_by = self.registry.made_by(contract.indexer)

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kymflow.core.zarr.indexers.base import IMAGE_ID
 from kymflow.core.zarr.indexers.contract import TableContract
 from kymflow.errors import SchemaError
-from kymflow.core.zarr.indexers.base import IMAGE_ID
 from kymflow_zarr import frames
 
 
@@ -82,19 +82,27 @@ def table_schema(contract: TableContract, schemas: Iterable[tuple[str, pa.Schema
                 continue
             common = common_type(known.type, field.type)
             if common is None:
-                raise SchemaError(
-                    f"column {field.name!r} of table {contract.table_name!r}: image "
-                    f"{first_with[field.name]!r} has {known.type}, image {image_id!r} has {field.type}, "
-                    f"which do not go together. Make indexer {contract.indexer!r} declare the column's "
-                    "type, or mend the artifact of one of them.",
-                    table_name=contract.table_name,
-                    indexer=contract.indexer,
-                    image_id=image_id,
-                    column=field.name,
-                )
+                one, other = (first_with[field.name], known.type), (image_id, field.type)
+                raise _clash(contract, field.name, one, other)
             if common != known.type:
                 fields[field.name] = pa.field(field.name, common)
     return pa.schema(list(fields.values()))
+
+
+def _clash(
+    contract: TableContract, column: str, one: tuple[str, pa.DataType], other: tuple[str, pa.DataType]
+) -> SchemaError:
+    error = SchemaError(
+        f"column {column!r} of table {contract.table_name!r}: image {one[0]!r} has {one[1]}, image "
+        f"{other[0]!r} has {other[1]}, which do not go together. Make indexer {contract.indexer!r} "
+        "declare the column's type, or mend the artifact of one of them.",
+        table_name=contract.table_name,
+        indexer=contract.indexer,
+        image_id=other[0],
+        column=column,
+    )
+    error.image_ids = (other[0], one[0])
+    return error
 
 
 def common_type(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:

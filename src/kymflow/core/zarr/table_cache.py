@@ -52,7 +52,12 @@ class TableCache:
         self.put(name, frame, data, fingerprint, seen_ns)
 
     def put(
-        self, name: str, frame: pd.DataFrame, data: bytes, fingerprint: Fingerprint | None, seen_ns: int | None = None
+        self,
+        name: str,
+        frame: pd.DataFrame,
+        data: bytes,
+        fingerprint: Fingerprint | None,
+        seen_ns: int | None = None,
     ) -> None:
         """Keep a table that was just loaded or written."""
         self.frames[name] = frame

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kymflow.core.zarr.commit import Commit, LedgerLost, commit_rows, read_state
+from kymflow.core.zarr.extraction import ImageRows, OnError, extract_images
 from kymflow.core.zarr.indexers.contract import TableContract
-from kymflow.core.zarr.extraction import extract_images
 from kymflow.core.zarr.reports import UpdateReport
+from kymflow.errors import SchemaError
 from kymflow_zarr import layout
 from kymflow_zarr.errors import RecordNotFoundError
 
@@ -50,15 +51,10 @@ def update_table(
     ds.check_writable()
     started = time.perf_counter()
     wanted = None if image_ids is None else _wanted(ds, contract, image_ids)
-    if wanted is not None:
-        rows, failed = extract_images(ds, indexer, contract, wanted, **how)
-        try:
-            commit = commit_rows(ds, contract, rows, complete=False, failed=list(failed), made_by=made_by)
-        except LedgerLost:
-            wanted = None
-    if wanted is None:
-        rows, failed = extract_images(ds, indexer, contract, ds.list_image_ids(), **how)
-        commit = commit_rows(ds, contract, rows, complete=True, failed=list(failed), made_by=made_by)
+    try:
+        rows, failed, commit = _run(ds, indexer, contract, wanted, made_by, **how)
+    except LedgerLost:
+        rows, failed, commit = _run(ds, indexer, contract, None, made_by, **how)
     updated = sorted(image_id for image_id in rows if image_id in commit.ledger)
     report = UpdateReport(
         table_name=contract.table_name,
@@ -71,6 +67,31 @@ def update_table(
         seconds=time.perf_counter() - started,
     )
     return commit, report
+
+
+def _run(
+    ds: ZarrDataset,
+    indexer: DatasetIndexer,
+    contract: TableContract,
+    wanted: list[str] | None,
+    made_by: Mapping[str, str] | None,
+    *,
+    on_error: OnError = "raise",
+    **how: Any,
+) -> tuple[dict[str, ImageRows], dict[str, str], Commit]:
+    complete = wanted is None
+    ids = ds.list_image_ids() if wanted is None else wanted
+    rows, failed = extract_images(ds, indexer, contract, ids, on_error=on_error, **how)
+    while True:
+        try:
+            commit = commit_rows(ds, contract, rows, complete=complete, failed=list(failed), made_by=made_by)
+            return rows, failed, commit
+        except SchemaError as error:
+            culprit = next((image_id for image_id in error.image_ids if image_id in rows), None)
+            if on_error == "raise" or culprit is None:
+                raise
+            failed[culprit] = str(error)
+            del rows[culprit]
 
 
 def known_images(ds: ZarrDataset, table_name: str) -> Ledger | None:

@@ -87,11 +87,13 @@ class ArtifactIndexer:
         return ensure_image_id_column(self.read_rows(rec).to_pandas(), rec.image_id)
 
     def read_rows(self, rec: ZarrImageRecord) -> pa.Table:
-        """Return the record's rows as Arrow, without filling in ``image_id``; errors as :meth:`extract_rows`."""
+        """Return the rows as Arrow, ``image_id`` not filled in; errors as :meth:`extract_rows`."""
         table = self._renamed(self._read_artifact(rec))
         declared = {column.name: column for column in self.columns}
         columns = {
-            name: table.column(name) if name in table.column_names else _missing(table.num_rows, declared[name])
+            name: table.column(name)
+            if name in table.column_names
+            else _missing(table.num_rows, declared[name])
             for name in self.required_columns()
             if name in declared
         }

@@ -91,7 +91,9 @@ def ensure_image_id_column(df: pd.DataFrame, image_id: str) -> pd.DataFrame:
 
 
 def normalize_table_name(name: str) -> str:
-    """Return `name` as a table is named on disk: lower case; other than letters, digits and ``_`` become ``_``.
+    """Return `name` as a table is named on disk: lower case letters, digits and ``_``.
+
+    Accents go, and whatever else is in it becomes ``_``.
 
     Raises
     ------

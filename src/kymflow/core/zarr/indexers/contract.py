@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from kymflow.errors import InvalidIndexerError
 from kymflow.core.zarr.indexers.base import IMAGE_ID, DatasetIndexer, normalize_table_name
 from kymflow.core.zarr.indexers.columns import Column, check_columns
+from kymflow.errors import InvalidIndexerError
 from kymflow_zarr import layout
 from kymflow_zarr.errors import KymflowError
 
@@ -90,7 +90,9 @@ def contract_of(indexer: DatasetIndexer) -> TableContract:
             f"{who}: schema_version must be a str, got {type(version).__name__}: {version!r}",
             indexer=indexer.name,
         )
-    names = dict.fromkeys([*_required(indexer, who), *(column.name for column in declared if column.required)])
+    names = dict.fromkeys(
+        [*_required(indexer, who), *(column.name for column in declared if column.required)]
+    )
     names.pop(IMAGE_ID, None)
     return TableContract(
         indexer.name, table_name, version, tuple(names), tuple(c for c in declared if c.name != IMAGE_ID)
@@ -105,7 +107,11 @@ def _required(indexer: DatasetIndexer, who: str) -> list[str]:
     try:
         names = list(method())
     except Exception as error:
-        raise InvalidIndexerError(f"{who}: required_columns() failed: {error!r}", indexer=indexer.name) from error
+        raise InvalidIndexerError(
+            f"{who}: required_columns() failed: {error!r}", indexer=indexer.name
+        ) from error
     if not all(isinstance(name, str) for name in names):
-        raise InvalidIndexerError(f"{who}: required_columns() must give str, got {names!r}", indexer=indexer.name)
+        raise InvalidIndexerError(
+            f"{who}: required_columns() must give str, got {names!r}", indexer=indexer.name
+        )
     return names

@@ -1,0 +1,108 @@
+"""``kymflow demo``: everything once, on a simulated lab folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from kymflow.cli.datasets import hint_if_no_indexers
+from kymflow.cli.failures import fail
+from kymflow.cli.output import print_json, print_table, reports_to_dict
+from kymflow.core.zarr.kym_dataset import KymDataset
+from kymflow.testing import simulate_folder
+
+T = TypeVar("T")
+
+N_IMAGES = 6
+
+
+class _Steps:
+    """What was done, and how long it took."""
+
+    def __init__(self) -> None:
+        self.done: list[tuple[str, float]] = []
+
+    def run(self, action: Callable[[], T], words: Callable[[T], str]) -> T:
+        started = time.perf_counter()
+        result = action()
+        self.done.append((words(result), time.perf_counter() - started))
+        return result
+
+
+def run_demo(directory: Path, *, as_json: bool) -> None:
+    """Simulate, ingest, rebuild, edit, update; print what was done."""
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        fail(f"{directory} is not empty; give the demo a folder of its own: kymflow demo DIR")
+    folder, dataset = directory / "kymographs", directory / "lab.zarr"
+    steps = _Steps()
+    images = steps.run(
+        lambda: simulate_folder(folder, N_IMAGES),
+        lambda images: f"simulated {len(images)} kymographs, {sum(i.analysed for i in images)} analysed",
+    )
+    kd = steps.run(lambda: KymDataset(dataset), lambda kd: f"created the dataset {kd.ds.path}")
+    ingested = steps.run(
+        lambda: kd.ingest_folder(folder), lambda report: f"ingested {len(report.new)} of {len(images)} images"
+    )
+    steps.run(
+        kd.rebuild_all,
+        lambda reports: (
+            "rebuilt "
+            + (", ".join(f"{r.table_name} ({r.rows} rows)" for r in reports.values()) or "no table")
+        ),
+    )
+    edited = steps.run(lambda: _edit_one(kd), lambda image_id: f"edited the events of image {image_id}")
+    steps.run(
+        lambda: kd.rebuild_all(image_ids=[edited]),
+        lambda reports: (
+            "updated just that image in "
+            + (
+                ", ".join(f"{r.table_name} ({r.unchanged} others untouched)" for r in reports.values())
+                or "no table"
+            )
+        ),
+    )
+    hint_if_no_indexers(kd)
+    if as_json:
+        _print_json(kd, folder, steps, edited, ingested.new)
+    else:
+        _print(kd, folder, steps)
+
+
+def _edit_one(kd: KymDataset) -> str:
+    """Review one event of the first image that has any, as a person would; return the image's id."""
+    for record in kd.ds.iter_records():
+        if not any(key.endswith("/velocity_events.parquet") for key in record.list_analysis_keys()):
+            continue
+        events = record.load_df_parquet("velocity_events")
+        if len(events):
+            events["user_type"] = "true_stall"
+            events.loc[0, "note"] = "reviewed in the demo"
+            record.save_df_parquet("velocity_events", events)
+            return record.image_id
+    raise AssertionError("the simulated folder has no events")
+
+
+def _print_json(kd: KymDataset, folder: Path, steps: _Steps, edited: str, new: list[str]) -> None:
+    content: dict[str, Any] = {
+        "folder": str(folder.resolve()),
+        "dataset": kd.ds.path,
+        "new": new,
+        "edited": edited,
+        "steps": [{"step": words, "seconds": round(seconds, 4)} for words, seconds in steps.done],
+        **reports_to_dict(kd.reports),
+    }
+    print_json(content)
+
+
+def _print(kd: KymDataset, folder: Path, steps: _Steps) -> None:
+    print_table(
+        "demo", ("seconds", "what was done"), [(f"{seconds:.3f}", words) for words, seconds in steps.done]
+    )
+    print("look at:")
+    print(f"  {folder.resolve()}")
+    for name in kd.ds.list_table_names():
+        print(f"  {Path(kd.ds.path) / 'tables' / name}.parquet")
+    for name in kd.ds.list_table_names():
+        print(f"  kymflow show '{kd.ds.path}' {name} --source")

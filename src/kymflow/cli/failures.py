@@ -1,0 +1,68 @@
+"""A user's mistake prints one line, never a traceback; warnings print one, too."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import warnings
+from collections.abc import Callable
+from typing import NoReturn, ParamSpec, TextIO
+
+import typer
+
+P = ParamSpec("P")
+
+FAILED = 1
+USAGE = 2
+INTERRUPTED = 130
+
+
+def say(message: str) -> None:
+    """Print a line for the user, not for the next program in a pipe."""
+    print(message, file=sys.stderr)
+
+
+def fail(message: str, code: int = FAILED) -> NoReturn:
+    """Print why, and end with `code`."""
+    say(f"kymflow: {message}")
+    raise typer.Exit(code)
+
+
+def one_line_failures(command: Callable[P, None]) -> Callable[P, None]:
+    """Wrap a command so that expected errors end it with one line and exit code 1."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            with warnings.catch_warnings():
+                warnings.showwarning = _show_warning
+                command(*args, **kwargs)
+        except KeyboardInterrupt:
+            fail("interrupted. What was finished is kept; run the same command again to go on.", INTERRUPTED)
+        except BrokenPipeError:
+            # The reader of our output has seen enough (`kymflow show ... | head`).
+            sys.stderr.close()
+            raise typer.Exit(FAILED) from None
+        except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+            from kymflow_zarr.errors import KymflowError
+
+            if isinstance(error, KymflowError | OSError):
+                fail(_one_line(error))
+            raise
+
+    return wrapped
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    say(f"kymflow: warning: {message}")

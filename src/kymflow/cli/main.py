@@ -1,0 +1,145 @@
+"""The commands: their names, arguments and help. What they do is in the modules beside this one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+# Nothing heavier than typer may be imported here: `kymflow --help` must answer at once.
+from kymflow.cli.failures import one_line_failures
+
+app = typer.Typer(
+    name="kymflow",
+    help="Dataset-level tables from line-scan kymographs.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Dataset = Annotated[str, typer.Argument(help="Path or URL of the dataset.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+Indexers = Annotated[
+    list[str] | None,
+    typer.Option("--indexer", help="Only this indexer; may be given several times.", show_default=False),
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from kymflow import __version__
+
+        typer.echo(f"kymflow {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Dataset-level tables from line-scan kymographs."""
+
+
+@app.command()
+@one_line_failures
+def demo(
+    directory: Annotated[Path, typer.Argument(help="Made if absent; must be empty.")] = Path("kymflow-demo"),
+    json: Json = False,
+) -> None:
+    """Simulate a lab folder, ingest it, edit one image, update its rows."""
+    from kymflow.cli.demo import run_demo
+
+    run_demo(directory, as_json=json)
+
+
+@app.command()
+@one_line_failures
+def ingest(
+    dataset: Annotated[str, typer.Argument(help="Path or URL; made if absent.", show_default=False)],
+    folder: Annotated[Path, typer.Argument(help="Folder of kymographs.", show_default=False)],
+    pattern: Annotated[str, typer.Option(help="Which files are images, by name.")] = "*.tif",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace even artifacts that were edited in the dataset.")
+    ] = False,
+    new_only: Annotated[
+        bool, typer.Option("--new-only", help="Do not look whether known files have changed.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Take in a folder's new and changed kymographs, and update all tables."""
+    from kymflow.cli.ingest import run_ingest
+
+    run_ingest(dataset, folder, pattern, overwrite=overwrite, new_only=new_only, as_json=json)
+
+
+@app.command()
+@one_line_failures
+def indexers(
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Also the columns, and the whole errors.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """List the installed indexers, and the plugins that are broken and why."""
+    from kymflow.cli.indexers import list_indexers
+
+    list_indexers(verbose=verbose, as_json=json)
+
+
+@app.command()
+@one_line_failures
+def rebuild(dataset: Dataset, indexer: Indexers = None, json: Json = False) -> None:
+    """Rebuild all registered tables, or those of some indexers, from all images."""
+    from kymflow.cli.update import run_rebuild
+
+    run_rebuild(dataset, indexer, as_json=json)
+
+
+@app.command()
+@one_line_failures
+def update(
+    dataset: Dataset,
+    image_ids: Annotated[list[str], typer.Argument(metavar="IMAGE_ID...", show_default=False)],
+    indexer: Indexers = None,
+    json: Json = False,
+) -> None:
+    """Update the rows of some images in all registered tables."""
+    from kymflow.cli.update import run_update
+
+    run_update(dataset, image_ids, indexer, as_json=json)
+
+
+@app.command()
+@one_line_failures
+def show(
+    dataset: Dataset,
+    table: Annotated[str | None, typer.Argument(help="Name of a table.", show_default=False)] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=0, help="Print at most so many rows (20, unless to a file).")
+    ] = None,
+    image: Annotated[str | None, typer.Option(help="Only rows of this image.", show_default=False)] = None,
+    source: Annotated[bool, typer.Option("--source", help="Add the file of each image.")] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write to a .csv, .json or .parquet file.", show_default=False),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show the tables of a dataset, or the rows of one."""
+    from kymflow.cli.show import show_dataset, show_table
+
+    if table is None:
+        if output is not None or image is not None or source:
+            raise typer.BadParameter("--output, --image and --source need the name of a table")
+        show_dataset(dataset, as_json=json)
+    else:
+        show_table(dataset, table, limit=limit, image=image, source=source, output=output, as_json=json)
+
+
+def main() -> Any:
+    """Run the command line."""
+    return app()

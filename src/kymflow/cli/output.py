@@ -1,0 +1,67 @@
+"""How results are shown: JSON for programs, Rich tables for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kymflow.core.zarr.reports import UpdateReport
+
+
+def print_json(content: Any) -> None:
+    """Print one JSON document."""
+    json.dump(content, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
+    sys.stdout.write("\n")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table; in a pipe it is as wide as it needs to be."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title), title_justify="left", box=SIMPLE_HEAD)
+    for column in columns:
+        table.add_column(Text(column), overflow="fold")
+    for row in rows:
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    width = None if sys.stdout.isatty() else 10_000
+    Console(width=width, soft_wrap=not sys.stdout.isatty()).print(table)
+
+
+def print_reports(reports: Mapping[str, UpdateReport]) -> None:
+    """Print what was done to each table, and every image that failed."""
+    print_table(
+        "tables",
+        ("table", "rows", "images", "updated", "unchanged", "removed", "failed", "seconds"),
+        [
+            (
+                name,
+                report.rows,
+                report.images,
+                len(report.updated),
+                report.unchanged,
+                len(report.removed),
+                len(report.failed),
+                f"{report.seconds:.2f}",
+            )
+            for name, report in reports.items()
+        ],
+    )
+    for name, report in reports.items():
+        for image_id, cause in report.failed.items():
+            print(f"failed: table {name}, image {image_id}: {cause}")
+
+
+def reports_to_dict(reports: Mapping[str, UpdateReport]) -> dict[str, Any]:
+    """Return the shape that ``rebuild --json`` and ``update --json`` document."""
+    return {"tables": {name: report.to_dict() for name, report in reports.items()}}
+
+
+def any_failed(reports: Mapping[str, UpdateReport]) -> bool:
+    """Tell whether an image failed in any table."""
+    return any(report.failed for report in reports.values())

@@ -1,0 +1,112 @@
+"""``kymflow show``: the tables of a dataset, the rows of one, and rows to a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from kymflow.cli.datasets import open_existing
+from kymflow.cli.failures import USAGE, fail
+from kymflow.cli.output import print_json, print_table
+from kymflow.core.zarr.indexers.base import normalize_table_name
+from kymflow.core.zarr.kym_dataset import KymDataset
+from kymflow.core.zarr.table_info import TableInfo, describe_table
+from kymflow_zarr import TableError
+
+DEFAULT_LIMIT = 20
+
+
+def show_dataset(dataset: str, *, as_json: bool) -> None:
+    """Print which images and tables a dataset has."""
+    kd = open_existing(dataset, "r")
+    images = len(kd.ds.list_image_ids())
+    infos = [_describe(kd, name) for name in kd.ds.list_table_names()]
+    if as_json:
+        print_json({"dataset": kd.ds.path, "images": images, "tables": [info.to_dict() for info in infos]})
+        return
+    print(f"{kd.ds.path}: {images} images, Zarr v{kd.ds.zarr_format}")
+    if infos:
+        print_table(
+            "tables",
+            ("table", "rows", "columns", "made by"),
+            [(info.name, info.rows, len(info.columns), info.error or info.made_by) for info in infos],
+        )
+
+
+def _describe(kd: KymDataset, name: str) -> TableInfo:
+    try:
+        return describe_table(kd.ds, name)
+    except TableError as error:
+        return TableInfo(name, error=str(error))
+
+
+def show_table(
+    dataset: str,
+    table: str,
+    *,
+    limit: int | None,
+    image: str | None,
+    source: bool,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Print a table's rows, or write them to a file."""
+    if output is not None and output.suffix.lower() not in WRITERS:
+        fail(f"--output must end with {', '.join(WRITERS)}, got {str(output)!r}", USAGE)
+    kd = open_existing(dataset, "r")
+    frame = kd.get_table(table, with_source=source)
+    if image is not None:
+        frame = frame[frame["image_id"] == image].reset_index(drop=True)
+    if output is not None:
+        shown = frame if limit is None else frame.head(limit)
+        write_frame(shown, output)
+        print(f"{len(shown)} of {len(frame)} rows -> {output}")
+        return
+    shown = frame.head(DEFAULT_LIMIT if limit is None else limit)
+    if as_json:
+        info = describe_table(kd.ds, normalize_table_name(table))
+        print_json({**info.to_dict(), "rows": len(frame), "data": to_records(shown)})
+        return
+    cells = [
+        ["" if pd.isna(cell) is True else _cell(cell) for cell in row]
+        for row in shown.itertuples(index=False)
+    ]
+    print_table(f"{table}: {len(shown)} of {len(frame)} rows", list(frame.columns), cells)
+
+
+def _cell(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def to_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows as plain values that JSON can hold; missing ones are null."""
+    text = frame.to_json(orient="records", date_format="iso", double_precision=15)
+    records: list[dict[str, Any]] = json.loads(text)
+    return records
+
+
+def _write_json(frame: pd.DataFrame, path: Path) -> None:
+    path.write_text(json.dumps(to_records(frame), indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
+    ".csv": lambda frame, path: frame.to_csv(path, index=False, encoding="utf-8"),
+    ".json": _write_json,
+    ".parquet": lambda frame, path: frame.to_parquet(path, index=False),
+}
+
+
+def write_frame(frame: pd.DataFrame, path: Path) -> None:
+    """Write rows to a file in the form that its suffix names; an old file stays until then."""
+    temporary = path.with_name(f".{uuid.uuid4().hex[:8]}{path.suffix}")
+    try:
+        WRITERS[path.suffix.lower()](frame, temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

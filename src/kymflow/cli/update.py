@@ -1,0 +1,54 @@
+"""``kymflow rebuild`` and ``kymflow update``: tables from all images, or some images' rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from kymflow.cli.datasets import hint_if_no_indexers, open_existing
+from kymflow.cli.failures import FAILED
+from kymflow.cli.output import any_failed, print_json, print_reports, reports_to_dict
+from kymflow.cli.progress import progress
+
+if TYPE_CHECKING:
+    from kymflow.core.zarr.kym_dataset import KymDataset
+    from kymflow.core.zarr.reports import UpdateReport
+
+
+def run_rebuild(dataset: str, indexers: Sequence[str] | None, *, as_json: bool) -> None:
+    """Rebuild tables from all images."""
+    kd = open_existing(dataset)
+    _finish(kd, _run(kd, indexers, None), as_json=as_json)
+
+
+def run_update(
+    dataset: str, image_ids: Sequence[str], indexers: Sequence[str] | None, *, as_json: bool
+) -> None:
+    """Update some images' rows."""
+    kd = open_existing(dataset)
+    _finish(kd, _run(kd, indexers, image_ids), as_json=as_json)
+
+
+def _run(
+    kd: KymDataset, indexers: Sequence[str] | None, image_ids: Sequence[str] | None
+) -> Mapping[str, UpdateReport]:
+    with progress("images") as bar:
+        return kd.rebuild_all(
+            indexers=indexers or None,
+            image_ids=image_ids,
+            on_error="skip",
+            on_progress=bar.step,
+            on_table=bar.begin,
+        )
+
+
+def _finish(kd: KymDataset, reports: Mapping[str, UpdateReport], *, as_json: bool) -> None:
+    hint_if_no_indexers(kd)
+    if as_json:
+        print_json(reports_to_dict(reports))
+    elif reports:
+        print_reports(reports)
+    if any_failed(reports):
+        raise typer.Exit(FAILED)

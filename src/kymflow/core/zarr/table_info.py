@@ -1,0 +1,109 @@
+"""What a table says of itself: its columns with units, and what made it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kymflow_zarr import tables
+
+if TYPE_CHECKING:
+    from kymflow_zarr import ZarrDataset
+
+
+@dataclass(frozen=True)
+class ColumnInfo:
+    """One column: name, Arrow type, unit and description where its indexer declared them."""
+
+    name: str
+    type: str
+    unit: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class TableInfo:
+    """One table.
+
+    Attributes
+    ----------
+    name : str
+        The table.
+    rows : int
+        How many it has.
+    columns : list of ColumnInfo
+        In order.
+    indexer, schema_version, distribution, version : str
+        What made it; empty where kymflow did not.
+    error : str
+        Why it cannot be read; empty if it can.
+    """
+
+    name: str
+    rows: int = 0
+    columns: list[ColumnInfo] = field(default_factory=list)
+    indexer: str = ""
+    schema_version: str = ""
+    distribution: str = ""
+    version: str = ""
+    error: str = ""
+
+    @property
+    def made_by(self) -> str:
+        """What made it, in words."""
+        if not self.indexer:
+            return "hand, or another program"
+        origin = f" of {self.distribution} {self.version}" if self.distribution else ""
+        return f"indexer {self.indexer} (schema version {self.schema_version}){origin}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, in the shape that ``show --json`` documents."""
+        values = asdict(self)
+        return {**values, "error": self.error or None}
+
+
+def describe_table(ds: ZarrDataset, name: str) -> TableInfo:
+    """Return what a table's file says of itself; its rows are not read.
+
+    Raises
+    ------
+    TableNotFoundError
+        There is no such table.
+    TableError
+        Its file is damaged.
+    """
+    data = tables.read_table(ds.store, name)
+    try:
+        file = pq.ParquetFile(pa.BufferReader(data))
+        schema = file.schema_arrow
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise tables.damaged_table(ds.store, name, error) from error
+    words = _decode(schema.metadata)
+
+    def said(key: str) -> str:
+        return words.get(f"kymflow.{key}", "")
+
+    return TableInfo(
+        name,
+        rows=file.metadata.num_rows,
+        columns=[_column(column) for column in schema],
+        indexer=said("indexer"),
+        schema_version=said("schema_version"),
+        distribution=said("distribution"),
+        version=said("version"),
+    )
+
+
+def _column(column: pa.Field) -> ColumnInfo:
+    notes = _decode(column.metadata)
+    return ColumnInfo(column.name, str(column.type), notes.get("unit", ""), notes.get("description", ""))
+
+
+def _decode(metadata: dict[bytes, bytes] | None) -> dict[str, str]:
+    return {
+        key.decode("utf-8", "replace"): value.decode("utf-8", "replace")
+        for key, value in (metadata or {}).items()
+    }
