@@ -1,13 +1,11 @@
-"""The storage contract: a small set of operations on keys, and how to open a store by path or URL."""
+"""The storage contract: a small set of operations on keys."""
 
 from __future__ import annotations
 
-import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -167,36 +165,3 @@ class Store(ABC):
     def now_ns(self) -> int:
         """Return the present time, ns since 1970."""
         return time.time_ns()
-
-
-def is_url(location: object) -> bool:
-    """Tell whether `location` is a URL (``s3://...``, ``memory://...``) and not a local path."""
-    if not isinstance(location, str):
-        return False
-    scheme, separator, _ = location.partition("://")
-    return bool(separator) and scheme.isalnum() and scheme.lower() != "file"
-
-
-def open_store(location: str | os.PathLike[str]) -> Store:
-    """Open the store at a local path or URL; nothing is created or checked.
-
-    Parameters
-    ----------
-    location : str or path
-        A local path, ``file://`` URL, or a URL that obstore knows: ``s3://bucket/prefix``
-        (configured by the usual ``AWS_*`` environment variables) or ``memory://name``
-        (shared within this process).
-    """
-    if is_url(location):
-        from kymflow_zarr._store_object import ObjectStore
-
-        return ObjectStore(str(location))
-    from kymflow_zarr._store_local import LocalStore
-
-    text = os.fspath(location)
-    if text.startswith("file://"):
-        from urllib.parse import unquote, urlparse
-        from urllib.request import url2pathname
-
-        text = url2pathname(unquote(urlparse(text).path))
-    return LocalStore(Path(text))

@@ -1,0 +1,53 @@
+# Everything a developer runs. Needs Python 3.11 or newer, and make; the rest goes into a virtual environment.
+PYTHON ?= python3
+VENV ?= .venv
+DEMO_DIR ?= build/demo
+
+BIN := $(VENV)/bin
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+endif
+
+USER_STAMP := $(VENV)/.kymflow-installed
+DEV_STAMP := $(VENV)/.kymflow-dev-installed
+PROJECTS := pyproject.toml src/kymflow_indexers_builtin/pyproject.toml
+
+.PHONY: demo test test-long lint format bench clean
+
+$(USER_STAMP): $(PROJECTS)
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kymflow needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -e . -e src/kymflow_indexers_builtin
+	touch $@
+
+$(DEV_STAMP): $(USER_STAMP)
+	$(BIN)/python -m pip install --quiet --group dev
+	touch $@
+
+demo: $(USER_STAMP)
+	rm -rf $(DEMO_DIR)
+	$(BIN)/kymflow demo $(DEMO_DIR)
+
+test: $(DEV_STAMP)
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# What takes minutes: all tests, the long ones too.
+test-long: $(DEV_STAMP)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "long or not long"
+
+lint: $(DEV_STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m mypy
+	$(BIN)/lint-imports
+
+format: $(DEV_STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(DEV_STAMP)
+	$(BIN)/python benchmarks/rebuild.py
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,109 @@
+"""What the documentation shows runs, and what it names exists."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parents[2]
+PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
+# Where the built-in plugin is not installed, its entry point is not there either.
+REGISTER = (
+    "from kymflow import get_registry\n"
+    "from kymflow_indexers_builtin import RadonReportIndexer, VelocityEventsIndexer\n"
+    "if not get_registry().list():\n"
+    "    get_registry().register(RadonReportIndexer())\n"
+    "    get_registry().register(VelocityEventsIndexer())\n"
+)
+
+
+def python_blocks(page: Path) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def run_python(code: str, folder: Path) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_readme_works_when_pasted(tmp_path: Path) -> None:
+    (block,) = python_blocks(REPO / "README.md")
+    out = run_python(REGISTER + block, tmp_path)
+    assert "4 new images, 0 failed" in out
+    assert "looked at" in out
+    assert (tmp_path / "my lab.zarr" / "tables" / "velocity_events.parquet").is_file()
+
+
+def test_the_authors_page_works_when_pasted(tmp_path: Path) -> None:
+    declared, computed, tried = python_blocks(REPO / "docs" / "writing-an-indexer.md")
+    out = run_python(declared + tried, tmp_path)
+    assert re.search(r"roi_id +start_s +duration_s", out)
+    more = (
+        "trace = pd.DataFrame({'roi_id': [1, 1, 2], 'velocity': [1.0, 3.0, 5.0]})\n"
+        "record.save_df_parquet('radon', trace)\n"
+        "print(kd.rebuild(MeanFlowIndexer())['mean_mm_s'].tolist())\n"
+    )
+    other = tmp_path / "other"
+    other.mkdir()
+    assert "[2.0, 5.0]" in run_python(declared + tried + computed + more, other)
+
+
+def test_the_example_runs(tmp_path: Path) -> None:
+    script = REPO / "examples" / "demo_kym_dataset_v01.py"
+    done = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "radon_report: 5 rows, velocity_events: 4 rows" in done.stdout
+    assert re.search(r"updated \['[0-9a-f-]{36}'\] in .* 5 images untouched", done.stdout)
+    assert "true_stall" in done.stdout
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8"))
+    missing = [link for link in links if not (page.parent / link).exists()]
+    assert missing == []
+
+
+def test_the_command_line_page_names_every_command_and_option() -> None:
+    import typer.main
+
+    from kymflow.cli.main import app
+
+    page = (REPO / "docs" / "command-line.md").read_text("utf-8")
+    commands = typer.main.get_command(app).commands
+    assert set(re.findall(r"^## `kymflow ([a-z-]+)", page, re.MULTILINE)) == set(commands)
+    options = {
+        option
+        for command in commands.values()
+        for parameter in command.params
+        for option in parameter.opts
+        if option.startswith("--") and option not in ("--help",)
+    }
+    assert {option for option in options if option not in page} == set()
+
+
+def test_every_dependency_is_explained() -> None:
+    import tomllib
+
+    page = (REPO / "docs" / "dependencies.md").read_text("utf-8")
+    project = tomllib.loads((REPO / "pyproject.toml").read_text("utf-8"))
+    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    names = [re.split(r"[<>=\[]", requirement)[0] for requirement in wanted]
+    assert len(names) > 15
+    assert [name for name in names if not re.search(rf"(\| {name} \||`{name}`)", page)] == []
+
+
+def test_public_names_carry_no_machine_paths() -> None:
+    suspicious = re.compile(r"/(home|root|Users)/\w+/")
+    found = [
+        path.relative_to(REPO)
+        for folder in ("src", "docs", "examples", "benchmarks")
+        for path in (REPO / folder).rglob("*")
+        if path.suffix in (".py", ".md", ".toml") and suspicious.search(path.read_text("utf-8"))
+    ]
+    assert found == []
