@@ -146,8 +146,13 @@ class LocalStore(Store):
         return sorted(names)
 
     def delete(self, key: str) -> bool:
+        path = self._path(key)
+        folder = os.path.dirname(path)
+        if os.path.realpath(folder) != folder or os.path.isdir(path):
+            # Behind a link it is somebody else's; a folder is no key.
+            return False
         try:
-            os.unlink(self._path(key))
+            os.unlink(path)
         except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError as error:

@@ -124,7 +124,7 @@ class ObjectStore(Store):
         return there
 
     def delete_tree(self, prefix: str) -> None:
-        keys = [found.key for found in self.list(prefix)]
+        keys = [found.key for found in self.list(self._check(prefix))]
         try:
             for start in range(0, len(keys), 1000):
                 obstore.delete(self._store, keys[start : start + 1000])

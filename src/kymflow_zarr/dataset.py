@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import threading
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
 from kymflow_zarr import layout, sources, tables
-from kymflow_zarr.errors import DatasetError, DatasetNotFoundError, ReadOnlyError
+from kymflow_zarr.errors import DatasetError, DatasetNotFoundError, KymflowError, ReadOnlyError
 from kymflow_zarr.groups import ATTRS_DOCUMENT, Group, read_group, write_group
 from kymflow_zarr.locations import is_url, open_store
 from kymflow_zarr.record import ZarrImageRecord, utc_now
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from kymflow_zarr.ingest_report import FolderReport
+    from kymflow_zarr.reader import SourceReader
 
 Mode = Literal["r", "a", "w"]
 
@@ -75,8 +78,7 @@ class ZarrDataset:
         return f"ZarrDataset({self.path!r}, mode={self.mode!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A worker opens what is there; it never erases.
-        return (type(self), (self.path, "r" if self.mode == "r" else "a"))
+        return (_reopen, (self.path, self.mode))
 
     @property
     def path(self) -> str:
@@ -132,7 +134,13 @@ class ZarrDataset:
         """Store an image under a new id (uuid4); parameters as :meth:`ZarrImageRecord.save_array`."""
         self.check_writable()
         record = self.record(str(uuid.uuid4()))
-        record.save_array(arr, axes=axes, chunks=chunks)
+        try:
+            record.save_array(arr, axes=axes, chunks=chunks)
+        except BaseException:
+            # Nobody knows the new id yet: what was written is of no use.
+            with suppress(KymflowError):
+                self._store.delete_tree(layout.record_prefix(record.image_id))
+            raise
         return record
 
     def delete_image(self, image_id: str) -> None:
@@ -218,23 +226,62 @@ class ZarrDataset:
         pattern: str = "*.tif",
         *,
         mode: sources.RefreshMode = "skip",
-        **options: Any,
+        reader: SourceReader | None = None,
+        overwrite: bool = False,
+        on_progress: sources.OnProgress | None = None,
+        cancel: threading.Event | None = None,
     ) -> list[str]:
         """Ingest a folder's new files and return the ids of new and re-ingested images.
 
-        As :meth:`sync_from_folder`, which also takes the other options and tells more; here
-        failures and conflicts are warned of (:class:`IngestWarning`).
+        As :meth:`sync_from_folder`, which tells more; here failures and conflicts are warned of
+        (:class:`IngestWarning`).
         """
-        report = self.sync_from_folder(folder, pattern, mode=mode, **options)
+        report = self.sync_from_folder(
+            folder,
+            pattern,
+            mode=mode,
+            reader=reader,
+            overwrite=overwrite,
+            on_progress=on_progress,
+            cancel=cancel,
+        )
         report.warn()
         return report.image_ids
 
     def sync_from_folder(
-        self, folder: str | os.PathLike[str], pattern: str = "*.tif", **options: Any
+        self,
+        folder: str | os.PathLike[str],
+        pattern: str = "*.tif",
+        *,
+        mode: sources.RefreshMode = "skip",
+        reader: SourceReader | None = None,
+        overwrite: bool = False,
+        on_progress: sources.OnProgress | None = None,
+        cancel: threading.Event | None = None,
     ) -> FolderReport:
-        """Ingest a folder's new (and, on demand, changed) files; see :func:`kymflow_zarr.sources.sync`."""
+        """Ingest a folder's new (and, on demand, changed) files, and report on each.
+
+        Parameters, returns and errors as :func:`kymflow_zarr.sources.sync`.
+        """
         self.check_writable()
-        return sources.sync(self._store, self.zarr_format, Path(folder), pattern, **options)
+        return sources.sync(
+            self._store,
+            self.zarr_format,
+            Path(folder),
+            pattern,
+            mode=mode,
+            reader=reader,
+            overwrite=overwrite,
+            on_progress=on_progress,
+            cancel=cancel,
+        )
+
+
+def _reopen(path: str, mode: Mode) -> ZarrDataset:
+    """Open a dataset in another process: it must be there, and is never erased."""
+    if mode != "r" and _find_root(open_store(path)) is not None:
+        return ZarrDataset(path, "a")
+    return ZarrDataset(path, "r")
 
 
 def is_dataset(path: str | os.PathLike[str]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import zlib
 from typing import Any
 
 import pandas as pd
@@ -67,7 +68,7 @@ def gunzip(data: bytes) -> bytes:
     """
     try:
         return gzip.decompress(data)
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise UnreadableDocument(f"not gzip data: {error}") from error
 
 

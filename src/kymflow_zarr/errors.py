@@ -47,7 +47,10 @@ class KymflowError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Errors cross process boundaries with their details.
-        return (_rebuild, (type(self), self.message), dict(self.__dict__))
+        state = dict(self.__dict__)
+        if isinstance(self, OSError):
+            state["errno"] = self.errno
+        return (_rebuild, (type(self), self.message), state)
 
 
 def _rebuild(cls: type[KymflowError], message: str) -> KymflowError:

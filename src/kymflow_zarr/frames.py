@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
+import decimal
+import numbers
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -38,6 +42,10 @@ def check_column_names(df: pd.DataFrame) -> None:
                 "Rename it, for example with df.columns = df.columns.map(str).",
                 column=str(name),
             )
+        try:
+            name.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise ColumnError(f"column {name!r}: its name is no UTF-8. Rename it.", column=name) from error
         if name in seen:
             raise ColumnError(f"column {name!r} stands twice. Drop or rename one.", column=name)
         seen.add(name)
@@ -53,14 +61,55 @@ def frame_to_arrow(df: pd.DataFrame) -> pa.Table:
         text that is no UTF-8, integers beyond 2**53 beside missing values or floats.
     """
     check_column_names(df)
+    for name in df.columns:
+        if df[name].dtype == object:
+            _check_one_kind(name, df[name])
     try:
         table = pa.Table.from_pandas(df, preserve_index=False)
     except _ARROW_REFUSALS as error:
         raise _blame_column(df, error) from error
     for name in df.columns:
-        if df[name].dtype == object:
-            _check_integers(name, table.column(name))
+        values = table.column(name)
+        if not isinstance(df[name].dtype, pd.api.extensions.ExtensionDtype) or pa.types.is_dictionary(
+            values.type
+        ):
+            _check_integers(name, values)
+        _check_writable(name, values.type)
     return table
+
+
+def _check_one_kind(name: str, values: pd.Series[Any]) -> None:
+    """Refuse an object column of several kinds of values that Arrow would make one of."""
+    kinds = {_kind(value) for value in values[values.notna()]}
+    if len(kinds) > 1:
+        raise ColumnError(
+            f"column {name!r} mixes {' and '.join(sorted(kinds))}, which Parquet cannot hold in one "
+            "column. Give all its values one type, for example with astype(str).",
+            column=name,
+        )
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, bool | np.bool_):
+        return "bool"
+    if isinstance(value, numbers.Real) and not isinstance(value, decimal.Decimal):
+        return "numbers"
+    if isinstance(value, datetime.datetime | np.datetime64):
+        return "datetime"
+    if isinstance(value, list | tuple | np.ndarray):
+        return "lists"
+    return next(
+        (kind.__name__ for kind in (str, bytes, dict) if isinstance(value, kind)), type(value).__name__
+    )
+
+
+def _check_writable(name: str, arrow_type: pa.DataType) -> None:
+    if pa.types.is_struct(arrow_type) and not arrow_type.num_fields:
+        raise ColumnError(
+            f"column {name!r} holds only empty objects, which Parquet cannot. Drop it.", column=name
+        )
+    for index in range(arrow_type.num_fields):
+        _check_writable(name, arrow_type.field(index).type)
 
 
 def _blame_column(df: pd.DataFrame, error: Exception) -> ColumnError:
@@ -79,6 +128,10 @@ def _blame_column(df: pd.DataFrame, error: Exception) -> ColumnError:
 
 def _check_integers(name: str, values: pa.ChunkedArray) -> None:
     """Refuse integers that pandas will read back as floats and thereby change."""
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    while pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
+        values = pc.list_flatten(values)
     if values.null_count and has_inexact_integers(values):
         raise ColumnError(
             f"column {name!r} has missing values and integers beyond 2**53, which would come "
@@ -99,9 +152,18 @@ def has_inexact_integers(values: pa.ChunkedArray) -> bool:
 
 
 def arrow_to_parquet(table: pa.Table, *, compression: str = "zstd") -> bytes:
-    """Return `table` as the bytes of a Parquet file."""
+    """Return `table` as the bytes of a Parquet file.
+
+    Raises
+    ------
+    ValueError
+        Parquet knows no such compression.
+    """
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression=compression)
+    try:
+        pq.write_table(table, sink, compression=compression)
+    except pa.ArrowException as error:
+        raise ValueError(f"cannot write Parquet with compression {compression!r}: {error}") from error
     return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
 
 
@@ -120,7 +182,10 @@ def parquet_to_arrow(data: bytes) -> pa.Table:
     """
     try:
         # One thread: files are small and many; callers that want more read in parallel.
-        return pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
+        table = pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
+        # Text that is no UTF-8 would otherwise be found only when somebody looks at it.
+        table.validate(full=True)
+        return table
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise UnreadableParquet(reason) from error
@@ -138,7 +203,10 @@ def arrow_to_frame(table: pa.Table) -> pd.DataFrame:
         frame: pd.DataFrame = table.to_pandas()
     except (pa.ArrowException, OverflowError, UnicodeError, TypeError, ValueError, KeyError) as error:
         raise UnreadableParquet(str(error).strip().partition("\n")[0]) from error
-    return frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index(drop=True)
+    if isinstance(frame.index, pd.RangeIndex) and frame.index.name is None:
+        return frame
+    # Other programs store an index; as columns nothing of it is lost.
+    return frame.reset_index(drop=list(frame.index.names) == [None])
 
 
 def parquet_to_frame(data: bytes) -> pd.DataFrame:
@@ -166,18 +234,17 @@ def check_concat_keeps_integers(frames: Iterable[pd.DataFrame]) -> None:
     names = dict.fromkeys(name for frame in frames for name in frame.columns)
     for name in names:
         columns = [frame[name] for frame in frames if name in frame.columns]
-        becomes_float = len(columns) < len(frames) or any(
-            pd.api.types.is_float_dtype(column.dtype) for column in columns
-        )
-        if not becomes_float:
-            continue
+        meets_float = any(pd.api.types.is_float_dtype(column.dtype) for column in columns)
         for column in columns:
             dtype: Any = column.dtype
-            if pd.api.types.is_integer_dtype(dtype) and len(column):
-                low, high = int(column.min()), int(column.max())
-                if low < -LARGEST_EXACT_INT or high > LARGEST_EXACT_INT:
-                    raise ColumnError(
-                        f"column {name!r} would mix integers beyond 2**53 with floats or missing "
-                        "values, and come back as other numbers. Store it as text.",
-                        column=name,
-                    )
+            if not pd.api.types.is_integer_dtype(dtype) or not column.notna().any():
+                continue
+            # NumPy's integers cannot be missing; pandas' own can.
+            becomes_float = meets_float or (len(columns) < len(frames) and isinstance(dtype, np.dtype))
+            low, high = int(column.min()), int(column.max())
+            if becomes_float and (low < -LARGEST_EXACT_INT or high > LARGEST_EXACT_INT):
+                raise ColumnError(
+                    f"column {name!r} would mix integers beyond 2**53 with floats or missing "
+                    "values, and come back as other numbers. Store it as text.",
+                    column=name,
+                )

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from kymflow_zarr.documents import json_to_bytes
 from kymflow_zarr.errors import DatasetError
 from kymflow_zarr.store import Store
 
@@ -70,14 +71,17 @@ def read_group(store: Store, prefix: str = "") -> Group | None:
 
 
 def write_group(store: Store, prefix: str, attrs: dict[str, Any], zarr_format: int) -> None:
-    """Write the group at `prefix`; the document with the attributes comes last."""
+    """Write the group at `prefix`; the document with the attributes comes last.
+
+    Raises
+    ------
+    ValueError
+        JSON cannot hold an attribute; nothing was written.
+    """
     if zarr_format == 3:
         document = {"zarr_format": 3, "node_type": "group", "attributes": attrs}
-        store.put(_key(prefix, "zarr.json"), _encode(document))
+        store.put(_key(prefix, "zarr.json"), json_to_bytes(document))
         return
-    store.put(_key(prefix, ".zgroup"), _encode({"zarr_format": 2}))
-    store.put(_key(prefix, ".zattrs"), _encode(attrs))
-
-
-def _encode(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, indent=2).encode("utf-8")
+    encoded = json_to_bytes(attrs)
+    store.put(_key(prefix, ".zgroup"), json_to_bytes({"zarr_format": 2}))
+    store.put(_key(prefix, ".zattrs"), encoded)

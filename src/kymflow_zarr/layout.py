@@ -90,6 +90,24 @@ def check_artifact_name(name: object) -> str:
     return name
 
 
+def check_array_name(name: object) -> str:
+    """Return `name` if it can name an array artifact, as :func:`check_artifact_name`.
+
+    An array lies in ``data`` below its name, so that no inner component may be ``data``.
+
+    Raises
+    ------
+    InvalidNameError
+        It cannot.
+    """
+    checked = check_artifact_name(name)
+    if "data" in checked.split("/")[1:]:
+        raise InvalidNameError(
+            f"{checked!r} cannot be used as array name: below a name, 'data' is the array itself"
+        )
+    return checked
+
+
 def record_prefix(image_id: str) -> str:
     """Key prefix of a record: ``images/<image_id>``."""
     return f"{IMAGES}/{check_name(image_id, 'image id')}"

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 from urllib.request import url2pathname
 
 from kymflow_zarr._store_local import LocalStore
+from kymflow_zarr.errors import DatasetError
 from kymflow_zarr.store import Store
+
+# pathlib makes one slash of two. A single letter before the colon is a Windows drive.
+_MANGLED_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/[^/]")
 
 
 def is_url(location: object) -> bool:
@@ -29,12 +34,20 @@ def open_store(location: str | os.PathLike[str]) -> Store:
         (configured by the usual ``AWS_*`` environment variables) or ``memory://name``
         (shared within this process).
     """
+    if isinstance(location, os.PathLike) and _MANGLED_URL.match(os.fspath(location)):
+        raise DatasetError(
+            f"{os.fspath(location)!r} was a URL before it became a path; pass URLs as str",
+            dataset=os.fspath(location),
+        )
     if is_url(location):
         # Imported here: a process that has used obstore cannot fork safely.
         from kymflow_zarr._store_object import ObjectStore
 
         return ObjectStore(str(location))
     text = os.fspath(location)
+    if not isinstance(text, str) or not text or "\0" in text:
+        # An empty path would mean the present folder, which nobody who passes one wants.
+        raise DatasetError(f"a dataset needs a path or URL, got {location!r}", dataset=str(location))
     if text.startswith("file://"):
         text = url2pathname(unquote(urlparse(text).path))
     return LocalStore(Path(text))

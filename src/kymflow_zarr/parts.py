@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 
 from kymflow_zarr import documents, frames, layout, pixels
@@ -40,10 +39,10 @@ def encode_image(image: SourceImage, zarr_format: int) -> tuple[dict[str, Part],
     try:
         array = pixels.check_pixels(image.pixels)
         axes = pixels.check_axes(array.ndim, image.axes)
-        parts = {DATA: _array(pixels.encode_array(array, zarr_format))}
+        parts = {DATA: _array(pixels.encode_array(array, zarr_format, axes=axes))}
         for name, other in image.arrays.items():
             encoded = pixels.encode_array(pixels.check_pixels(other), zarr_format)
-            parts[f"analysis_arrays/{layout.check_artifact_name(name)}"] = _array(encoded)
+            parts[f"analysis_arrays/{layout.check_array_name(name)}"] = _array(encoded)
         for name, obj in image.json.items():
             key = f"analysis/{layout.check_artifact_name(name)}.json"
             parts[key] = _blob(documents.json_to_bytes(obj))
@@ -79,18 +78,19 @@ def _is_blob(part: str) -> bool:
 def current_digest(store: Store, prefix: str, part: str, zarr_format: int) -> str | None:
     """Return the digest of what the record holds now; None if it holds no such part.
 
-    An array that was not written through this package has the digest ``unknown``.
+    An array that was not written through this package has the digest ``unknown``, or None in Zarr
+    v2, which earlier versions wrote without; a damaged one has the digest ``damaged``.
     """
     try:
         if _is_blob(part):
             return hashlib.sha256(store.read(f"{prefix}/{part}")[0]).hexdigest()
-        tree = _tree(prefix, part)
-        document = json.loads(store.read(f"{tree}/{pixels.LAST_DOCUMENT[zarr_format]}")[0])
+        attrs = pixels.read_attrs(store, _tree(prefix, part), zarr_format)
     except FileNotFoundError:
         return None
-    except (ValueError, RecursionError):
-        return "unknown"
-    attrs = document if zarr_format == 2 else document.get("attributes", {})
+    except ValueError:
+        return "damaged"
+    if attrs is None or (zarr_format == 2 and pixels.DIGEST_ATTR not in attrs):
+        return None
     return str(attrs.get(pixels.DIGEST_ATTR, "unknown"))
 
 

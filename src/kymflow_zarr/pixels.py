@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -23,8 +25,11 @@ DEFAULT_AXES: dict[int, tuple[str, ...]] = {
 }
 CHUNK_BYTES = 8 * 2**20
 DIGEST_ATTR = "content_sha256"
-# The document of an array that is written last and changes with every write.
-LAST_DOCUMENT = {2: ".zattrs", 3: "zarr.json"}
+AXES_ATTR = "axes"
+# The document without which there is no array; it is removed first and written last.
+ARRAY_DOCUMENT = {2: ".zarray", 3: "zarr.json"}
+# The document that holds the attributes, the digest of the content among them.
+ATTRS_DOCUMENT = {2: ".zattrs", 3: "zarr.json"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ def check_axes(ndim: int, axes: Sequence[str] | None) -> list[str]:
     if axes is None:
         return list(DEFAULT_AXES[ndim])
     names = [str(name) for name in axes]
-    if len(names) != ndim or len(set(names)) != ndim:
+    if len(names) != ndim or len(set(names)) != ndim or not all(names):
         raise ValueError(f"axes must name each of the {ndim} dimensions once, got {names}")
     return names
 
@@ -97,9 +102,12 @@ def check_chunks(shape: Sequence[int], itemsize: int, chunks: Sequence[int] | No
     """
     if chunks is None:
         return choose_chunks(shape, itemsize)
-    given = tuple(int(chunk) for chunk in chunks)
+    try:
+        given = tuple(operator.index(chunk) for chunk in chunks)
+    except TypeError:
+        given = ()
     if len(given) != len(shape) or min(given, default=1) < 1:
-        raise ValueError(f"chunks must be {len(shape)} positive lengths, got {given}")
+        raise ValueError(f"chunks must be {len(shape)} positive whole lengths, got {tuple(chunks)}")
     return given
 
 
@@ -107,8 +115,8 @@ def encode_array(
     arr: npt.NDArray[Any],
     zarr_format: int,
     *,
+    axes: Sequence[str] | None = None,
     chunks: Sequence[int] | None = None,
-    attrs: dict[str, Any] | None = None,
 ) -> EncodedArray:
     """Encode an array in memory as the keys and bytes that zarr would write.
 
@@ -118,16 +126,19 @@ def encode_array(
         Numbers or booleans, any shape.
     zarr_format : int
         2 or 3.
+    axes : sequence of str, optional
+        A name per dimension, kept among the array's attributes beside the digest of its content.
     chunks : sequence of int, optional
         About 8 MiB each unless given.
-    attrs : dict, optional
-        Attributes of the array; the digest of its content is added.
     """
     import zarr as zarr_library
     from zarr.storage import MemoryStore
 
     chunk_shape = check_chunks(arr.shape, arr.dtype.itemsize, chunks)
     digest = _digest(arr)
+    attrs: dict[str, Any] = {DIGEST_ATTR: digest}
+    if axes is not None:
+        attrs[AXES_ATTR] = list(axes)
     held: dict[str, Any] = {}
     array = zarr_library.create_array(
         MemoryStore(held),
@@ -135,12 +146,13 @@ def encode_array(
         dtype=arr.dtype,
         chunks=chunk_shape,
         zarr_format=cast("Any", zarr_format),
-        attributes={**(attrs or {}), DIGEST_ATTR: digest},
+        dimension_names=list(axes) if axes is not None and zarr_format == 3 else None,
+        attributes=attrs,
     )
     if arr.size:
         array[...] = arr
     blobs = {key: buffer.to_bytes() for key, buffer in held.items()}
-    return EncodedArray(blobs, digest, LAST_DOCUMENT[zarr_format])
+    return EncodedArray(blobs, digest, ARRAY_DOCUMENT[zarr_format])
 
 
 def _digest(arr: npt.NDArray[Any]) -> str:
@@ -164,3 +176,39 @@ def open_array(store: Store, prefix: str, zarr_format: int) -> zarr.Array[Any]:
     return zarr_library.open_array(
         store.zarr_store(), path=prefix, mode="r", zarr_format=cast("Any", zarr_format)
     )
+
+
+def read_documents(store: Store, prefix: str, zarr_format: int) -> tuple[bytes, ...] | None:
+    """Return the documents of the array at `prefix`, which change with its content; None if there is none."""
+    try:
+        documents = [store.read(f"{prefix}/{ARRAY_DOCUMENT[zarr_format]}")[0]]
+    except FileNotFoundError:
+        return None
+    if zarr_format == 2:
+        try:
+            documents.append(store.read(f"{prefix}/.zattrs")[0])
+        except FileNotFoundError:
+            documents.append(b"{}")
+    return tuple(documents)
+
+
+def read_attrs(store: Store, prefix: str, zarr_format: int) -> dict[str, Any] | None:
+    """Return the attributes of the array at `prefix`; None if there is none.
+
+    Raises
+    ------
+    ValueError
+        Its document is damaged.
+    """
+    documents = read_documents(store, prefix, zarr_format)
+    if documents is None:
+        return None
+    try:
+        attrs = json.loads(documents[-1])
+        if zarr_format == 3:
+            attrs = attrs["attributes"] if isinstance(attrs, dict) and "attributes" in attrs else {}
+    except RecursionError as error:
+        raise ValueError("nested beyond reason") from error
+    if not isinstance(attrs, dict):
+        raise ValueError(f"attributes must be a JSON object, got {type(attrs).__name__}")
+    return attrs

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,6 +19,7 @@ from kymflow_zarr.record import load_npy
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    import tifffile
 
 _SUFFIXES = (".csv.gz", ".json", ".csv", ".parquet", ".npy")
 
@@ -133,8 +136,9 @@ def read_tiff(path: Path) -> npt.NDArray[Any]:
     import tifffile
 
     try:
-        with tifffile.TiffFile(path) as file:
-            pixels = file.asarray()
+        with _complaints() as complaints, tifffile.TiffFile(path) as file:
+            reason = _truncation(file, path.stat().st_size)
+            pixels = file.asarray(key=_whole_image(file))
     except OSError:
         raise
     # tifffile lets whatever a damaged header provokes through, struct.error and IndexError among it.
@@ -142,6 +146,43 @@ def read_tiff(path: Path) -> npt.NDArray[Any]:
         raise SourceError(
             f"cannot read {path} as TIFF: {error or type(error).__name__}", path=str(path)
         ) from error
-    if pixels.size == 0:
-        raise SourceError(f"cannot read {path} as TIFF: it holds no pixels", path=str(path))
+    reason = reason or next(iter(complaints), None) or (None if pixels.size else "it holds no pixels")
+    if reason:
+        raise SourceError(f"cannot read {path} as TIFF: {reason}", path=str(path))
     return pixels
+
+
+def _whole_image(file: tifffile.TiffFile) -> slice | None:
+    """Return what to read: a stack that was saved page by page counts as one image.
+
+    Pages of other shapes are thumbnails or smaller copies; the first series is the image.
+    """
+    shapes = {(page.shape, page.dtype) for page in file.pages}
+    return slice(None) if len(file.series) > 1 and len(shapes) == 1 else None
+
+
+def _truncation(file: tifffile.TiffFile, size_bytes: int) -> str | None:
+    """Say where a page's data lie beyond the end of the file, or None if none do."""
+    for number, page in enumerate(file.pages):
+        for offset, length in zip(page.dataoffsets, page.databytecounts, strict=False):
+            if offset + length > size_bytes:
+                return f"page {number} goes on to byte {offset + length}, but the file ends at {size_bytes}"
+    return None
+
+
+@contextmanager
+def _complaints() -> Iterator[list[str]]:
+    """Collect what tifffile only logs: it takes a stack whose end is missing for a smaller one."""
+    found: list[str] = []
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            found.append(record.getMessage())
+
+    handler = Handler(logging.ERROR)
+    tifffile_logger = logging.getLogger("tifffile")
+    tifffile_logger.addHandler(handler)
+    try:
+        yield found
+    finally:
+        tifffile_logger.removeHandler(handler)

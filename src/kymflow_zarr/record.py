@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from kymflow_zarr.store import Store
 
 METADATA = "metadata"
+# How often an array that others keep replacing is read anew.
+_READ_ATTEMPTS = 10
 
 
 def utc_now() -> str:
@@ -40,11 +42,23 @@ def write_attrs(
     store: Store, prefix: str, axes: Sequence[str], zarr_format: int, extra: dict[str, Any] | None = None
 ) -> None:
     """Write a record's attributes, by which it begins to count; what they held besides stays."""
+    write_group(store, prefix, new_attrs(store, prefix, axes, extra), zarr_format)
+
+
+def new_attrs(store: Store, prefix: str, axes: Sequence[str], extra: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what a record's attributes will be.
+
+    Raises
+    ------
+    ValueError
+        JSON cannot hold an attribute.
+    """
     group = read_group(store, prefix)
     before = group.attrs if group else {}
     now = utc_now()
     attrs = {"created_utc": now, **before, **(extra or {}), "axes": list(axes), "updated_utc": now}
-    write_group(store, prefix, attrs, zarr_format)
+    documents.json_to_bytes(attrs)
+    return attrs
 
 
 class ZarrImageRecord:
@@ -90,7 +104,12 @@ class ZarrImageRecord:
 
     def get_axes(self) -> list[str] | None:
         """Return the name of each dimension of the pixels, or None where none are stored."""
-        axes = self.get_attrs().get("axes")
+        try:
+            # Those that were written together with the pixels fit them at every moment.
+            attrs = pixels.read_attrs(self._store, f"{self._prefix}/data", self._zarr_format) or {}
+        except ValueError as error:
+            raise self._damaged("data", error) from error
+        axes = attrs.get(pixels.AXES_ATTR) or self.get_attrs().get("axes")
         return [str(axis) for axis in axes] if isinstance(axes, list) else None
 
     def get_image_bounds(self) -> dict[str, int]:
@@ -141,11 +160,12 @@ class ZarrImageRecord:
         array = pixels.check_pixels(arr)
         names = pixels.check_axes(array.ndim, axes)
         key = f"{self._prefix}/data"
-        encoded = pixels.encode_array(array, self._zarr_format, chunks=chunks)
+        encoded = pixels.encode_array(array, self._zarr_format, axes=names, chunks=chunks)
         if not overwrite and self._store.exists(f"{key}/{self._array_document()}"):
             raise ValueError(f"{self._who()} has pixels already; pass overwrite=True to replace them")
+        attrs = new_attrs(self._store, self._prefix, names, extra_attrs)
         self._store.put_tree(key, encoded.blobs, last=encoded.last)
-        write_attrs(self._store, self._prefix, names, self._zarr_format, extra_attrs)
+        write_group(self._store, self._prefix, attrs, self._zarr_format)
 
     def open_array(self) -> zarr.Array[Any]:
         """Open the pixels for reading piece by piece (a read-only zarr array).
@@ -164,22 +184,32 @@ class ZarrImageRecord:
         return self._load_array(f"{self._prefix}/data", "data")
 
     def _array_document(self) -> str:
-        return ".zarray" if self._zarr_format == 2 else "zarr.json"
+        return pixels.ARRAY_DOCUMENT[self._zarr_format]
 
     def _open_array(self, key: str, artifact: str) -> zarr.Array[Any]:
         if not self._store.exists(f"{key}/{self._array_document()}"):
             raise self._missing(artifact)
         try:
             return pixels.open_array(self._store, key, self._zarr_format)
-        except (ValueError, TypeError, KeyError, OSError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, OSError, RecursionError) as error:
             raise self._damaged(artifact, error) from error
 
     def _load_array(self, key: str, artifact: str) -> npt.NDArray[Any]:
-        array = self._open_array(key, artifact)
-        try:
-            return np.asarray(array[...])
-        except (ValueError, TypeError, KeyError, RuntimeError, OSError) as error:
-            raise self._damaged(artifact, error) from error
+        for _ in range(_READ_ATTEMPTS):
+            before = pixels.read_documents(self._store, key, self._zarr_format)
+            array = self._open_array(key, artifact)
+            cause: Exception | None = None
+            try:
+                values = np.asarray(array[...])
+            except (ValueError, TypeError, KeyError, RuntimeError, OSError) as error:
+                cause = error
+            if before != pixels.read_documents(self._store, key, self._zarr_format):
+                # Somebody replaced the array meanwhile: the chunks may be of both.
+                continue
+            if cause is not None:
+                raise self._damaged(artifact, cause) from cause
+            return values
+        raise self._damaged(artifact, "it was replaced again and again while it was read")
 
     # JSON artifacts
 
@@ -195,7 +225,7 @@ class ZarrImageRecord:
             data = documents.json_to_bytes(obj, indent=indent)
         except ValueError as error:
             raise ArtifactError(f"artifact {name!r} of {self._who()} {error}", **self._where(name)) from error
-        key = self._put(f"{name}.json", data)
+        key = self._put(name, ".json", data)
         # An old compressed form would come back if this one were ever deleted.
         self._store.delete(key + ".gz")
         return key
@@ -265,7 +295,7 @@ class ZarrImageRecord:
             raise ColumnError(
                 f"artifact {name!r} of {self._who()}: {error}", column=error.column, **self._where(name)
             ) from error
-        return self._put(f"{name}.parquet", data)
+        return self._put(name, ".parquet", data)
 
     def load_df_parquet(self, name: str) -> pd.DataFrame:
         """Read ``analysis/<name>.parquet`` as ``pd.read_parquet`` does.
@@ -294,7 +324,7 @@ class ZarrImageRecord:
 
     def save_df_csv_gz(self, name: str, df: pd.DataFrame, *, index: bool = False) -> str:
         """Store a DataFrame as ``analysis/<name>.csv.gz``, without its types; return its key."""
-        return self._put(f"{name}.csv.gz", documents.frame_to_csv_gz(df, index=index))
+        return self._put(name, ".csv.gz", documents.frame_to_csv_gz(df, index=index))
 
     def load_df_csv_gz(self, name: str) -> pd.DataFrame:
         """Read ``analysis/<name>.csv.gz`` as ``pd.read_csv`` does; errors as :meth:`load_df_parquet`."""
@@ -326,6 +356,8 @@ class ZarrImageRecord:
             ``("/velocity_events.parquet",)``; all of them by default.
         """
         self._check_writable()
+        if isinstance(suffixes, str):
+            suffixes = (suffixes,)
         keys = self.list_analysis_keys()
         if suffixes is not None:
             keys = [key for key in keys if key.endswith(tuple(suffixes))]
@@ -358,8 +390,8 @@ class ZarrImageRecord:
         array = pixels.check_pixels(arr)
         if axes is not None and len(axes) != array.ndim:
             raise ValueError(f"axes must name {array.ndim} dimensions, got {list(axes)}")
-        attrs = {} if axes is None else {"axes": [str(axis) for axis in axes]}
-        encoded = pixels.encode_array(array, self._zarr_format, chunks=chunks, attrs=attrs)
+        names = None if axes is None else [str(axis) for axis in axes]
+        encoded = pixels.encode_array(array, self._zarr_format, axes=names, chunks=chunks)
         self._check_writable(existing=True)
         self._store.put_tree(key, encoded.blobs, last=encoded.last)
 
@@ -383,10 +415,10 @@ class ZarrImageRecord:
         return f"{self._prefix}/analysis/{layout.check_artifact_name(name)}"
 
     def _array_key(self, name: str) -> str:
-        return f"{self._prefix}/analysis_arrays/{layout.check_artifact_name(name)}/data"
+        return f"{self._prefix}/analysis_arrays/{layout.check_array_name(name)}/data"
 
-    def _put(self, name: str, data: bytes) -> str:
-        key = self._analysis_key(name)
+    def _put(self, name: str, suffix: str, data: bytes) -> str:
+        key = self._analysis_key(name) + suffix
         self._check_writable(existing=True)
         self._store.put(key, data)
         return key
@@ -437,5 +469,6 @@ def load_npy(data: bytes) -> npt.NDArray[Any]:
     """
     try:
         return np.asarray(np.load(io.BytesIO(data), allow_pickle=False))
-    except (OSError, EOFError) as error:
-        raise ValueError(str(error)) from error
+    # NumPy parses the header as Python; a bent one provokes SyntaxError, TokenError and others.
+    except Exception as error:
+        raise ValueError(f"no .npy array: {str(error) or type(error).__name__}") from error

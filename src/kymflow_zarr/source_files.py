@@ -64,8 +64,11 @@ def find_primaries(root: Path, pattern: str, failed: dict[str, str]) -> list[str
         for name in names:
             if name.startswith(".") or not fnmatch.fnmatchcase(name.lower(), pattern.lower()):
                 continue
-            relative = os.path.relpath(os.path.join(folder, name), root).replace(os.sep, "/")
-            if _printable(relative) != relative:
+            path = os.path.join(folder, name)
+            relative = os.path.relpath(path, root).replace(os.sep, "/")
+            if not os.path.isfile(path):
+                failed[_printable(relative)] = "it is no regular file, or a link that leads nowhere"
+            elif _printable(relative) != relative:
                 failed[_printable(relative)] = "its name is no UTF-8; rename it to ingest it"
             else:
                 found.append(relative)

@@ -26,7 +26,6 @@ _SCHEMA = pa.schema(
         ("source_rel_path", pa.string()),
         ("source_sha256", pa.string()),
         ("source_files", pa.string()),
-        ("parts", pa.string()),
         ("conflicts", pa.string()),
     ]
 )
@@ -48,10 +47,9 @@ class SourceRow:
         When it was ingested, ns since 1970; 0 while it is only claimed.
     files : tuple of FileState
         The source file, then its sidecars, as they were ingested.
-    parts : dict of str to str
-        Digest of each part of the record, as it was ingested.
-    conflicts : tuple of str
-        Parts that were kept because they had been edited in the dataset.
+    conflicts : dict of str to str
+        Parts that were kept because they had been edited in the dataset, with the digest that
+        the source gives (empty where it gives none).
     """
 
     root: str
@@ -59,8 +57,7 @@ class SourceRow:
     image_id: str
     ingested_epoch_ns: int = 0
     files: tuple[FileState, ...] = ()
-    parts: dict[str, str] = field(default_factory=dict)
-    conflicts: tuple[str, ...] = ()
+    conflicts: dict[str, str] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
@@ -81,16 +78,30 @@ def path_key(path: str) -> str:
     return unicodedata.normalize("NFC", path)
 
 
-def empty_index() -> pd.DataFrame:
-    """Return the sources table of a dataset that never ingested a folder."""
-    return frames.arrow_to_frame(_SCHEMA.empty_table())
+def index_frame(data: bytes | None) -> pd.DataFrame:
+    """Return the sources table as a DataFrame, always with all columns; empty for None.
+
+    Raises
+    ------
+    UnreadableParquet
+        It is damaged.
+    """
+    if data is None:
+        return frames.arrow_to_frame(_SCHEMA.empty_table())
+    table = frames.parquet_to_arrow(data)
+    if table.schema.names != _SCHEMA.names:
+        table = _to_table(decode_rows(data))
+    return frames.arrow_to_frame(table)
 
 
 def encode_rows(rows: Sequence[SourceRow]) -> bytes:
     """Return the sources table as the bytes of its Parquet file, ordered by path."""
     ordered = sorted(rows, key=lambda row: (row.root, row.relative_path))
-    table = pa.Table.from_pylist([_to_values(row) for row in ordered], schema=_SCHEMA)
-    return frames.arrow_to_parquet(table)
+    return frames.arrow_to_parquet(_to_table(ordered))
+
+
+def _to_table(rows: Sequence[SourceRow]) -> pa.Table:
+    return pa.Table.from_pylist([_to_values(row) for row in rows], schema=_SCHEMA)
 
 
 def _to_values(row: SourceRow) -> dict[str, Any]:
@@ -105,7 +116,6 @@ def _to_values(row: SourceRow) -> dict[str, Any]:
         "source_rel_path": row.relative_path,
         "source_sha256": row.sha256,
         "source_files": json.dumps([asdict(state) for state in row.files]),
-        "parts": json.dumps(row.parts),
         "conflicts": json.dumps(row.conflicts),
     }
 
@@ -137,19 +147,18 @@ def _from_values(values: dict[str, Any]) -> SourceRow:
         image_id=values["image_id"],
         ingested_epoch_ns=values["ingested_epoch_ns"],
         files=tuple(FileState(**state) for state in json.loads(values["source_files"])),
-        parts=json.loads(values["parts"]),
-        conflicts=tuple(json.loads(values["conflicts"])),
+        conflicts=dict(json.loads(values["conflicts"])),
     )
 
 
 def _from_legacy_values(values: dict[str, Any]) -> SourceRow:
-    path = values["source_primary_path"]
-    name = os.path.basename(path)
+    # Folders are compared as they really are, links resolved.
+    folder, name = os.path.split(values["source_primary_path"])
     primary = FileState(
         name, int(values.get("source_size_bytes") or 0), int(values.get("source_mtime_ns") or 0), "", True
     )
     return SourceRow(
-        root=os.path.dirname(path),
+        root=os.path.realpath(folder),
         relative_path=name,
         image_id=values["image_id"],
         ingested_epoch_ns=int(values.get("ingested_epoch_ns") or 1),

@@ -6,19 +6,20 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from kymflow_zarr import frames, layout, parts, tables
-from kymflow_zarr.errors import CancelledError, KymflowError, SourceError
+from kymflow_zarr.errors import CancelledError, SourceError
 from kymflow_zarr.groups import ATTRS_DOCUMENT
 from kymflow_zarr.ingest_report import Conflict, FolderReport
+from kymflow_zarr.merge import Record, merge_image, review_conflicts
 from kymflow_zarr.reader import SourceReader, TiffReader
-from kymflow_zarr.record import write_attrs
 from kymflow_zarr.source_files import find_primaries, first_change, look, snapshot
-from kymflow_zarr.source_rows import SourceRow, decode_rows, empty_index, encode_rows, path_key
+from kymflow_zarr.source_rows import SourceRow, decode_rows, encode_rows, index_frame, path_key
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,10 +35,19 @@ _ROWS_PER_WRITE = 200
 
 
 def load_index(store: Store) -> pd.DataFrame:
-    """Return the sources table, a row per source file; empty, with its columns, if there is none."""
-    if not store.exists(_KEY):
-        return empty_index()
-    return tables.load_table(store, layout.SOURCES_TABLE)
+    """Return the sources table, a row per source file; empty, with its columns, if there is none.
+
+    Raises
+    ------
+    TableError
+        Its file is damaged.
+    """
+    try:
+        return index_frame(store.read(_KEY)[0])
+    except FileNotFoundError:
+        return index_frame(None)
+    except frames.UnreadableParquet as error:
+        raise tables.damaged_table(store, layout.SOURCES_TABLE, error) from error
 
 
 def sync(
@@ -129,6 +139,7 @@ class _Sync:
         self.reader = reader
         self.overwrite = overwrite
         self.report = FolderReport(str(root))
+        self.hashes: dict[Path, str] = {}
         self.claimed: list[SourceRow] = []
         self.finished: list[SourceRow] = []
 
@@ -192,99 +203,63 @@ class _Sync:
         """Return the row of the same file under a root that has moved since, or None."""
         for index in candidates:
             row = rows[index]
-            if not row.sha256 or os.path.lexists(row.path):
-                continue
-            try:
-                if look(path, settled_before_ns=0).sha256 == row.sha256:
-                    return index
-            except OSError:
-                return None
+            if row.sha256 and not os.path.lexists(row.path) and self._sha256(path) == row.sha256:
+                return index
         return None
+
+    def _sha256(self, path: Path) -> str:
+        if path not in self.hashes:
+            try:
+                self.hashes[path] = look(path, settled_before_ns=0).sha256
+            except OSError:
+                self.hashes[path] = ""
+        return self.hashes[path]
 
     # Images
 
     def take(self, row: SourceRow) -> None:
         """Ingest one source if it is new or, in that mode, has changed."""
-        exists = self.store.exists(f"{layout.record_prefix(row.image_id)}/{ATTRS_DOCUMENT[self.zarr_format]}")
+        prefix = layout.record_prefix(row.image_id)
+        exists = self.store.exists(f"{prefix}/{ATTRS_DOCUMENT[self.zarr_format]}")
+        record = Record(self.store, prefix, self.zarr_format)
         try:
             if exists and row.ingested_epoch_ns:
-                self._take_known(row)
+                self._take_known(row, record)
             else:
-                self._ingest(row, exists=exists, report_as=self.report.new)
-        except (KymflowError, OSError, ValueError) as error:
-            if isinstance(error, KymflowError) and not isinstance(error, SourceError):
-                raise
+                self._ingest(row, record, exists=exists, report_as=self.report.new)
+        except SourceError as error:
             self.report.failed[row.relative_path] = str(error)
 
-    def _take_known(self, row: SourceRow) -> None:
+    def _take_known(self, row: SourceRow, record: Record) -> None:
         if self.mode == "skip":
             self.report.unchanged += 1
             return
-        files, as_known = snapshot(Path(row.path), self.reader, row.files)
-        if first_change(row.files, files) is not None or (row.conflicts and self.overwrite):
-            self._ingest(row, exists=True, report_as=self.report.changed)
+        with _blamed_on(row):
+            files, as_known = snapshot(Path(row.path), self.reader, row.files)
+        held, reverted = review_conflicts(record, row.conflicts)
+        if first_change(row.files, files) is not None or reverted or (held and self.overwrite):
+            self._ingest(row, record, exists=True, report_as=self.report.changed)
             return
         self.report.unchanged += 1
-        held = self._still_in_conflict(row)
+        self._report_conflicts(row, held)
         if held != row.conflicts or not as_known:
             # The times may differ: remember them, so that nothing is read again next time.
             self._finish(replace(row, files=tuple(files), conflicts=held))
 
-    def _still_in_conflict(self, row: SourceRow) -> tuple[str, ...]:
-        prefix = layout.record_prefix(row.image_id)
-        held = tuple(
-            part
-            for part in row.conflicts
-            if parts.current_digest(self.store, prefix, part, self.zarr_format) != row.parts.get(part)
-        )
-        self.report.conflicts += [Conflict(row.image_id, row.relative_path, part) for part in held]
-        return held
-
-    def _ingest(self, row: SourceRow, *, exists: bool, report_as: list[str]) -> None:
+    def _ingest(self, row: SourceRow, record: Record, *, exists: bool, report_as: list[str]) -> None:
         path = Path(row.path)
-        # Looked at before it is read: a change in between is then seen next time.
-        files, _ = snapshot(path, self.reader, ())
-        image = self.reader.read(path)
-        encoded, axes = parts.encode_image(image, self.zarr_format)
-        prefix = layout.record_prefix(row.image_id)
-        conflicts = []
-        for name in dict.fromkeys([*encoded, *row.parts]):
-            if not self._write_part(prefix, name, encoded.get(name), row.parts.get(name), exists=exists):
-                conflicts.append(name)
-        if parts.DATA not in conflicts:
-            write_attrs(self.store, prefix, axes, self.zarr_format)
-        self.report.conflicts += [Conflict(row.image_id, row.relative_path, name) for name in conflicts]
+        with _blamed_on(row):
+            # Looked at before it is read: a change in between is then seen next time.
+            files, _ = snapshot(path, self.reader, ())
+            image = self.reader.read(path)
+            encoded, axes = parts.encode_image(image, self.zarr_format)
+        conflicts = merge_image(record, encoded, axes, exists=exists, overwrite=self.overwrite)
+        self._report_conflicts(row, conflicts)
         report_as.append(row.image_id)
-        self._finish(
-            replace(
-                row,
-                ingested_epoch_ns=time.time_ns(),
-                files=tuple(files),
-                parts={name: part.digest for name, part in encoded.items()},
-                conflicts=tuple(conflicts),
-            )
-        )
+        self._finish(replace(row, ingested_epoch_ns=time.time_ns(), files=tuple(files), conflicts=conflicts))
 
-    def _write_part(
-        self, prefix: str, name: str, theirs: parts.Part | None, base: str | None, *, exists: bool
-    ) -> bool:
-        """Bring one part up to its source; False if it was edited in the dataset and is kept.
-
-        `base` is the digest of what the last ingest wrote.
-        """
-        wanted = theirs.digest if theirs is not None else None
-        if exists:
-            ours = parts.current_digest(self.store, prefix, name, self.zarr_format)
-            if ours == wanted:
-                return True
-            if ours != base and not self.overwrite:
-                # Edited here. Where the source has not changed since, there is nothing to decide.
-                return wanted == base
-        if theirs is not None:
-            parts.write_part(self.store, prefix, name, theirs)
-        else:
-            parts.delete_part(self.store, prefix, name)
-        return True
+    def _report_conflicts(self, row: SourceRow, conflicts: Iterable[str]) -> None:
+        self.report.conflicts += [Conflict(row.image_id, row.relative_path, part) for part in conflicts]
 
     # Rows
 
@@ -305,3 +280,16 @@ class _Sync:
             return encode_rows(list(rows.values()))
 
         self.store.update(_KEY, change)
+
+
+@contextmanager
+def _blamed_on(row: SourceRow) -> Iterator[None]:
+    """Turn whatever a reader raises into a failure of its one source."""
+    try:
+        yield
+    except SourceError:
+        raise
+    # A reader is somebody else's code, and files are what they are.
+    except Exception as error:
+        reason = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+        raise SourceError(f"cannot read {row.path}: {reason}", path=row.path) from error

@@ -86,7 +86,8 @@ def check_own_table(store: Store, name: str) -> None:
         The name is reserved or cannot be a key.
     """
     layout.check_name(name, "table name")
-    if name in layout.RESERVED_TABLES:
+    # Some file systems take upper and lower case for the same.
+    if name.lower() in layout.RESERVED_TABLES:
         raise InvalidNameError(
             f"table {name!r} of {store.url} is kept by the dataset itself; choose another name",
             dataset=store.url,
@@ -150,7 +151,7 @@ def replace_rows(store: Store, name: str, image_id: str, rows: pd.DataFrame, id_
     _check_rows(store, name, image_id, rows, id_column)
 
     def change(present: bytes | None) -> bytes | None:
-        merged = rows if present is None else _merge(store, name, image_id, rows, id_column, present)
+        merged = _merge(store, name, image_id, rows, id_column, present)
         return encode(store, name, merged)
 
     store.update(layout.table_key(name), change)
@@ -161,6 +162,7 @@ def _check_rows(store: Store, name: str, image_id: str, rows: pd.DataFrame, id_c
         raise InvalidNameError(f"an image id must be a str, got {type(image_id).__name__}: {image_id!r}")
     if not isinstance(rows, pd.DataFrame):
         raise ColumnError(f"rows for table {name!r} must be a DataFrame, got {type(rows).__name__}")
+    frames.check_column_names(rows)
     where = {"dataset": store.url, "table_name": name, "image_id": image_id, "column": id_column}
     if id_column not in rows.columns:
         if rows.empty and not len(rows.columns):
@@ -170,7 +172,8 @@ def _check_rows(store: Store, name: str, image_id: str, rows: pd.DataFrame, id_c
             f"{id_column!r}; they have {list(rows.columns)}",
             **where,
         )
-    foreign = rows.loc[rows[id_column] != image_id, id_column]
+    claimed = rows[id_column].astype(object)
+    foreign = claimed[[claim != image_id for claim in claimed.where(claimed.notna(), None)]]
     if len(foreign):
         raise ColumnError(
             f"the rows for table {name!r} of {store.url} are for image {image_id!r}, but "
@@ -180,8 +183,12 @@ def _check_rows(store: Store, name: str, image_id: str, rows: pd.DataFrame, id_c
 
 
 def _merge(
-    store: Store, name: str, image_id: str, rows: pd.DataFrame, id_column: str, present: bytes
+    store: Store, name: str, image_id: str, rows: pd.DataFrame, id_column: str, present: bytes | None
 ) -> pd.DataFrame:
+    if id_column not in rows.columns:
+        rows = pd.DataFrame({id_column: pd.Series([], dtype="str")})
+    if present is None:
+        return rows
     try:
         table = frames.parquet_to_frame(present)
     except frames.UnreadableParquet as error:

@@ -104,7 +104,8 @@ class KymDataset:
         return self._with_source(frame) if with_source else frame
 
     def _with_source(self, frame: pd.DataFrame) -> pd.DataFrame:
-        paths = self.ds.load_sources_index().set_index(IMAGE_ID)["source_rel_path"]
+        sources = self.ds.load_sources_index().drop_duplicates(IMAGE_ID)
+        paths = sources.set_index(IMAGE_ID)["source_rel_path"]
         out = frame.drop(columns=["rel_path", "file_name"], errors="ignore")
         where = list(out.columns).index(IMAGE_ID) + 1 if IMAGE_ID in out.columns else 0
         ids = out[IMAGE_ID] if IMAGE_ID in out.columns else pd.Series(pd.NA, index=out.index)

@@ -112,11 +112,18 @@ class TableCache:
                     table_name=name,
                 )
             # Writing back what is there already would only make every image look stale.
-            return None if present is not None and frames.parquet_to_frame(present).equals(frame) else data
+            return None if present is not None and _holds(present, frame) else data
 
         fingerprint = store.update(layout.table_key(name), change)
         if fingerprint is not None:
             self.put(name, frames.parquet_to_frame(data), data, fingerprint)
+
+
+def _holds(data: bytes, frame: pd.DataFrame) -> bool:
+    try:
+        return frames.parquet_to_frame(data).equals(frame)
+    except frames.UnreadableParquet:
+        return False
 
 
 def _sha256(data: bytes) -> str:

@@ -1,0 +1,131 @@
+"""Fixtures for every test: places to keep a dataset, the shared real data, an object store."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from kymflow_zarr import ZarrDataset
+
+REPO = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a dataset is (or will be), and in which Zarr format."""
+
+    url: str
+    zarr_format: int
+
+    def open(self, mode: str = "a") -> ZarrDataset:
+        return ZarrDataset(self.url, mode, zarr_format=self.zarr_format)
+
+
+@pytest.fixture(params=["local-v3", "local-v2", "memory"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Somewhere without a dataset yet: a local path (Zarr v3, v2) and an object store in memory."""
+    if request.param == "memory":
+        return Place(f"memory://{uuid.uuid4().hex}", 3)
+    return Place(str(tmp_path / "lab.zarr"), int(request.param[-1]))
+
+
+@pytest.fixture
+def dataset(place: Place) -> ZarrDataset:
+    """An empty dataset in each place."""
+    return place.open()
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> ZarrDataset:
+    """An empty Zarr v3 dataset on the local disk, at ``tmp_path / "lab.zarr"``."""
+    return ZarrDataset(tmp_path / "lab.zarr")
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder of real data beside the repository; never write into it."""
+    folder = REPO.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the real data of ../shared/data are not here")
+    return folder
+
+
+@pytest.fixture
+def start_python() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start ``python -c code *args`` as a process of its own; it is ended with the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(code: str, *args: object) -> subprocess.Popen[str]:
+        command = [sys.executable, "-W", "error", "-c", code, *map(str, args)]
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _put_bucket(port: int, bucket: str) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("PUT", f"/{bucket}")
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+@pytest.fixture(scope="session")
+def s3_bucket() -> Iterator[str]:
+    """URL of a bucket on a real S3 server, on this machine only; ``AWS_*`` point to it."""
+    port = _free_port()
+    environment = {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **environment},
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                assert _put_bucket(port, "kymflow-tests") == 200
+                break
+            except ConnectionError:
+                assert server.poll() is None, "the S3 server ended by itself"
+                assert time.monotonic() < deadline, "the S3 server does not answer"
+                time.sleep(0.1)
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            yield "s3://kymflow-tests"
+    finally:
+        server.terminate()
+        server.wait(20)

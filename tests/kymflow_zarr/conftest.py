@@ -1,0 +1,63 @@
+"""Fixtures for the storage tests."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kymflow_zarr import ZarrDataset, ZarrImageRecord
+
+Tree = dict[str, tuple[int, bytes | None]]
+
+
+@pytest.fixture
+def tree() -> Callable[[str | Path], Tree]:
+    """Take a snapshot of a folder: modification time and content of everything in it."""
+
+    def look(folder: str | Path) -> Tree:
+        found: Tree = {}
+        for path in sorted(Path(folder).rglob("*")):
+            info = path.lstat()
+            is_file = path.is_file() and not path.is_symlink()
+            found[str(path.relative_to(folder))] = (info.st_mtime_ns, path.read_bytes() if is_file else None)
+        return found
+
+    return look
+
+
+@pytest.fixture
+def temporary_files() -> Callable[[str | Path], list[str]]:
+    """List what an unfinished write would leave behind."""
+    return lambda folder: [str(path) for path in Path(folder).rglob("*.kymflow-tmp*")]
+
+
+@pytest.fixture
+def record(dataset: ZarrDataset) -> ZarrImageRecord:
+    """A record with a small image, in each place."""
+    return dataset.add_image(np.arange(12, dtype=np.uint16).reshape(3, 4))
+
+
+@pytest.fixture
+def local_record(local: ZarrDataset) -> ZarrImageRecord:
+    """A record with a small image, in a Zarr v3 dataset on the local disk."""
+    return local.add_image(np.arange(12, dtype=np.uint16).reshape(3, 4))
+
+
+@pytest.fixture
+def disk_full(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let functions of `os` fail from now on, as on a full disk."""
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def fill(*names: str) -> None:
+        for name in names:
+            monkeypatch.setattr(os, name, fail)
+
+    return fill

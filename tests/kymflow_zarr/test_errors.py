@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import errno
+import pickle
+
+import pytest
+
+import kymflow_zarr
+from kymflow_zarr import KymflowError, StoreError
+
+BUILTINS = {
+    "ArtifactError": [ValueError],
+    "ArtifactNotFoundError": [KeyError, FileNotFoundError],
+    "CancelledError": [RuntimeError],
+    "ColumnError": [ValueError],
+    "ConflictError": [RuntimeError],
+    "DatasetError": [ValueError],
+    "DatasetNotFoundError": [FileNotFoundError, ValueError],
+    "InvalidNameError": [ValueError],
+    "KymflowError": [Exception],
+    "LockTimeoutError": [TimeoutError],
+    "MetadataNotFoundError": [KeyError, FileNotFoundError],
+    "ReadOnlyError": [PermissionError],
+    "RecordNotFoundError": [KeyError],
+    "SourceError": [ValueError],
+    "StoreError": [OSError],
+    "StorePermissionError": [PermissionError, OSError],
+    "TableError": [ValueError],
+    "TableNotFoundError": [KeyError, FileNotFoundError],
+}
+
+
+def test_every_exported_error_is_listed_here() -> None:
+    exported = {name for name in kymflow_zarr.__all__ if name.endswith("Error")}
+    assert exported == set(BUILTINS)
+
+
+@pytest.mark.parametrize("name", BUILTINS)
+def test_error_is_also_the_fitting_builtin(name: str) -> None:
+    error = getattr(kymflow_zarr, name)
+    assert issubclass(error, KymflowError)
+    for builtin in BUILTINS[name]:
+        assert issubclass(error, builtin)
+
+
+@pytest.mark.parametrize("name", BUILTINS)
+def test_error_survives_pickling_with_its_details(name: str) -> None:
+    error = getattr(kymflow_zarr, name)("it failed", dataset="lab.zarr", image_id="a", artifact="x.json")
+    error.add_note("seen by a worker")
+    back = pickle.loads(pickle.dumps(error))
+    assert type(back) is type(error)
+    assert str(back) == "it failed"
+    assert (back.dataset, back.image_id, back.artifact, back.column) == ("lab.zarr", "a", "x.json", None)
+    assert back.__notes__ == ["seen by a worker"]
+
+
+def test_errno_survives_pickling() -> None:
+    error = StoreError("disk full")
+    error.errno = errno.ENOSPC
+    assert pickle.loads(pickle.dumps(error)).errno == errno.ENOSPC
+
+
+def test_message_of_a_key_error_is_shown_as_it_is() -> None:
+    assert str(kymflow_zarr.RecordNotFoundError("no image 'a'")) == "no image 'a'"
+
+
+def test_unknown_detail_is_refused() -> None:
+    with pytest.raises(TypeError, match="no detail named 'colour'"):
+        KymflowError("x", colour="red")
+
+
+def test_a_store_error_carries_its_errno(local_record, disk_full) -> None:
+    disk_full("replace")
+    with pytest.raises(StoreError, match="No space left") as caught:
+        local_record.save_json("x", {})
+    assert caught.value.errno == errno.ENOSPC

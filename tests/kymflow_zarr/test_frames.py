@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+import datetime as dt
+import io
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pandas.testing import assert_frame_equal
+
+from kymflow_zarr import ColumnError
+from kymflow_zarr.frames import (
+    UnreadableParquet,
+    arrow_to_frame,
+    check_concat_keeps_integers,
+    frame_to_parquet,
+    parquet_to_arrow,
+    parquet_to_frame,
+)
+
+# Round trips
+
+INT64 = st.integers(-(2**63), 2**63 - 1)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+MOMENTS = st.datetimes(dt.datetime(1700, 1, 1), dt.datetime(2200, 1, 1))
+
+
+def column(values: st.SearchStrategy, dtype: object, length: int) -> st.SearchStrategy[pd.Series]:
+    return st.lists(values, min_size=length, max_size=length).map(lambda items: pd.Series(items, dtype=dtype))
+
+
+def columns(length: int) -> st.SearchStrategy[pd.Series]:
+    return st.one_of(
+        column(INT64, "int64", length),
+        column(st.integers(0, 255), "uint8", length),
+        column(st.floats(allow_nan=True), "float64", length),
+        column(st.floats(width=32), "float32", length),
+        column(st.booleans(), "bool", length),
+        column(st.none() | st.booleans(), "boolean", length),
+        column(st.none() | st.booleans(), object, length),
+        column(st.none() | INT64, "Int64", length),
+        column(st.none() | st.integers(-(2**53), 2**53), object, length),
+        column(st.none() | TEXT, object, length),
+        column(st.none() | TEXT, "str", length),
+        column(st.none() | TEXT, "string", length),
+        column(st.none() | MOMENTS, "datetime64[ns]", length),
+        column(MOMENTS, "datetime64[us, UTC]", length),
+        column(st.integers(-(10**12), 10**12), "timedelta64[ns]", length),
+        column(st.none() | st.sampled_from(["rise", "drop"]), "category", length),
+        column(st.just(float("nan")), "float64", length),
+        column(st.none(), object, length),
+        column(st.none(), "Int64", length),
+        column(st.binary(max_size=3), object, length),
+    )
+
+
+@st.composite
+def data_frames(draw: st.DrawFn) -> pd.DataFrame:
+    length = draw(st.integers(0, 5))
+    names = draw(st.lists(st.text("abä /'.", min_size=1, max_size=4), unique=True, max_size=5))
+    frame = pd.DataFrame({name: draw(columns(length)) for name in names}, index=range(length))
+    return frame.set_index(pd.Index(draw(st.permutations(range(length))))) if draw(st.booleans()) else frame
+
+
+@given(df=data_frames())
+@settings(max_examples=60, deadline=None, database=None)
+def test_round_trip_is_that_of_pandas(df: pd.DataFrame) -> None:
+    data = frame_to_parquet(df)
+    back = parquet_to_frame(data)
+    ours = pd.read_parquet(io.BytesIO(data))
+    theirs = pd.read_parquet(io.BytesIO(df.to_parquet(index=False)))
+    assert_frame_equal(back, ours, check_column_type=True)
+    if len(df.columns):
+        assert_frame_equal(back, theirs)
+    assert list(back.columns) == list(df.columns)
+
+
+@given(df=data_frames())
+@settings(max_examples=25, deadline=None, database=None)
+def test_equal_frames_give_equal_bytes_and_a_second_trip_changes_nothing(df: pd.DataFrame) -> None:
+    data = frame_to_parquet(df)
+    assert frame_to_parquet(df) == data
+    back = parquet_to_frame(data)
+    assert_frame_equal(parquet_to_frame(frame_to_parquet(back)), back)
+
+
+def test_usual_types_come_back_as_they_were() -> None:
+    df = pd.DataFrame(
+        {
+            "n": [1, 2],
+            "x": [0.5, float("nan")],
+            "ok": [True, False],
+            "kind": pd.Series(["rise", None], dtype="str"),
+            "when": pd.to_datetime(["2025-07-22", None]),
+            "treatment": pd.Categorical(["AngII", None], categories=["AngII", "saline"]),
+            "count": pd.array([1, None], dtype="Int64"),
+            "nothing": [float("nan")] * 2,
+        }
+    )
+    assert_frame_equal(parquet_to_frame(frame_to_parquet(df)), df)
+    # Of a frame without rows pandas itself forgets the categories.
+    empty = df.drop(columns="treatment").head(0)
+    assert_frame_equal(parquet_to_frame(frame_to_parquet(empty)), empty)
+
+
+def test_index_is_dropped() -> None:
+    df = pd.DataFrame({"a": [1, 2]}, index=pd.Index(["x", "y"], name="row"))
+    assert_frame_equal(parquet_to_frame(frame_to_parquet(df)), pd.DataFrame({"a": [1, 2]}))
+
+
+def test_file_that_pandas_wrote_with_an_index_is_read_with_a_plain_one() -> None:
+    data = pd.DataFrame({"a": [1, 2]}, index=pd.Index([5, 9])).to_parquet()
+    assert_frame_equal(parquet_to_frame(data), pd.DataFrame({"a": [1, 2]}))
+
+
+def test_columns_that_nothing_needs_to_change_for() -> None:
+    big = 2**60 + 1
+    for series in (
+        pd.Series([big, 1]),
+        pd.Series([big, None], dtype="Int64"),
+        pd.Series([big, 1], dtype=object),
+        pd.Series([2**63 + 1], dtype="uint64"),
+    ):
+        back = parquet_to_frame(frame_to_parquet(pd.DataFrame({"n": series})))
+        assert int(back["n"][0]) == int(series[0])
+
+
+# Refused
+
+BIG = 2**53 + 1
+REFUSED = {
+    "number and text": [1, "x"],
+    "text and float": ["x", 1.5],
+    "text and bytes": ["x", b"y"],
+    "integer and boolean": [1, True],
+    "date and datetime": [dt.date(2025, 7, 22), dt.datetime(2025, 7, 22, 13, 30)],
+    "objects": [object(), None],
+    "dict and text": [{"a": 1}, "x"],
+    "empty dicts": [{}, {}],
+    "complex": [1j, 2j],
+    "big integer beside None": [BIG, None],
+    "big integer beside NaN": [BIG, float("nan")],
+    "big integer beside float": [BIG, 0.5],
+    "big negative integer beside None": [-BIG, None],
+    "big integer in a list beside None": [[BIG, None], [1]],
+    "huge integer": [2**70, 1],
+    "text that is no UTF-8": ["\udcff", "x"],
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_parquet_cannot_hold_is_refused_by_column(case) -> None:
+    df = pd.DataFrame({"good": [1, 2], "bad one": pd.Series(REFUSED[case], dtype=object)})
+    with pytest.raises(ColumnError, match="column 'bad one'") as caught:
+        frame_to_parquet(df)
+    assert caught.value.column == "bad one"
+    assert isinstance(caught.value, ValueError)
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        pd.Series(np.ones(2, dtype=complex)),
+        pd.Series(np.ones(2, dtype="longdouble")),
+        pd.Series(pd.arrays.SparseArray([0, 1])),
+        pd.Series(pd.Categorical([BIG, None])),
+    ],
+    ids=lambda series: str(series.dtype),
+)
+def test_types_that_parquet_cannot_hold_are_refused_by_column(series) -> None:
+    with pytest.raises(ColumnError, match="column 'bad'"):
+        frame_to_parquet(pd.DataFrame({"bad": series}))
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["a", "a"], "column 'a' stands twice"),
+        ([1, "a"], "column names must be str, got int: 1"),
+        ([None, "a"], "column names must be str, got"),
+        ([("a", "b"), "c"], r"column names must be str, got tuple: \('a', 'b'\)"),
+        (["\udcff", "a"], "column '.udcff'"),
+    ],
+)
+def test_column_names_that_parquet_cannot_hold(names, words) -> None:
+    with pytest.raises(ColumnError, match=words):
+        frame_to_parquet(pd.DataFrame([[1, 2]], columns=pd.Index(names, dtype=object)))
+
+
+# Damaged
+
+
+@pytest.mark.parametrize("data", [b"", b"PAR1", b"PAR1" + b"\0" * 50 + b"PAR1", b"a,b\n1,2\n", b"\x89HDF"])
+def test_bytes_that_are_no_parquet(data) -> None:
+    with pytest.raises(UnreadableParquet, match=r"\S"):
+        parquet_to_frame(data)
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(1, 255)), min_size=1, max_size=4))
+@settings(max_examples=100, deadline=None, database=None)
+def test_bent_bytes_are_read_or_unreadable(bends: list[tuple[int, int]]) -> None:
+    data = bytearray(GOOD)
+    for at, by in bends:
+        data[at % len(data)] ^= by
+    outcome = None
+    try:
+        outcome = parquet_to_frame(bytes(data))
+    except UnreadableParquet as error:
+        outcome = str(error)
+    assert isinstance(outcome, pd.DataFrame) or outcome
+
+
+GOOD = frame_to_parquet(
+    pd.DataFrame({"n": range(20), "kind": ["rise", "drop"] * 10, "c": pd.Categorical(["u", "v"] * 10)})
+)
+
+
+def test_text_that_is_no_utf8_is_unreadable() -> None:
+    offsets, text = pa.py_buffer(np.array([0, 1, 3], np.int32).tobytes()), pa.py_buffer(b"a\xff\xfe")
+    table = pa.table({"kind": pa.Array.from_buffers(pa.string(), 2, [None, offsets, text])})
+    sink = io.BytesIO()
+    pq.write_table(table, sink)
+    with pytest.raises(UnreadableParquet, match=r"(?i)utf-?8"):
+        parquet_to_frame(sink.getvalue())
+
+
+def test_arrow_and_frame_agree() -> None:
+    assert_frame_equal(arrow_to_frame(parquet_to_arrow(GOOD)), parquet_to_frame(GOOD))
+
+
+# Concatenation
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        ({"a": [BIG]}, {"a": [0.5]}, "column 'a' would mix integers beyond 2..53"),
+        ({"a": [BIG]}, {"b": [1]}, "column 'a' would mix"),
+        ({"a": [1], "b": [2]}, {"a": [-BIG]}, "column 'a' would mix"),
+    ],
+)
+def test_concatenation_that_changes_integers(first, second, words) -> None:
+    frames = [pd.DataFrame(first), pd.DataFrame(second)]
+    if "b" in first:
+        frames.append(pd.DataFrame({"b": [1]}))
+    with pytest.raises(ColumnError, match=words) as caught:
+        check_concat_keeps_integers(frames)
+    assert caught.value.column == "a"
+
+
+def test_concatenation_that_keeps_integers() -> None:
+    check_concat_keeps_integers([pd.DataFrame({"a": [BIG]}), pd.DataFrame({"a": [1]})])
+    check_concat_keeps_integers([pd.DataFrame({"a": [2**53]}), pd.DataFrame({"a": [0.5]})])
+    check_concat_keeps_integers([pd.DataFrame({"a": ["x"]}), pd.DataFrame({"b": [1]})])
+
+
+def test_concatenation_of_nullable_integers_keeps_them() -> None:
+    nullable = pd.DataFrame({"a": pd.array([BIG, None], dtype="Int64")})
+    other = pd.DataFrame({"b": [1]})
+    check_concat_keeps_integers([nullable, other])
+    assert pd.concat([nullable, other])["a"].iloc[0] == BIG

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+
+import pytest
+
+from kymflow_zarr import DatasetError
+from kymflow_zarr.locations import is_url, open_store
+
+
+def test_root_may_be_a_link(tmp_path) -> None:
+    (tmp_path / "real").mkdir()
+    os.symlink(tmp_path / "real", tmp_path / "link")
+    open_store(tmp_path / "link").put("a", b"x")
+    assert (tmp_path / "real" / "a").read_bytes() == b"x"
+
+
+def test_file_url_is_a_local_path(tmp_path) -> None:
+    open_store((tmp_path / "with space ä").as_uri()).put("a", b"x")
+    assert (tmp_path / "with space ä" / "a").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize(
+    ("location", "expected"),
+    [
+        ("s3://b/x", True),
+        ("memory://x", True),
+        ("file:///x", False),
+        ("C:\\x", False),
+        ("x", False),
+        (Path("x"), False),
+    ],
+)
+def test_what_is_a_url(location, expected) -> None:
+    assert is_url(location) is expected
+
+
+def test_unknown_scheme_is_an_error() -> None:
+    with pytest.raises(DatasetError, match=r"cannot open 'nonsense://x': .*Unable to recognise URL"):
+        open_store("nonsense://x")
+
+
+def test_memory_url_means_the_same_store_throughout_a_process() -> None:
+    url = f"memory://{uuid.uuid4().hex}"
+    open_store(url).put("a", b"x")
+    assert open_store(url + "/").read("a")[0] == b"x"
+
+
+LOCAL_USE = """
+import sys, numpy as np, pandas as pd
+from kymflow_zarr import ZarrDataset
+dataset = ZarrDataset(sys.argv[1])
+dataset.save_table("t", pd.DataFrame({"image_id": ["a"]}))
+dataset.sync_from_folder(sys.argv[2])
+print([name for name in ("obstore", "zarr", "tifffile") if name in sys.modules])
+record = dataset.add_image(np.ones((2, 3)))
+record.load_array()
+print([name for name in ("obstore",) if name in sys.modules])
+"""
+
+
+def test_local_paths_never_load_obstore_and_load_zarr_for_pixels_only(tmp_path, start_python) -> None:
+    (tmp_path / "in").mkdir()
+    process = start_python(LOCAL_USE, tmp_path / "lab.zarr", tmp_path / "in")
+    out, problems = process.communicate(timeout=60)
+    assert process.returncode == 0, problems
+    assert out.splitlines() == ["[]", "[]"]

@@ -1,0 +1,380 @@
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from pathlib import Path
+
+import pytest
+
+from kymflow_zarr import (
+    InvalidNameError,
+    LockTimeoutError,
+    StoreError,
+    StorePermissionError,
+)
+from kymflow_zarr.locations import open_store
+from kymflow_zarr.store import SETTLED_AFTER_NS, Fingerprint, Store
+
+HOLD_LOCK = """
+import sys, time
+from kymflow_zarr.locations import open_store
+def change(present):
+    print("held", flush=True)
+    sys.stdin.readline()
+    return b"theirs"
+open_store(sys.argv[1]).update("tables/t.parquet", change)
+"""
+
+
+@pytest.fixture(params=["local", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    return open_store(tmp_path / "root" if request.param == "local" else f"memory://{uuid.uuid4().hex}")
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Store:
+    return open_store(tmp_path / "root")
+
+
+# Reading, writing, listing
+
+
+def test_put_read_and_stat_agree(store) -> None:
+    put = store.put("a/b/c.json", b"old")
+    data, read = store.read("a/b/c.json")
+    assert data == b"old"
+    assert read.key == put.key == "a/b/c.json"
+    assert read.size == put.size == 3
+    assert read.etag == put.etag
+    assert store.stat("a/b/c.json") == read
+    assert store.exists("a/b/c.json")
+
+
+def test_put_replaces(store) -> None:
+    store.put("a.json", b"old")
+    store.put("a.json", b"", flush=True)
+    assert store.read("a.json")[0] == b""
+
+
+def test_missing_key(store) -> None:
+    store.put("a/b", b"x")
+    for key in ("nothing", "a", "a/b/c"):
+        with pytest.raises(FileNotFoundError, match=f"no '{key}' in"):
+            store.read(key)
+        assert store.stat(key) is None
+        assert not store.exists(key)
+        assert store.delete(key) is False
+
+
+def test_list_goes_to_any_depth(store) -> None:
+    for key in ("a", "b/c", "b/d/e", "bc/x"):
+        store.put(key, b"12")
+    assert sorted(found.key for found in store.list()) == ["a", "b/c", "b/d/e", "bc/x"]
+    assert sorted(found.key for found in store.list("b")) == ["b/c", "b/d/e"]
+    assert {found.size for found in store.list()} == {2}
+    assert list(store.list("nothing")) == []
+    assert all(store.stat(found.key) == found for found in store.list())
+
+
+def test_children_are_folders_that_hold_a_key(store) -> None:
+    for key in ("images/b/zarr.json", "images/a/zarr.json", "images/c/data/zarr.json", "images/zarr.json"):
+        store.put(key, b"{}")
+    assert list(store.children("images")) == ["a", "b", "c"]
+    assert list(store.children("images", having=["zarr.json"])) == ["a", "b"]
+    assert list(store.children("nothing")) == []
+
+
+def test_delete_and_delete_tree(store) -> None:
+    for key in ("a/b", "a/c/d", "ab"):
+        store.put(key, b"x")
+    assert store.delete("ab") is True
+    store.delete_tree("a")
+    store.delete_tree("a")
+    assert list(store.list()) == []
+
+
+def test_delete_tree_leaves_neighbours_of_like_name(store) -> None:
+    store.put("a/b", b"x")
+    store.put("ab/c", b"x")
+    store.delete_tree("a")
+    assert [found.key for found in store.list()] == ["ab/c"]
+
+
+def test_put_tree_replaces_all_that_was_below(store) -> None:
+    store.put_tree("a/data", {"zarr.json": b"1", "c/0/0": b"x", "c/0/1": b"y"}, last="zarr.json")
+    store.put_tree("a/data", {"zarr.json": b"2", "c/0/0": b"z"}, last="zarr.json")
+    assert {found.key: store.read(found.key)[0] for found in store.list()} == {
+        "a/data/zarr.json": b"2",
+        "a/data/c/0/0": b"z",
+    }
+
+
+def test_is_empty(store) -> None:
+    assert store.is_empty()
+    store.put("a", b"")
+    assert not store.is_empty()
+
+
+@pytest.mark.parametrize("key", ["../x", "a/../../x", "/x", "", "a//b", "a\\b", "./a", "a/."])
+def test_key_cannot_climb_out(store, key) -> None:
+    for call in (
+        lambda: store.put(key, b"x"),
+        lambda: store.read(key),
+        lambda: store.stat(key),
+        lambda: store.delete(key),
+        lambda: store.delete_tree(key),
+        lambda: store.put_tree(key, {"a": b"x"}, last="a"),
+        lambda: store.update(key, lambda _: b"x"),
+    ):
+        with pytest.raises(InvalidNameError, match="is no key of a dataset"):
+            call()
+    assert store.is_empty()
+
+
+# Updates
+
+
+def test_update_creates_changes_and_leaves_alone(store) -> None:
+    assert store.update("t", lambda present: None) is None
+    assert store.is_empty() or [found.key for found in store.list()] == [".t.lock"]
+    store.update("t", lambda present: (present or b"") + b"1")
+    written = store.update("t", lambda present: (present or b"") + b"2")
+    assert store.read("t") == (b"12", store.stat("t"))
+    assert written.size == 2
+    before = store.stat("t")
+    store.update("t", lambda present: None)
+    assert store.stat("t") == before
+
+
+def test_updates_of_many_threads_all_count(store) -> None:
+    def work() -> None:
+        for _ in range(10):
+            store.update("t", lambda present: b"%d" % (int(present or 0) + 1))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.read("t")[0] == b"40"
+
+
+def test_failing_change_releases_the_lock_and_writes_nothing(store) -> None:
+    store.put("t", b"old")
+
+    def fail(_: bytes | None) -> bytes:
+        raise ValueError("cannot merge")
+
+    with pytest.raises(ValueError, match="cannot merge"):
+        store.update("t", fail)
+    assert store.read("t")[0] == b"old"
+    store.update("t", lambda _: b"new", timeout_s=1)
+    assert store.read("t")[0] == b"new"
+
+
+def test_lock_timeout_says_who_holds_it(disk, start_python) -> None:
+    other = start_python(HOLD_LOCK, disk.url)
+    assert other.stdout.readline() == "held\n"
+    with pytest.raises(
+        LockTimeoutError,
+        match=rf"waited 0\.2 s for 'tables/t\.parquet' in .*root: process {other.pid} on \S+ \(since",
+    ) as caught:
+        disk.update("tables/t.parquet", lambda _: b"mine", timeout_s=0.2)
+    assert caught.value.dataset == disk.url
+    other.communicate("go on\n", timeout=30)
+    assert other.returncode == 0
+    assert disk.read("tables/t.parquet")[0] == b"theirs"
+
+
+def test_killed_holder_blocks_nobody(disk, start_python) -> None:
+    other = start_python(HOLD_LOCK, disk.url)
+    assert other.stdout.readline() == "held\n"
+    other.kill()
+    other.wait(30)
+    disk.update("tables/t.parquet", lambda _: b"mine", timeout_s=10)
+    assert disk.read("tables/t.parquet")[0] == b"mine"
+
+
+def test_object_store_timeout_tells_of_the_other_writers() -> None:
+    store = open_store(f"memory://{uuid.uuid4().hex}")
+
+    def disturbed(_: bytes | None) -> bytes:
+        store.put("t", uuid.uuid4().bytes)
+        return b"mine"
+
+    with pytest.raises(LockTimeoutError, match=r"waited 0\.1 s for 't' in memory://.*first \d+ times"):
+        store.update("t", disturbed, timeout_s=0.1)
+
+
+# Atomic writes on the local disk
+
+
+@pytest.mark.parametrize("broken", ["replace", "fsync"])
+def test_full_disk_leaves_the_old_bytes_and_no_litter(disk, disk_full, temporary_files, broken) -> None:
+    disk.put("a/x.json", b"old")
+    disk_full(broken)
+    with pytest.raises(StoreError, match=r"cannot write 'a/x\.json' in .*root: No space left on device"):
+        disk.put("a/x.json", b"new", flush=True)
+    assert disk.read("a/x.json")[0] == b"old"
+    assert temporary_files(disk.url) == []
+
+
+def test_failing_update_leaves_the_old_bytes_and_no_litter(disk, disk_full, temporary_files) -> None:
+    disk.put("t", b"old")
+    disk_full("fsync")
+    with pytest.raises(StoreError, match=r"cannot write 't' in .*No space left"):
+        disk.update("t", lambda _: b"new")
+    assert disk.read("t")[0] == b"old"
+    assert temporary_files(disk.url) == []
+
+
+@pytest.mark.parametrize("broken", ["rename", "open"])
+def test_failing_put_tree_leaves_the_old_tree_and_no_litter(
+    disk, monkeypatch, disk_full, temporary_files, broken
+) -> None:
+    disk.put_tree("a", {"zarr.json": b"old", "c/0": b"old"}, last="zarr.json")
+    with monkeypatch.context():
+        if broken == "rename":
+            disk_full("rename")
+        else:
+            monkeypatch.setattr("kymflow_zarr._store_local._write_new", _fail_at_the_second_file())
+        with pytest.raises(StoreError, match=r"cannot write 'a' in .*No space left"):
+            disk.put_tree("a", {"zarr.json": b"new", "c/0": b"new"}, last="zarr.json")
+    assert {found.key: disk.read(found.key)[0] for found in disk.list()} == {
+        "a/zarr.json": b"old",
+        "a/c/0": b"old",
+    }
+    assert temporary_files(disk.url) == []
+
+
+def _fail_at_the_second_file():
+    from kymflow_zarr._store_local import _write_new
+
+    calls = []
+
+    def write(path: str, data: bytes, *, flush: bool) -> os.stat_result:
+        calls.append(path)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        return _write_new(path, data, flush=flush)
+
+    return write
+
+
+def test_second_rename_of_a_swap_fails_and_the_old_tree_comes_back(
+    disk, monkeypatch, temporary_files
+) -> None:
+    disk.put_tree("a", {"zarr.json": b"old"}, last="zarr.json")
+    rename = os.rename
+    calls = []
+
+    def fail_second(source: str, target: str) -> None:
+        calls.append(source)
+        if len(calls) == 2:
+            raise OSError(5, "Input/output error")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", fail_second)
+    with pytest.raises(StoreError, match=r"cannot write 'a' in .*Input/output error"):
+        disk.put_tree("a", {"zarr.json": b"new"}, last="zarr.json")
+    assert disk.read("a/zarr.json")[0] == b"old"
+    assert temporary_files(disk.url) == []
+
+
+def test_refused_permission_is_a_permission_error(disk, monkeypatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(StorePermissionError, match=r"cannot write 'x' in .*Permission denied"):
+        disk.put("x", b"")
+
+
+def test_only_flushed_writes_sync_file_and_folder(disk, monkeypatch) -> None:
+    synced = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (synced.append(descriptor), fsync(descriptor)))
+    disk.put("a", b"x")
+    assert synced == []
+    disk.put("a", b"y", flush=True)
+    disk.update("a", lambda _: b"z")
+    assert len(synced) == 4
+
+
+def test_file_in_the_way_of_a_folder_is_an_error(disk) -> None:
+    disk.put("a", b"file")
+    with pytest.raises(StoreError, match="cannot write 'a/b' in"):
+        disk.put("a/b", b"x")
+    assert disk.read("a")[0] == b"file"
+
+
+# Odd things on the local disk
+
+
+def test_listing_goes_on_past_odd_entries(disk, caplog) -> None:
+    disk.put("a/ok.json", b"x")
+    folder = os.path.join(disk.url, "a")
+    os.symlink("loop", os.path.join(folder, "loop"))
+    os.symlink("nowhere", os.path.join(folder, "broken"))
+    os.symlink(folder, os.path.join(folder, "again"))
+    os.mkfifo(os.path.join(folder, "pipe"))
+    with open(os.path.join(folder.encode(), b"\xff\xfe.json"), "wb"):
+        pass
+    with open(os.path.join(folder, ".left.kymflow-tmp"), "wb"):
+        pass
+    assert [found.key for found in disk.list()] == ["a/ok.json"]
+    for word in ("loop", "broken link 'a/broken'", "again", "pipe", "no UTF-8"):
+        assert word in caplog.text
+
+
+def test_children_go_on_past_odd_entries(disk) -> None:
+    disk.put("images/ok/zarr.json", b"{}")
+    folder = os.path.join(disk.url, "images")
+    os.symlink("loop", os.path.join(folder, "loop"))
+    os.symlink("nowhere", os.path.join(folder, "broken"))
+    os.symlink("ok", os.path.join(folder, "again"))
+    os.mkdir(os.path.join(folder.encode(), b"\xff"))
+    os.mkdir(os.path.join(folder, ".hidden"))
+    with open(os.path.join(folder, ".DS_Store"), "wb"):
+        pass
+    assert list(disk.children("images")) == ["ok"]
+
+
+def test_delete_tree_removes_links_and_keeps_their_targets(disk, tmp_path, tree) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "x.txt").write_text("precious")
+    disk.put("a/b", b"x")
+    os.symlink(outside, os.path.join(disk.url, "a", "folder"))
+    os.symlink(outside / "x.txt", os.path.join(disk.url, "a", "file"))
+    os.symlink(outside, os.path.join(disk.url, "b"))
+    before = tree(outside)
+    disk.delete_tree("a")
+    disk.delete_tree("b")
+    assert tree(outside) == before
+    assert os.listdir(disk.url) == []
+
+
+# Fingerprints
+
+NOW_NS = 1_700_000_000_000_000_000
+OLD = Fingerprint("k", 3, NOW_NS - SETTLED_AFTER_NS - 1)
+YOUNG = Fingerprint("k", 3, NOW_NS - SETTLED_AFTER_NS)
+
+
+@pytest.mark.parametrize(
+    ("seen", "later", "expected"),
+    [
+        (OLD, OLD, True),
+        (YOUNG, YOUNG, False),
+        (OLD, None, False),
+        (OLD, Fingerprint("k", 4, OLD.mtime_ns), False),
+        (OLD, Fingerprint("k", 3, OLD.mtime_ns + 1), False),
+        (Fingerprint("k", 3, NOW_NS, "e1"), Fingerprint("k", 3, NOW_NS + 5, "e1"), True),
+        (Fingerprint("k", 3, NOW_NS, "e1"), Fingerprint("k", 3, NOW_NS, "e2"), False),
+        (Fingerprint("k", 3, 0, "e1"), Fingerprint("k", 3, 0), False),
+    ],
+)
+def test_what_proves_that_a_key_is_unchanged(seen, later, expected) -> None:
+    assert seen.proves_unchanged(later, NOW_NS) is expected
