@@ -83,8 +83,8 @@ def _check_one_kind(name: str, values: pd.Series[Any]) -> None:
     kinds = {_kind(value) for value in values[values.notna()]}
     if len(kinds) > 1:
         raise ColumnError(
-            f"column {name!r} mixes {' and '.join(sorted(kinds))}, which Parquet cannot hold in one "
-            "column. Give all its values one type, for example with astype(str).",
+            f"column {name!r} (object) cannot be stored in Parquet: it mixes "
+            f"{' and '.join(sorted(kinds))}. Give all its values one type, for example with astype(str).",
             column=name,
         )
 

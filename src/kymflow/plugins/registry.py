@@ -88,14 +88,26 @@ class IndexerRegistry:
                 f"{offer.info.error}",
                 indexer=name,
             )
-        there = [offer.info.name for offer in self._offers() if offer.info.status == "ok"]
-        known = f"there are: {', '.join(sorted(there))}" if there else missing_plugins_hint()
-        raise UnknownIndexerError(f"no indexer is named {name!r}; {known}", indexer=name)
+        raise UnknownIndexerError(f"no indexer is named {name!r}; {self._what_there_is()}", indexer=name)
 
-    def made_by(self, name: str) -> Mapping[str, str]:
-        """Return what a table's footer says of the indexer that made it: distribution and version."""
-        for offer in self._offers():
-            if offer.info.name == name and offer.info.status == "ok" and offer.info.distribution:
+    def _what_there_is(self) -> str:
+        infos = self.list()
+        usable = [info.name for info in infos if info.status == "ok"]
+        unusable = [f"{info.name} ({info.status})" for info in infos if info.status != "ok"]
+        words = []
+        if usable:
+            words.append(f"there are: {', '.join(usable)}")
+        if unusable:
+            words.append(f"these cannot be used: {', '.join(unusable)}; `kymflow indexers` says why")
+        return ". ".join(words) or missing_plugins_hint()
+
+    def made_by(self, indexer: DatasetIndexer) -> Mapping[str, str]:
+        """Return what a table's footer says of the indexer that made it: distribution and version.
+
+        Nothing, if plugins have not been looked for: an instance needs none of them.
+        """
+        for offer in self._found or ():
+            if type(offer.indexer) is type(indexer) and offer.info.distribution:
                 return {
                     "kymflow.distribution": offer.info.distribution,
                     "kymflow.version": offer.info.version,

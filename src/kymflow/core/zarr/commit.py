@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -12,14 +12,20 @@ import pyarrow.compute as pc
 
 from kymflow.core.zarr.indexers.base import IMAGE_ID
 from kymflow.core.zarr.indexers.contract import TableContract
-from kymflow.core.zarr.ledger import COMMIT, Ledger, LedgerEntry, commit_of, encode_ledger, find_ledger
+from kymflow.core.zarr.ledger import COMMIT, Ledger, LedgerEntry, encode_ledger, find_ledger
 from kymflow.core.zarr.schema import check_exact, conform, own_columns, table_schema
+from kymflow.errors import SchemaError
 from kymflow_zarr import frames, layout
 
 if TYPE_CHECKING:
     from kymflow.core.zarr.extraction import ImageRows
     from kymflow_zarr import ZarrDataset
     from kymflow_zarr.store import Fingerprint, Store
+
+
+INDEXER = "kymflow.indexer"
+# Of rows that a failed image keeps although nothing tells what made them.
+_UNKNOWN_VERSION = ""
 
 
 class LedgerLost(Exception):
@@ -71,6 +77,11 @@ def read_state(store: Store, table_name: str, data: bytes | None) -> TableState 
     return TableState(table, find_ledger(store, table_name, table, data))
 
 
+def made_by_indexer(table: pa.Table, contract: TableContract) -> bool:
+    """Tell whether a table's footer names the indexer of this contract."""
+    return (table.schema.metadata or {}).get(INDEXER.encode()) == contract.indexer.encode()
+
+
 def commit_rows(
     ds: ZarrDataset,
     contract: TableContract,
@@ -104,76 +115,128 @@ def commit_rows(
     SchemaError
         Columns of two images do not go together. Nothing is written.
     """
-    store = ds.store
-    key = layout.table_key(contract.table_name)
-    result: Commit | None = None
-    replaced: str | None = None
-    written: str | None = None
+    attempt = _Attempt(ds, contract, changed, complete, failed, dict(made_by or {}))
+    try:
+        fingerprint = ds.store.update(layout.table_key(contract.table_name), attempt.change)
+    except BaseException:
+        attempt.withdraw()
+        raise
+    if attempt.result is None:
+        raise AssertionError("the store did not call for the change")
+    if fingerprint is not None:
+        for key in attempt.older_ledgers:
+            ds.store.delete(key)
+    return replace(attempt.result, fingerprint=fingerprint)
 
-    def change(present: bytes | None) -> bytes | None:
-        nonlocal result, replaced, written
-        _drop_ledger(store, contract, written)
-        written = None
+
+class _Attempt:
+    """One attempt to commit; the store may call for the change again if another writer was first."""
+
+    def __init__(
+        self,
+        ds: ZarrDataset,
+        contract: TableContract,
+        changed: Mapping[str, ImageRows],
+        complete: bool,
+        failed: Sequence[str],
+        made_by: dict[str, str],
+    ) -> None:
+        self.ds = ds
+        self.contract = contract
+        self.changed = changed
+        self.complete = complete
+        self.failed = failed
+        self.footer = {
+            **made_by,
+            INDEXER: contract.indexer,
+            "kymflow.schema_version": contract.schema_version,
+        }
+        self.result: Commit | None = None
+        self.older_ledgers: list[str] = []
+        self.written: str | None = None
+
+    def change(self, present: bytes | None) -> bytes | None:
+        """Return the table's new bytes, its ledger being written; None if it is right as it is."""
+        self.withdraw()
+        contract, store = self.contract, self.ds.store
+        # What is there now is of older commits, or of writers that this commit makes start again.
+        self.older_ledgers = [found.key for found in store.list(layout.ledger_prefix(contract.table_name))]
         state = read_state(store, contract.table_name, present)
-        old = _known_entries(state, contract, complete=complete, failed=failed)
-        live = set(ds.list_image_ids())
+        old = self._kept_entries(state)
+        live = set(self.ds.list_image_ids())
+        changed = {image_id: rows for image_id, rows in self.changed.items() if image_id in live}
         ledger = {image_id: entry for image_id, entry in old.items() if image_id in live}
         for image_id, rows in changed.items():
-            if image_id in live:
-                ledger[image_id] = LedgerEntry(rows.table.num_rows, rows.own_schema, contract.schema_version)
-        removed = sorted(set(old) - live)
-        if state is not None and state.ledger == ledger and present and not changed:
-            result = Commit(state.table, present, None, ledger, [])
+            ledger[image_id] = LedgerEntry(rows.table.num_rows, rows.own_schema, contract.schema_version)
+        merged = _merge(contract, state, ledger, changed)
+        if state is not None and present and not changed and self._is_current(state, ledger, merged):
+            self.result = Commit(state.table, present, None, ledger, [])
             return None
-        merged = _merge(contract, state, ledger, {i: rows for i, rows in changed.items() if i in live})
         commit_id = uuid.uuid4().hex
-        footer = {**(made_by or {}), "kymflow.indexer": contract.indexer}
-        footer |= {"kymflow.schema_version": contract.schema_version, COMMIT.decode(): commit_id}
-        data = frames.arrow_to_parquet(merged.replace_schema_metadata(footer))
-        store.put(
-            layout.ledger_key(contract.table_name, commit_id),
-            encode_ledger(ledger, commit_id, data),
-            flush=True,
+        data = frames.arrow_to_parquet(
+            merged.replace_schema_metadata({**self.footer, COMMIT.decode(): commit_id})
         )
-        written = commit_id
-        replaced = commit_of(state.table) if state is not None else None
-        result = Commit(merged, data, None, ledger, removed)
+        self.written = layout.ledger_key(contract.table_name, commit_id)
+        store.put(self.written, encode_ledger(ledger, commit_id, data), flush=True)
+        self.result = Commit(merged, data, None, ledger, sorted(_known_ids(state) - live))
         return data
 
-    try:
-        fingerprint = store.update(key, change)
-    except BaseException:
-        _drop_ledger(store, contract, written)
-        raise
-    if result is None:
-        raise AssertionError("the store did not call for the change")
-    if fingerprint is None:
-        return result
-    _drop_ledger(store, contract, replaced)
-    return Commit(result.table, result.data, fingerprint, result.ledger, result.removed)
+    def withdraw(self) -> None:
+        """Delete the ledger of a commit that did not come about."""
+        if self.written is not None:
+            self.ds.store.delete(self.written)
+            self.written = None
+
+    def _is_current(self, state: TableState, ledger: Ledger, merged: pa.Table) -> bool:
+        words = {
+            key.decode("utf-8", "replace"): value
+            for key, value in (state.table.schema.metadata or {}).items()
+        }
+        return (
+            state.ledger == ledger
+            and all(words.get(key) == value.encode() for key, value in self.footer.items())
+            and state.table.schema.remove_metadata().equals(merged.schema.remove_metadata())
+        )
+
+    def _kept_entries(self, state: TableState | None) -> Ledger:
+        """Return what the images that did not change gave, as far as it still holds.
+
+        A ledger of another indexer or another schema version holds no more: then all images must
+        have been extracted. Those that failed keep what the table has of them, if it still fits.
+        """
+        if state is not None and state.ledger is not None and self._holds(state.ledger, state.table):
+            return state.ledger
+        if not self.complete:
+            raise LedgerLost
+        kept: Ledger = {}
+        if state is not None and IMAGE_ID in state.table.column_names:
+            for image_id in self.failed:
+                rows = own_columns(_rows_of(state.table, [image_id]))
+                if rows.num_rows and self._fits(rows):
+                    kept[image_id] = LedgerEntry(rows.num_rows, rows.schema, _UNKNOWN_VERSION)
+        return kept
+
+    def _holds(self, ledger: Ledger, table: pa.Table) -> bool:
+        versions = {entry.schema_version for entry in ledger.values()}
+        return made_by_indexer(table, self.contract) and versions <= {self.contract.schema_version}
+
+    def _fits(self, rows: pa.Table) -> bool:
+        try:
+            conform(rows, table_schema(self.contract, [("", rows.schema)]), self.contract)
+        except SchemaError:
+            return False
+        return True
 
 
-def _drop_ledger(store: Store, contract: TableContract, commit_id: str | None) -> None:
-    if commit_id is not None:
-        store.delete(layout.ledger_key(contract.table_name, commit_id))
-
-
-def _known_entries(
-    state: TableState | None, contract: TableContract, *, complete: bool, failed: Sequence[str]
-) -> Ledger:
-    if state is not None and state.ledger is not None:
-        return state.ledger
-    if not complete:
-        raise LedgerLost
-    if state is None or IMAGE_ID not in state.table.column_names:
-        return {}
-    # Nothing tells what these gave; what the table holds of them is the best there is.
-    known = {}
-    for image_id in failed:
-        rows = own_columns(_rows_of(state.table, [image_id]))
-        if rows.num_rows:
-            known[image_id] = LedgerEntry(rows.num_rows, rows.schema, "")
-    return known
+def _known_ids(state: TableState | None) -> set[str]:
+    """Return the images that a table spoke of."""
+    if state is None:
+        return set()
+    if state.ledger is not None:
+        return set(state.ledger)
+    if IMAGE_ID not in state.table.column_names:
+        return set()
+    return {str(image_id) for image_id in pc.unique(state.table.column(IMAGE_ID)).to_pylist()}
 
 
 def _rows_of(table: pa.Table, image_ids: Sequence[str]) -> pa.Table:

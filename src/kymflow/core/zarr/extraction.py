@@ -56,6 +56,7 @@ def extract_image(indexer: DatasetIndexer, contract: TableContract, record: Zarr
             declared = contract.by_name.get(name)
             columns[name] = declared.cast(values) if declared else values
         table = own_columns(pa.table(columns)) if columns else pa.table({})
+        _check_exact(table)
     except ColumnError as error:
         raise fault.rows_error(str(error), error.column) from error
     except pa.ArrowException as error:
@@ -78,7 +79,7 @@ def _ask(indexer: DatasetIndexer, record: ZarrImageRecord, fault: _Fault) -> pa.
         ):
             return indexer.read_rows(record)
         raw: object = indexer.extract_rows(record)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise fault.extraction_error(error) from error
     if not isinstance(raw, pd.DataFrame):
         raise fault.rows_error(f"extract_rows must return a DataFrame, got {type(raw).__name__}")
@@ -86,6 +87,16 @@ def _ask(indexer: DatasetIndexer, record: ZarrImageRecord, fault: _Fault) -> pa.
         return frames.frame_to_arrow(raw).replace_schema_metadata(None)
     except ColumnError as error:
         raise fault.rows_error(str(error), error.column) from error
+
+
+def _check_exact(table: pa.Table) -> None:
+    for name, values in zip(table.column_names, table.columns, strict=True):
+        if values.null_count and frames.has_inexact_integers(values):
+            raise ColumnError(
+                f"column {name!r} has missing values and integers beyond 2**53, which would come back "
+                "as other numbers. Give them as text.",
+                column=name,
+            )
 
 
 def _with_image_id(table: pa.Table, n_rows: int, fault: _Fault) -> pa.Table:
@@ -116,7 +127,7 @@ class _Fault:
     def rows_error(self, what: str, column: str | None = None) -> RowsError:
         return RowsError(self._message(what), column=column, **self._where())
 
-    def extraction_error(self, cause: Exception) -> ExtractionError:
+    def extraction_error(self, cause: BaseException) -> ExtractionError:
         what = f"extract_rows raised {type(cause).__name__}: {cause}"
         return ExtractionError(self._message(what), **self._where())
 

@@ -79,9 +79,8 @@ class KymDataset:
 
     def load_tables(self, names: Sequence[str] | None = None) -> None:
         """Load tables from disk, whatever is in memory; all of them by default."""
-        wanted = self.ds.list_table_names() if names is None else names
-        for name in wanted:
-            self._cache.load(normalize_table_name(name))
+        for name in self.ds.list_table_names() if names is None else names:
+            self._cache.load(self._table_name(name))
 
     def get_table(self, name: str, *, with_source: bool = False) -> pd.DataFrame:
         """Return a table; loaded once, and again when its file has been written by somebody else.
@@ -100,18 +99,19 @@ class KymDataset:
         TableNotFoundError
             There is no such table.
         """
-        frame = self._cache.get(normalize_table_name(name))
+        frame = self._cache.get(self._table_name(name))
         return self._with_source(frame) if with_source else frame
 
     def _with_source(self, frame: pd.DataFrame) -> pd.DataFrame:
-        sources = self.ds.load_sources_index().drop_duplicates(IMAGE_ID)
-        paths = sources.set_index(IMAGE_ID)["source_rel_path"]
+        sources = self.ds.load_sources_index()
+        paths = dict(zip(sources[IMAGE_ID], sources["source_rel_path"], strict=True))
         out = frame.drop(columns=["rel_path", "file_name"], errors="ignore")
         where = list(out.columns).index(IMAGE_ID) + 1 if IMAGE_ID in out.columns else 0
-        ids = out[IMAGE_ID] if IMAGE_ID in out.columns else pd.Series(pd.NA, index=out.index)
-        rel_path = ids.map(paths).astype("str")
-        out.insert(where, "rel_path", rel_path)
-        out.insert(where + 1, "file_name", rel_path.str.rpartition("/")[2])
+        ids = out[IMAGE_ID] if IMAGE_ID in out.columns else [None] * len(out)
+        rel_paths = [paths.get(image_id) for image_id in ids]
+        names = [None if path is None else path.rpartition("/")[2] for path in rel_paths]
+        out.insert(where, "rel_path", pd.Series(rel_paths, index=out.index, dtype="str"))
+        out.insert(where + 1, "file_name", pd.Series(names, index=out.index, dtype="str"))
         return out
 
     def save_table(self, name: str) -> None:
@@ -129,7 +129,7 @@ class KymDataset:
         ColumnError
             An edit that Parquet cannot hold exactly.
         """
-        self._cache.save(normalize_table_name(name))
+        self._cache.save(self._table_name(name))
 
     def save_all_tables(self) -> None:
         """Write all tables in memory back, as :meth:`save_table`; those without edits are not touched."""
@@ -232,7 +232,7 @@ class KymDataset:
         dict of str to UpdateReport
             By table name. The tables are not kept in memory.
         """
-        ids = None if image_ids is None else list(image_ids)
+        ids = [image_ids] if isinstance(image_ids, str) else None if image_ids is None else list(image_ids)
         chosen = None if indexers is None else [self.registry.get(name) for name in indexers]
         return self._update_all(
             chosen, lambda _: ids, on_table, on_error=on_error, on_progress=on_progress, cancel=cancel
@@ -299,6 +299,12 @@ class KymDataset:
 
     # What the methods above share
 
+    def _table_name(self, name: str) -> str:
+        """Return the name as it is if there is such a table, or else as indexers' tables are named."""
+        if name in self.tables or name in self.ds.list_table_names():
+            return name
+        return normalize_table_name(name)
+
     def _find(self, indexer: DatasetIndexer | str) -> DatasetIndexer:
         return self.registry.get(indexer) if isinstance(indexer, str) else indexer
 
@@ -322,7 +328,7 @@ class KymDataset:
         self, indexer: DatasetIndexer, image_ids: Iterable[str] | None, **how: Any
     ) -> tuple[Commit, UpdateReport]:
         contract = contract_of(indexer)
-        made_by = self.registry.made_by(contract.indexer)
+        made_by = self.registry.made_by(indexer)
         commit, report = update_table(self.ds, indexer, contract, image_ids, made_by=made_by, **how)
         self.reports[report.table_name] = report
         return commit, report

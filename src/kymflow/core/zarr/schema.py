@@ -42,6 +42,9 @@ def _plain_type(arrow_type: pa.DataType) -> pa.DataType:
         return pa.string()
     if pa.types.is_large_list(arrow_type) or pa.types.is_list(arrow_type):
         return pa.list_(_plain_type(arrow_type.value_type))
+    if arrow_type == pa.timestamp("s", getattr(arrow_type, "tz", None)):
+        # Parquet has no seconds; a table must come back as it was returned.
+        return pa.timestamp("ms", arrow_type.tz)
     if pa.types.is_struct(arrow_type):
         return pa.struct([(field.name, _plain_type(field.type)) for field in arrow_type])
     return arrow_type
@@ -143,17 +146,26 @@ def conform(rows: pa.Table, schema: pa.Schema, contract: TableContract) -> pa.Ta
     columns = []
     there = set(rows.column_names)
     for field in schema:
-        if field.name not in there:
+        if field.name not in there or pa.types.is_null(field.type):
             columns.append(pa.nulls(rows.num_rows, field.type))
             continue
         values = rows.column(field.name)
         if values.type != field.type:
-            try:
-                values = values.cast(field.type)
-            except pa.ArrowException as error:
-                raise _inexact(contract, field.name, str(error)) from error
+            values = _cast(rows, field, contract)
         columns.append(values)
     return pa.table(columns, schema=schema)
+
+
+def _cast(rows: pa.Table, field: pa.Field, contract: TableContract) -> pa.ChunkedArray:
+    values = rows.column(field.name)
+    try:
+        return values.cast(field.type)
+    except pa.ArrowNotImplementedError:
+        # Lists of nothing, among others, know no cast.
+        return pa.chunked_array([pa.array(values.to_pylist(), field.type)])
+    except pa.ArrowException as error:
+        reason = str(error).partition("\n")[0]
+        raise _misfit(rows, field.name, contract, f"they cannot become {field.type}: {reason}") from error
 
 
 def check_exact(table: pa.Table, contract: TableContract) -> None:
@@ -166,14 +178,29 @@ def check_exact(table: pa.Table, contract: TableContract) -> None:
     """
     for name, values in zip(table.column_names, table.columns, strict=True):
         if values.null_count and frames.has_inexact_integers(values):
-            raise _inexact(contract, name, "it has missing values")
+            raise _misfit(table, name, contract, "beside missing values they would become floats")
 
 
-def _inexact(contract: TableContract, column: str, why: str) -> SchemaError:
-    return SchemaError(
-        f"column {column!r} of table {contract.table_name!r} holds integers beyond 2**53 that would "
-        f"come back as other numbers ({why}). Make indexer {contract.indexer!r} give them as text.",
+def _misfit(rows: pa.Table, column: str, contract: TableContract, why: str) -> SchemaError:
+    """Return the error for values that would change, naming the first image that has one."""
+    values = rows.column(column)
+    large = pa.types.is_integer(values.type)
+    image_id = None
+    if IMAGE_ID in rows.column_names and rows.num_rows:
+        image_ids = rows.column(IMAGE_ID)
+        if large:
+            beyond = pc.greater(pc.abs(values.cast(pa.int64(), safe=False)), frames.LARGEST_EXACT_INT)
+            image_ids = image_ids.filter(beyond)
+        image_id = image_ids[0].as_py() if len(image_ids) else None
+    where = f"column {column!r} of table {contract.table_name!r}"
+    what = "holds integers beyond 2**53" if large else "holds values"
+    error = SchemaError(
+        f"{where} {what}, of image {image_id!r}, that would come back as others: {why}. Make indexer "
+        f"{contract.indexer!r} give them as text, or declare the column's type.",
         table_name=contract.table_name,
         indexer=contract.indexer,
+        image_id=image_id,
         column=column,
     )
+    error.image_ids = () if image_id is None else (image_id,)
+    return error

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import pyarrow as pa
 
 from kymflow_zarr import frames, layout, tables
 from kymflow_zarr.errors import ConflictError, TableNotFoundError
@@ -100,23 +101,47 @@ class TableCache:
         store = self._ds.store
         tables.check_own_table(store, name)
         frame = self.frames[name]
-        data = tables.encode(store, name, frame)
         origin = self._origins.get(name)
+        written = b""
 
         def change(present: bytes | None) -> bytes | None:
-            if origin is not None and (present is None or _sha256(present) != origin.sha256):
-                raise ConflictError(
-                    f"table {name!r} of {self._ds.path} was written by somebody else since it was "
-                    "loaded. load_tables() fetches theirs; make your edits again and save.",
-                    dataset=self._ds.path,
-                    table_name=name,
-                )
-            # Writing back what is there already would only make every image look stale.
-            return None if present is not None and _holds(present, frame) else data
+            nonlocal written
+            if present is not None and (origin is None or _sha256(present) != origin.sha256):
+                raise self._conflict(name, "was written by somebody else since it was loaded")
+            if present is None and origin is not None:
+                raise self._conflict(name, "was dropped by somebody else since it was loaded")
+            if present is not None and _holds(present, frame):
+                # Writing back what is there already would only make every image look stale.
+                return None
+            written = _with_notes_of(present, tables.encode(store, name, frame))
+            return written
 
         fingerprint = store.update(layout.table_key(name), change)
         if fingerprint is not None:
-            self.put(name, frames.parquet_to_frame(data), data, fingerprint)
+            back = frames.parquet_to_frame(written)
+            # The frame in the user's hands stays the one that the next call saves.
+            self.put(name, frame if back.equals(frame) else back, written, fingerprint)
+
+    def _conflict(self, name: str, what: str) -> ConflictError:
+        return ConflictError(
+            f"table {name!r} of {self._ds.path} {what}. load_tables([{name!r}]) fetches what is there; make "
+            "your edits again and save.",
+            dataset=self._ds.path,
+            table_name=name,
+        )
+
+
+def _with_notes_of(present: bytes | None, data: bytes) -> bytes:
+    """Return a table's file with the units and descriptions that its columns had."""
+    if present is None:
+        return data
+    try:
+        notes = {field.name: field.metadata for field in frames.parquet_to_arrow(present).schema}
+    except frames.UnreadableParquet:
+        return data
+    table = frames.parquet_to_arrow(data)
+    fields = [field.with_metadata(notes.get(field.name) or field.metadata) for field in table.schema]
+    return frames.arrow_to_parquet(table.cast(pa.schema(fields, table.schema.metadata)))
 
 
 def _holds(data: bytes, frame: pd.DataFrame) -> bool:

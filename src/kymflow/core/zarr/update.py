@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from kymflow.core.zarr.commit import Commit, LedgerLost, commit_rows, read_state
 from kymflow.core.zarr.extraction import ImageRows, OnError, extract_images
 from kymflow.core.zarr.indexers.contract import TableContract
@@ -87,11 +89,27 @@ def _run(
             commit = commit_rows(ds, contract, rows, complete=complete, failed=list(failed), made_by=made_by)
             return rows, failed, commit
         except SchemaError as error:
-            culprit = next((image_id for image_id in error.image_ids if image_id in rows), None)
+            culprit = _culprit(error, rows)
             if on_error == "raise" or culprit is None:
                 raise
             failed[culprit] = str(error)
             del rows[culprit]
+
+
+def _culprit(error: SchemaError, rows: Mapping[str, ImageRows]) -> str | None:
+    """Return which of the images just extracted to blame for a column that does not fit the others."""
+    for image_id in error.image_ids:
+        if image_id in rows:
+            return image_id
+    # The rows that would suffer are kept ones; the last image that brought floats or gaps did it.
+    for image_id in sorted(rows, reverse=True):
+        table = rows[image_id].table
+        if error.column not in table.column_names:
+            return image_id
+        values = table.column(error.column)
+        if values.null_count or not pa.types.is_integer(values.type):
+            return image_id
+    return None
 
 
 def known_images(ds: ZarrDataset, table_name: str) -> Ledger | None:
@@ -106,12 +124,14 @@ def known_images(ds: ZarrDataset, table_name: str) -> Ledger | None:
 
 def _wanted(ds: ZarrDataset, contract: TableContract, image_ids: Iterable[str]) -> list[str] | None:
     """Return the ids to extract, or None for all; ids that are only in the table go from it anyway."""
-    if isinstance(image_ids, str):
-        image_ids = [image_ids]
-    asked = sorted(set(image_ids))
+    asked = sorted({image_ids} if isinstance(image_ids, str) else set(image_ids))
     ledger = known_images(ds, contract.table_name)
     live = [image_id for image_id in asked if ds.record(image_id).exists()]
-    for image_id in set(asked) - set(live) - set(ledger or ()):
+    unknown = set(asked) - set(live) - set(ledger or ())
+    if ledger is None and ds.store.exists(layout.table_key(contract.table_name)):
+        # A table without ledger may have known them.
+        unknown = set()
+    for image_id in sorted(unknown):
         raise RecordNotFoundError(
             f"{ds.path} has no image {image_id!r}, and neither has table {contract.table_name!r}. "
             "list_image_ids() tells which images there are.",

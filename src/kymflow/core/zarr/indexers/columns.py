@@ -80,6 +80,8 @@ class Column:
         import pyarrow as pa
 
         wanted = self.arrow_type
+        if pa.types.is_dictionary(values.type):
+            values = values.cast(values.type.value_type)
         if values.type == wanted:
             return values
         if not (pa.types.is_null(values.type) or _same_kind(values.type, wanted)):

@@ -74,7 +74,7 @@ def contract_of(indexer: DatasetIndexer) -> TableContract:
     if not callable(indexer.extract_rows):
         raise InvalidIndexerError(f"{who}: extract_rows must be a method")
     try:
-        table_name = normalize_table_name(indexer.table_name)
+        table_name = layout.check_name(normalize_table_name(indexer.table_name), "table name")
         declared = tuple(check_columns(getattr(indexer, "columns", ())))
     except KymflowError as error:
         raise InvalidIndexerError(f"{who}: {error}", indexer=indexer.name) from error
@@ -105,7 +105,10 @@ def _required(indexer: DatasetIndexer, who: str) -> list[str]:
         return []
     # A plugin's own code runs here; whatever it raises is its fault, not the caller's.
     try:
-        names = list(method())
+        names = method()
+        if isinstance(names, str):
+            raise TypeError(f"expected a list of names, got {names!r}")
+        names = list(names)
     except Exception as error:
         raise InvalidIndexerError(
             f"{who}: required_columns() failed: {error!r}", indexer=indexer.name
