@@ -187,7 +187,8 @@ class ZarrImageRecord:
         return pixels.ARRAY_DOCUMENT[self._zarr_format]
 
     def _open_array(self, key: str, artifact: str) -> zarr.Array[Any]:
-        if not self._store.exists(f"{key}/{self._array_document()}"):
+        # Read, not only looked for: these documents tell one content of the array from another.
+        if pixels.read_documents(self._store, key, self._zarr_format) is None:
             raise self._missing(artifact)
         try:
             return pixels.open_array(self._store, key, self._zarr_format)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from kymflow.cli.failures import say
 from kymflow.core.zarr.kym_dataset import KymDataset
-from kymflow.plugins.registry import missing_plugins_hint
 from kymflow_zarr import DatasetNotFoundError, is_dataset
 
 if TYPE_CHECKING:
@@ -37,4 +36,4 @@ def open_existing(path: str, mode: Mode = "a") -> KymDataset:
 def hint_if_no_indexers(kd: KymDataset) -> None:
     """Say what to install, if no indexer can be used."""
     if not kd.registry.indexers():
-        say(f"kymflow: {missing_plugins_hint()}")
+        say(f"kymflow: {kd.registry.what_there_is()}")

@@ -65,4 +65,4 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    say(f"kymflow: warning: {message}")
+    say(f"kymflow: warning: {' '.join(str(message).split())}")

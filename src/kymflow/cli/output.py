@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 def print_json(content: Any) -> None:
     """Print one JSON document."""
-    json.dump(content, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
+    readable = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    json.dump(content, sys.stdout, indent=2, ensure_ascii=not readable, allow_nan=False)
     sys.stdout.write("\n")
 
 

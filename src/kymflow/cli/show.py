@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import uuid
 from collections.abc import Callable
@@ -14,10 +15,10 @@ import pandas as pd
 from kymflow.cli.datasets import open_existing
 from kymflow.cli.failures import USAGE, fail
 from kymflow.cli.output import print_json, print_table
-from kymflow.core.zarr.indexers.base import normalize_table_name
+from kymflow.core.zarr.indexers.base import IMAGE_ID, normalize_table_name
 from kymflow.core.zarr.kym_dataset import KymDataset
 from kymflow.core.zarr.table_info import TableInfo, describe_table
-from kymflow_zarr import TableError
+from kymflow_zarr import ColumnError, TableError, frames
 
 DEFAULT_LIMIT = 20
 
@@ -62,7 +63,7 @@ def show_table(
     kd = open_existing(dataset, "r")
     frame = kd.get_table(table, with_source=source)
     if image is not None:
-        frame = frame[frame["image_id"] == image].reset_index(drop=True)
+        frame = _rows_of(kd, table, frame, image)
     if output is not None:
         shown = frame if limit is None else frame.head(limit)
         write_frame(shown, output)
@@ -80,15 +81,36 @@ def show_table(
     print_table(f"{table}: {len(shown)} of {len(frame)} rows", list(frame.columns), cells)
 
 
+def _rows_of(kd: KymDataset, table: str, frame: pd.DataFrame, image: str) -> pd.DataFrame:
+    if IMAGE_ID not in frame.columns:
+        raise ColumnError(f"table {table!r} of {kd.ds.path} has no column {IMAGE_ID!r} to find an image by")
+    rows = frame[frame[IMAGE_ID] == image].reset_index(drop=True)
+    if rows.empty:
+        # Without rows is an answer; without image is a mistake.
+        kd.ds.record(image).get_attrs()
+    return rows
+
+
 def _cell(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def to_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows as plain values that JSON can hold; missing ones are null."""
-    text = frame.to_json(orient="records", date_format="iso", double_precision=15)
-    records: list[dict[str, Any]] = json.loads(text)
-    return records
+    """Return the rows as plain values that JSON can hold; what is missing or infinite is null."""
+    return [
+        {name: _plain(value) for name, value in row.items()}
+        for row in frames.frame_to_arrow(frame).to_pylist()
+    ]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
 def _write_json(frame: pd.DataFrame, path: Path) -> None:

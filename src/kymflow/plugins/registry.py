@@ -88,9 +88,10 @@ class IndexerRegistry:
                 f"{offer.info.error}",
                 indexer=name,
             )
-        raise UnknownIndexerError(f"no indexer is named {name!r}; {self._what_there_is()}", indexer=name)
+        raise UnknownIndexerError(f"no indexer is named {name!r}; {self.what_there_is()}", indexer=name)
 
-    def _what_there_is(self) -> str:
+    def what_there_is(self) -> str:
+        """Say in words which indexers there are, which cannot be used, or what to install."""
         infos = self.list()
         usable = [info.name for info in infos if info.status == "ok"]
         unusable = [f"{info.name} ({info.status})" for info in infos if info.status != "ok"]

@@ -77,6 +77,14 @@ class Roi:
 
 
 @dataclass(frozen=True)
+class Analysis:
+    """One analysis of an ROI; older files do not tell its channel (None)."""
+
+    roi_id: int
+    channel: int | None
+
+
+@dataclass(frozen=True)
 class Acquisition:
     """What the sidecars of one TIFF say.
 
@@ -84,14 +92,16 @@ class Acquisition:
     ----------
     metadata : dict
         ``<stem>.json`` as it is; empty without one.
+    experiment : dict
+        The experiment metadata in it.
     rois : sequence of Roi or None
         In the file's order; None where no file lists ROIs.
     accepted : bool
         Whether a person accepted the image; true unless a file says otherwise.
-    analyses : sequence of mapping
-        Parameters of each analysis (``roi_id``, ``channel``, ``algorithm``, ...), in order.
+    analyses : sequence of Analysis
+        In order.
     analysis_metadata : dict
-        The same as the file has it.
+        Their parameters as the file has them.
     events : mapping of str to list of dict, or None
         By ``"roi:channel"`` or ``"roi"``; None where no file lists events.
     trace : DataFrame or None
@@ -99,9 +109,10 @@ class Acquisition:
     """
 
     metadata: dict[str, Any]
+    experiment: dict[str, Any]
     rois: Sequence[Roi] | None
     accepted: bool
-    analyses: Sequence[Mapping[str, Any]]
+    analyses: Sequence[Analysis]
     analysis_metadata: dict[str, Any]
     events: Mapping[str, list[dict[str, Any]]] | None
     trace: pd.DataFrame | None
@@ -119,22 +130,34 @@ def read_acquisition(tiff: Path) -> Acquisition:
     """
     paths = SidecarPaths(tiff)
     metadata = _read_object(paths.metadata)
+    experiment = metadata.get("experiment_metadata")
+    if not isinstance(experiment, dict | None):
+        raise _unexpected(paths.metadata, "an object for experiment_metadata", experiment)
     combined_csv, combined_json = paths.combined
     radon_csv, radon_json = paths.radon
     combined = _read_object(combined_json)
-    analysis = (_read_object(radon_json) or combined).get("analysis_metadata", {})
-    events = _read_object(paths.events).get("velocity_events", combined.get("velocity_events"))
+    analysis, analysis_path = _first_with("analysis_metadata", radon_json, combined_json, combined)
+    events, events_path = _first_with("velocity_events", paths.events, combined_json, combined)
     trace_path = next((path for path in (radon_csv, combined_csv) if path.is_file()), None)
-    where = paths.metadata
+    rois = metadata.get("rois")
     return Acquisition(
         metadata=metadata,
-        rois=_rois(metadata["rois"], where) if "rois" in metadata else None,
+        experiment=experiment or {},
+        rois=None if rois is None else _rois(rois, paths.metadata),
         accepted=bool(metadata.get("accepted", combined.get("accepted", True))),
-        analyses=_analyses(analysis, tiff),
-        analysis_metadata=analysis,
-        events=None if events is None else _events(events, tiff),
+        analyses=[] if analysis is None else _analyses(analysis, analysis_path),
+        analysis_metadata=analysis or {},
+        events=None if events is None else _events(events, events_path),
         trace=None if trace_path is None else _read_trace(trace_path),
     )
+
+
+def _first_with(name: str, path: Path, combined_path: Path, combined: dict[str, Any]) -> tuple[Any, Path]:
+    """Return a value from its own file, or else from the older combined one, and which it was."""
+    content = _read_object(path)
+    if name in content:
+        return content[name], path
+    return combined.get(name), combined_path
 
 
 def _read_object(path: Path) -> dict[str, Any]:
@@ -163,6 +186,8 @@ def _rois(content: object, path: Path) -> list[Roi]:
         if not isinstance(item, dict):
             raise _unexpected(path, "an object for each ROI", item)
         statistics = item.get("meta") or {}
+        if not isinstance(statistics, dict):
+            raise _unexpected(path, "an object for the meta of an ROI", statistics)
         rois.append(
             Roi(
                 _integer(item.get("roi_id", item.get("id")), "roi_id", path),
@@ -172,15 +197,19 @@ def _rois(content: object, path: Path) -> list[Roi]:
     return rois
 
 
-def _analyses(content: object, path: Path) -> list[Mapping[str, Any]]:
+def _analyses(content: object, path: Path) -> list[Analysis]:
     if not isinstance(content, dict):
         raise _unexpected(path, "an object of analyses", content)
-    analyses: list[Mapping[str, Any]] = []
+    analyses = []
     for key, parameters in content.items():
         if not isinstance(parameters, dict):
             raise _unexpected(path, f"an object for analysis {key!r}", parameters)
         roi_id, channel = split_key(key, path)
-        analyses.append({"roi_id": roi_id, "channel": channel, **parameters})
+        if parameters.get("roi_id") is not None:
+            roi_id = _integer(parameters["roi_id"], "roi_id", path)
+        if parameters.get("channel") is not None:
+            channel = _integer(parameters["channel"], "channel", path)
+        analyses.append(Analysis(roi_id, channel))
     return analyses
 
 
@@ -188,6 +217,7 @@ def _events(content: object, path: Path) -> dict[str, list[dict[str, Any]]]:
     if not isinstance(content, dict):
         raise _unexpected(path, "an object of velocity events", content)
     for key, events in content.items():
+        split_key(key, path)
         if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
             raise _unexpected(path, f"a list of objects for the events of {key!r}", events)
     return content
@@ -204,7 +234,7 @@ def split_key(key: str, path: Path | None = None) -> tuple[int, int | None]:
 def _integer(value: object, what: str, path: Path | None) -> int:
     try:
         return int(value)  # type: ignore[call-overload, no-any-return]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise SourceError(
             f"{path}: {what} must be an integer, got {value!r}", path=None if path is None else str(path)
         ) from error

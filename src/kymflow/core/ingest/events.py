@@ -23,14 +23,14 @@ def events_table(acquisition: Acquisition) -> pd.DataFrame | None:
     Returns
     -------
     DataFrame or None
-        roi_id (int), event_id (str), t0_s and t1_s (s), kind (str), score (mm/s), channel (int), then
-        every other field under its own name, in full precision. What the file leaves null is missing.
+        roi_id (int), event_id (str), t0_s and t1_s (s), kind (str), score (mm/s), channel (int),
+        then every other field under its own name, in full precision. What the file leaves null is missing.
 
     Notes
     -----
-    ``event_id`` is made of ROI, channel, kind, first and peak sample, so that it stays the same when
-    the folder is ingested again, other events are added, or this one is reviewed. Events alike in
-    all of these are told apart by ``#2``, ``#3``.
+    ``event_id`` is made of ROI, channel, kind, first and peak sample (or, without them, the start),
+    so that it stays the same when the folder is ingested again, other events are added, or this
+    one is reviewed. Events alike in all of these are told apart by ``#2``, ``#3``.
     """
     if acquisition.events is None:
         return None
@@ -51,13 +51,16 @@ def _row(roi_id: int, channel: int | None, event: dict[str, Any]) -> dict[str, A
     row["roi_id"] = roi_id
     if channel is not None:
         row["channel"] = channel
-    samples = f"{_sample(event.get('i_start'))}-{_sample(event.get('i_peak'))}"
-    row["event_id"] = f"{roi_id}:{row.get('channel')}:{row.get('kind')}:{samples}"
+    row["event_id"] = f"{roi_id}:{row.get('channel')}:{row.get('kind')}:{_when(event)}"
     return row
 
 
-def _sample(index: object) -> str:
-    return "" if index is None else str(index)
+def _when(event: dict[str, Any]) -> str:
+    samples = [event.get("i_start"), event.get("i_peak")]
+    if samples != [None, None]:
+        return "-".join("" if sample is None else str(sample) for sample in samples)
+    # Events that a person added may have times only.
+    return f"{event.get('t_start')}s"
 
 
 def _number_duplicates(rows: list[dict[str, Any]]) -> None:

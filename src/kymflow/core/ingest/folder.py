@@ -69,7 +69,7 @@ def _metadata_payload(tiff: Path, acquisition: Acquisition, shape: tuple[int, ..
         "header": image_header(sections, shape),
         "experiment_metadata": {},
         "rois": [],
-        **acquisition.metadata,
+        **{name: value for name, value in acquisition.metadata.items() if value is not None},
         "accepted": acquisition.accepted,
     }
     if sections:

@@ -43,7 +43,7 @@ def radon_report(acquisition: Acquisition) -> pd.DataFrame | None:
     trace = acquisition.trace
     if trace is None:
         return None
-    experiment = acquisition.metadata.get("experiment_metadata") or {}
+    experiment = acquisition.experiment
     rows = []
     for roi in _rois(acquisition):
         channel = _channel(acquisition, roi.roi_id, trace)
@@ -67,14 +67,14 @@ def radon_report(acquisition: Acquisition) -> pd.DataFrame | None:
 def _rois(acquisition: Acquisition) -> list[Roi]:
     if acquisition.rois is not None:
         return list(acquisition.rois)
-    analysed = dict.fromkeys(analysis["roi_id"] for analysis in acquisition.analyses)
+    analysed = dict.fromkeys(analysis.roi_id for analysis in acquisition.analyses)
     return [Roi(roi_id) for roi_id in analysed]
 
 
 def _channel(acquisition: Acquisition, roi_id: int, trace: pd.DataFrame) -> int | None:
     for analysis in acquisition.analyses:
-        if analysis["roi_id"] == roi_id and analysis["channel"] is not None:
-            return int(analysis["channel"])
+        if analysis.roi_id == roi_id and analysis.channel is not None:
+            return analysis.channel
     # Older files do not tell the channel of an analysis; the trace does.
     channels = trace.loc[trace["roi_id"] == roi_id, "channel"]
     return int(channels.iloc[0]) if len(channels) else None

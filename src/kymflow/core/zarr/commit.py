@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 INDEXER = "kymflow.indexer"
+Redo = Callable[[str], "ImageRows | None"]
 # Of rows that a failed image keeps although nothing tells what made them.
 _UNKNOWN_VERSION = ""
 
@@ -88,10 +89,15 @@ def commit_rows(
     changed: Mapping[str, ImageRows],
     *,
     complete: bool,
+    redo: Redo,
     failed: Sequence[str] = (),
     made_by: Mapping[str, str] | None = None,
 ) -> Commit:
     """Merge changed images into a table, and write it with its ledger.
+
+    What an image's rows were made from may have changed since they were extracted, and another
+    writer may have committed newer rows already. So it is looked at again while no other writer
+    can commit, and what changed is extracted once more.
 
     Parameters
     ----------
@@ -103,6 +109,8 @@ def commit_rows(
         New rows by image id; all others keep theirs.
     complete : bool
         Whether `changed` and `failed` speak of all images, so that no ledger is needed.
+    redo : callable
+        Extracts an image again, by id; None if that fails and the image keeps its old rows.
     failed : sequence of str
         Images that keep their old rows although they may be stale.
     made_by : mapping of str to str
@@ -115,7 +123,7 @@ def commit_rows(
     SchemaError
         Columns of two images do not go together. Nothing is written.
     """
-    attempt = _Attempt(ds, contract, changed, complete, failed, dict(made_by or {}))
+    attempt = _Attempt(ds, contract, dict(changed), complete, redo, list(failed), dict(made_by or {}))
     try:
         fingerprint = ds.store.update(layout.table_key(contract.table_name), attempt.change)
     except BaseException:
@@ -136,15 +144,17 @@ class _Attempt:
         self,
         ds: ZarrDataset,
         contract: TableContract,
-        changed: Mapping[str, ImageRows],
+        changed: dict[str, ImageRows],
         complete: bool,
-        failed: Sequence[str],
+        redo: Redo,
+        failed: list[str],
         made_by: dict[str, str],
     ) -> None:
         self.ds = ds
         self.contract = contract
         self.changed = changed
         self.complete = complete
+        self.redo = redo
         self.failed = failed
         self.footer = {
             **made_by,
@@ -162,8 +172,9 @@ class _Attempt:
         # What is there now is of older commits, or of writers that this commit makes start again.
         self.older_ledgers = [found.key for found in store.list(layout.ledger_prefix(contract.table_name))]
         state = read_state(store, contract.table_name, present)
-        old = self._kept_entries(state)
         live = set(self.ds.list_image_ids())
+        self._redo_what_changed(live)
+        old = self._kept_entries(state)
         changed = {image_id: rows for image_id, rows in self.changed.items() if image_id in live}
         ledger = {image_id: entry for image_id, entry in old.items() if image_id in live}
         for image_id, rows in changed.items():
@@ -180,6 +191,17 @@ class _Attempt:
         store.put(self.written, encode_ledger(ledger, commit_id, data), flush=True)
         self.result = Commit(merged, data, None, ledger, sorted(_known_ids(state) - live))
         return data
+
+    def _redo_what_changed(self, live: set[str]) -> None:
+        for image_id, rows in list(self.changed.items()):
+            if image_id not in live or rows.still_hold(self.ds.store):
+                continue
+            again = self.redo(image_id)
+            if again is None:
+                del self.changed[image_id]
+                self.failed.append(image_id)
+            else:
+                self.changed[image_id] = again
 
     def withdraw(self) -> None:
         """Delete the ledger of a commit that did not come about."""

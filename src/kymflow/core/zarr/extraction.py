@@ -18,6 +18,8 @@ from kymflow.core.zarr.schema import own_columns
 from kymflow.errors import ExtractionError, IndexerError, RowsError
 from kymflow_zarr import ZarrDataset, ZarrImageRecord, frames
 from kymflow_zarr.errors import CancelledError, ColumnError
+from kymflow_zarr.observed import ObservedStore, Seen
+from kymflow_zarr.store import Store
 
 OnError = Literal["raise", "skip"]
 OnProgress = Callable[[int, int], None]
@@ -25,10 +27,25 @@ OnProgress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class ImageRows:
-    """One image's rows, at their own types; the first column is ``image_id``."""
+    """One image's rows, and what they were made from.
+
+    Attributes
+    ----------
+    image_id : str
+        The image.
+    table : pyarrow.Table
+        Its rows, at their own types; the first column is ``image_id``.
+    seen : sequence of Seen
+        All that the indexer asked the record for.
+    """
 
     image_id: str
     table: pa.Table
+    seen: Sequence[Seen] = ()
+
+    def still_hold(self, store: Store) -> bool:
+        """Tell whether everything that the indexer asked for is as it was."""
+        return all(seen.still_holds(store) for seen in self.seen)
 
     @property
     def own_schema(self) -> pa.Schema:
@@ -36,8 +53,10 @@ class ImageRows:
         return self.table.schema if self.table.num_rows else pa.schema([])
 
 
-def extract_image(indexer: DatasetIndexer, contract: TableContract, record: ZarrImageRecord) -> ImageRows:
-    """Extract and check one image's rows.
+def extract_image(
+    ds: ZarrDataset, indexer: DatasetIndexer, contract: TableContract, image_id: str
+) -> ImageRows:
+    """Extract and check one image's rows, noting what the indexer asks for.
 
     Raises
     ------
@@ -47,7 +66,9 @@ def extract_image(indexer: DatasetIndexer, contract: TableContract, record: Zarr
         It gave no DataFrame, rows of another image, rows without a required column, or values
         that a table cannot hold or that do not fit their declared type.
     """
-    fault = _Fault(contract, record.image_id)
+    store = ObservedStore(ds.store)
+    record = ZarrImageRecord(store, image_id, zarr_format=ds.zarr_format, read_only=True)
+    fault = _Fault(contract, image_id)
     raw = _ask(indexer, record, fault)
     try:
         # Declared types first: a column declared float is one even if all its values are integers.
@@ -67,7 +88,7 @@ def extract_image(indexer: DatasetIndexer, contract: TableContract, record: Zarr
             raise fault.rows_error(
                 f"the required column {missing[0]!r} is missing; it gave {table.column_names}", missing[0]
             )
-    return ImageRows(record.image_id, _with_image_id(table, raw.num_rows, fault))
+    return ImageRows(image_id, _with_image_id(table, raw.num_rows, fault), store.seen)
 
 
 def _ask(indexer: DatasetIndexer, record: ZarrImageRecord, fault: _Fault) -> pa.Table:
@@ -179,9 +200,8 @@ def extract_images(
                 table_name=contract.table_name,
                 indexer=contract.indexer,
             )
-        record = ZarrImageRecord(ds.store, image_id, zarr_format=ds.zarr_format, read_only=True)
         try:
-            rows[image_id] = extract_image(indexer, contract, record)
+            rows[image_id] = extract_image(ds, indexer, contract, image_id)
         except IndexerError as error:
             if on_error == "raise":
                 raise

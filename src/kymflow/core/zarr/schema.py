@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kymflow.core.zarr.indexers.base import IMAGE_ID
+from kymflow.core.zarr.indexers.columns import nan_to_null
 from kymflow.core.zarr.indexers.contract import TableContract
 from kymflow.errors import SchemaError
 from kymflow_zarr import frames
@@ -23,18 +24,13 @@ def own_columns(table: pa.Table) -> pa.Table:
         if pa.types.is_dictionary(values.type):
             values = values.cast(values.type.value_type)
         if pa.types.is_floating(values.type) and len(values):
-            values = _nan_to_null(values)
+            values = nan_to_null(values)
         if values.null_count == len(values):
             columns[name] = pa.nulls(len(values))
         else:
             plain = _plain_type(values.type)
             columns[name] = values if plain == values.type else values.cast(plain)
     return pa.table(columns)
-
-
-def _nan_to_null(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    nan = pc.is_nan(values)
-    return pc.if_else(nan, None, values) if pc.any(nan).as_py() else values
 
 
 def _plain_type(arrow_type: pa.DataType) -> pa.DataType:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from kymflow.core.zarr.commit import Commit, LedgerLost, commit_rows, read_state
-from kymflow.core.zarr.extraction import ImageRows, OnError, extract_images
+from kymflow.core.zarr.extraction import ImageRows, OnError, extract_image, extract_images
 from kymflow.core.zarr.indexers.contract import TableContract
 from kymflow.core.zarr.reports import UpdateReport
-from kymflow.errors import SchemaError
+from kymflow.errors import IndexerError, SchemaError
 from kymflow_zarr import layout
 from kymflow_zarr.errors import RecordNotFoundError
 
@@ -84,9 +84,23 @@ def _run(
     complete = wanted is None
     ids = ds.list_image_ids() if wanted is None else wanted
     rows, failed = extract_images(ds, indexer, contract, ids, on_error=on_error, **how)
+
+    def redo(image_id: str) -> ImageRows | None:
+        try:
+            rows[image_id] = extract_image(ds, indexer, contract, image_id)
+        except IndexerError as error:
+            if on_error == "raise":
+                raise
+            failed[image_id] = str(error)
+            rows.pop(image_id, None)
+            return None
+        return rows[image_id]
+
     while True:
         try:
-            commit = commit_rows(ds, contract, rows, complete=complete, failed=list(failed), made_by=made_by)
+            commit = commit_rows(
+                ds, contract, rows, complete=complete, redo=redo, failed=list(failed), made_by=made_by
+            )
             return rows, failed, commit
         except SchemaError as error:
             culprit = _culprit(error, rows)
@@ -114,12 +128,19 @@ def _culprit(error: SchemaError, rows: Mapping[str, ImageRows]) -> str | None:
 
 def known_images(ds: ZarrDataset, table_name: str) -> Ledger | None:
     """Return the ledger of a table as it is now, or None if all its images are stale."""
-    try:
-        data, _ = ds.store.read(layout.table_key(table_name))
-    except FileNotFoundError:
-        return None
-    state = read_state(ds.store, table_name, data)
-    return state.ledger if state is not None else None
+    data = None
+    while True:
+        try:
+            now, _ = ds.store.read(layout.table_key(table_name))
+        except FileNotFoundError:
+            return None
+        if now == data:
+            return None
+        data = now
+        state = read_state(ds.store, table_name, data)
+        if state is not None and state.ledger is not None:
+            return state.ledger
+        # Another writer may have replaced the table and taken its old ledger away: look again.
 
 
 def _wanted(ds: ZarrDataset, contract: TableContract, image_ids: Iterable[str]) -> list[str] | None:

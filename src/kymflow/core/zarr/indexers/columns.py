@@ -84,7 +84,12 @@ class Column:
             values = values.cast(values.type.value_type)
         if values.type == wanted:
             return values
-        if not (pa.types.is_null(values.type) or _same_kind(values.type, wanted)):
+        if pa.types.is_floating(values.type):
+            values = nan_to_null(values)
+        if values.null_count == len(values):
+            # Without any value there is no other kind to refuse.
+            return pa.chunked_array([pa.nulls(len(values), wanted)])
+        if not _same_kind(values.type, wanted):
             raise self._refusal(values.type, "")
         try:
             return values.cast(wanted)
@@ -97,6 +102,14 @@ class Column:
             "Convert the values, or declare another type.",
             column=self.name,
         )
+
+
+def nan_to_null(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column of floats in which what is no number is missing."""
+    import pyarrow.compute as pc
+
+    nan = pc.is_nan(values)
+    return pc.if_else(nan, None, values) if pc.any(nan).as_py() else values
 
 
 def _same_kind(got: pa.DataType, wanted: pa.DataType) -> bool:

@@ -1,0 +1,132 @@
+"""A read-only store that notes what it was asked for, and whether what it saw still holds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from kymflow_zarr.errors import ReadOnlyError
+from kymflow_zarr.store import LOCK_TIMEOUT_S, Change, Fingerprint, Store
+
+if TYPE_CHECKING:
+    from zarr.abc.store import Store as ZarrStore
+
+Asked = Literal["content", "presence", "names"]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One thing that a store was asked for, and what it answered.
+
+    Attributes
+    ----------
+    key : str
+        The key, or the prefix of a listing.
+    asked : {"content", "presence", "names"}
+        Its bytes; whether it is there; which keys are below it.
+    fingerprint : Fingerprint or None
+        Of the bytes that were read; None for what was absent, and for listings.
+    sha256 : str
+        Of the bytes, or of the sorted names; empty for what was absent or only looked for.
+    seen_ns : int
+        When it was seen, ns since 1970.
+    """
+
+    key: str
+    asked: Asked
+    fingerprint: Fingerprint | None
+    sha256: str
+    seen_ns: int
+
+    def still_holds(self, store: Store) -> bool:
+        """Tell whether `store` would give the same answer now; read only if a listing cannot tell."""
+        if self.asked == "names":
+            return _names_digest(found.key for found in store.list(self.key)) == self.sha256
+        now = store.stat(self.key)
+        if self.fingerprint is None or now is None:
+            return self.fingerprint is None and now is None
+        if self.asked == "presence" or self.fingerprint.proves_unchanged(now, self.seen_ns):
+            return True
+        if now.size != self.fingerprint.size:
+            return False
+        try:
+            return hashlib.sha256(store.read(self.key)[0]).hexdigest() == self.sha256
+        except FileNotFoundError:
+            return False
+
+
+def _names_digest(keys: Iterator[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(keys)).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+class ObservedStore(Store):
+    """Reads from another store and notes each question with its answer; refuses every write."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.url = store.url
+        self._seen: dict[tuple[str, Asked], Seen] = {}
+
+    @property
+    def seen(self) -> list[Seen]:
+        """What was asked for, each thing once, as it was answered first."""
+        return list(self._seen.values())
+
+    def _note(self, key: str, asked: Asked, fingerprint: Fingerprint | None, sha256: str) -> None:
+        # The first answer counts: if a later one differs, rows may be of both, and must be redone.
+        self._seen.setdefault((key, asked), Seen(key, asked, fingerprint, sha256, self._store.now_ns()))
+
+    def read(self, key: str) -> tuple[bytes, Fingerprint]:
+        try:
+            data, fingerprint = self._store.read(key)
+        except FileNotFoundError:
+            self._note(key, "content", None, "")
+            raise
+        self._note(key, "content", fingerprint, hashlib.sha256(data).hexdigest())
+        return data, fingerprint
+
+    def stat(self, key: str) -> Fingerprint | None:
+        fingerprint = self._store.stat(key)
+        self._note(key, "presence", fingerprint, "")
+        return fingerprint
+
+    def list(self, prefix: str = "") -> Iterator[Fingerprint]:
+        found = list(self._store.list(prefix))
+        self._note(prefix, "names", None, _names_digest(one.key for one in found))
+        return iter(found)
+
+    def children(self, prefix: str, having: Sequence[str] = ()) -> Sequence[str]:
+        self._note(prefix, "names", None, _names_digest(one.key for one in self._store.list(prefix)))
+        return self._store.children(prefix, having)
+
+    def is_empty(self) -> bool:
+        return self._store.is_empty()
+
+    def zarr_store(self) -> ZarrStore:
+        # Whoever opens an array reads its documents through this store, and they tell its content.
+        return self._store.zarr_store()
+
+    def now_ns(self) -> int:
+        return self._store.now_ns()
+
+    def _refuse(self, key: str) -> ReadOnlyError:
+        return ReadOnlyError(
+            f"{key!r} of {self.url} cannot be written here: an indexer only reads", dataset=self.url
+        )
+
+    def put(self, key: str, data: bytes, *, flush: bool = False) -> Fingerprint:
+        raise self._refuse(key)
+
+    def delete(self, key: str) -> bool:
+        raise self._refuse(key)
+
+    def delete_tree(self, prefix: str) -> None:
+        raise self._refuse(prefix)
+
+    def put_tree(self, prefix: str, blobs: Mapping[str, bytes], *, last: str) -> None:
+        raise self._refuse(prefix)
+
+    def update(self, key: str, change: Change, *, timeout_s: float = LOCK_TIMEOUT_S) -> Fingerprint | None:
+        raise self._refuse(key)

@@ -1,0 +1,64 @@
+"""Fixtures for the tests of the core: registries, small datasets, an installed plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from simple_indexers import add_image, write_distribution
+
+from kymflow import IndexerRegistry, KymDataset
+from kymflow.plugins.registry import get_registry
+from kymflow_indexers_builtin import RadonReportIndexer, VelocityEventsIndexer
+
+
+@pytest.fixture
+def registry() -> IndexerRegistry:
+    """A registry of the two built-in indexers, whatever is installed."""
+    registry = IndexerRegistry(())
+    registry.register(VelocityEventsIndexer())
+    registry.register(RadonReportIndexer())
+    return registry
+
+
+@pytest.fixture
+def kd(tmp_path: Path, registry: IndexerRegistry) -> KymDataset:
+    """Three images in a new dataset: ``a`` with two events and a report, ``b`` with a report, ``c`` bare."""
+    kd = KymDataset(tmp_path / "lab.zarr", registry=registry)
+    for image_id in "abc":
+        add_image(kd, image_id)
+    events = pd.DataFrame({"roi_id": [1, 1], "event_id": ["e1", "e2"], "t0_s": [0.5, 1.5], "kind": "stall"})
+    kd.ds.record("a").save_df_parquet("velocity_events", events)
+    kd.ds.record("a").save_json("radon_report", {"mean_velocity": 1.5, "n_valid": 10, "notes": "dict"})
+    report = pd.DataFrame({"roi_id": [1, 2], "mean_velocity": [0.5, 0.25], "n_valid": [3, 4]})
+    kd.ds.record("b").save_df_parquet("radon_report", report)
+    return kd
+
+
+@pytest.fixture
+def table_file() -> Callable[[KymDataset, str], Path]:
+    """Where a table of a local dataset is on disk."""
+    return lambda kd, name: Path(kd.ds.path) / "tables" / f"{name}.parquet"
+
+
+@pytest.fixture
+def ledger_files() -> Callable[[KymDataset, str], list[str]]:
+    """Which ledgers of a table are on disk."""
+
+    def look(kd: KymDataset, name: str) -> list[str]:
+        return sorted(path.name for path in (Path(kd.ds.path) / "index" / name).glob("*"))
+
+    return look
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder on ``sys.path`` with the built-in indexers as an installed distribution."""
+    site = tmp_path / "site"
+    write_distribution(site, "kymflow-indexers-builtin", "1.0.0", "builtin = kymflow_indexers_builtin")
+    monkeypatch.syspath_prepend(str(site))
+    get_registry.cache_clear()
+    yield site
+    get_registry.cache_clear()
