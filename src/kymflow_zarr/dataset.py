@@ -16,7 +16,8 @@ from kymflow_zarr import layout, sources, tables
 from kymflow_zarr.errors import DatasetError, DatasetNotFoundError, KymflowError, ReadOnlyError
 from kymflow_zarr.groups import ATTRS_DOCUMENT, Group, read_group, write_group
 from kymflow_zarr.locations import is_url, open_store
-from kymflow_zarr.record import ZarrImageRecord, utc_now
+from kymflow_zarr.record import ZarrImageRecord
+from kymflow_zarr.record_attrs import utc_now
 from kymflow_zarr.store import Store
 
 if TYPE_CHECKING:

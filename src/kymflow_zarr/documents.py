@@ -1,4 +1,4 @@
-"""JSON and gzipped CSV artifacts to bytes and back."""
+"""JSON, gzipped CSV and NumPy files to bytes and back."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import gzip
 import io
 import json
 import zlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from kymflow_zarr.frames import check_column_names
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
 class UnreadableDocument(ValueError):
@@ -93,3 +97,18 @@ def csv_to_frame(data: bytes) -> pd.DataFrame:
         return pd.DataFrame()
     except (ValueError, OverflowError) as error:
         raise UnreadableDocument(str(error).strip()) from error
+
+
+def load_npy(data: bytes) -> npt.NDArray[Any]:
+    """Read the bytes of a ``.npy`` file; pickled objects are refused.
+
+    Raises
+    ------
+    ValueError
+        It is damaged or holds pickled objects.
+    """
+    try:
+        return np.asarray(np.load(io.BytesIO(data), allow_pickle=False))
+    # NumPy parses the header as Python; a bent one provokes SyntaxError, TokenError and others.
+    except Exception as error:
+        raise ValueError(f"no .npy array: {str(error) or type(error).__name__}") from error

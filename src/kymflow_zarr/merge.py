@@ -9,7 +9,7 @@ from typing import Any
 from kymflow_zarr import parts
 from kymflow_zarr.groups import read_group
 from kymflow_zarr.parts import DATA, Part
-from kymflow_zarr.record import write_attrs
+from kymflow_zarr.record_attrs import write_attrs
 from kymflow_zarr.store import Store
 
 # Attribute of a record: digest by part of what an ingest wrote, by which edits since are told.

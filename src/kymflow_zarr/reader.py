@@ -15,7 +15,6 @@ import pandas as pd
 
 from kymflow_zarr import documents, frames
 from kymflow_zarr.errors import SourceError
-from kymflow_zarr.record import load_npy
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -102,7 +101,7 @@ class TiffReader:
                 if suffix == ".json":
                     json[name] = documents.bytes_to_json(data)
                 elif suffix == ".npy":
-                    arrays[name] = load_npy(data)
+                    arrays[name] = documents.load_npy(data)
                 elif suffix == ".parquet":
                     tables[name] = frames.parquet_to_frame(data)
                 else:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from kymflow_zarr import documents, frames, layout, pixels
-from kymflow_zarr.errors import (
-    ArtifactError,
-    ArtifactNotFoundError,
-    ColumnError,
-    MetadataNotFoundError,
-    ReadOnlyError,
-    RecordNotFoundError,
-)
+from kymflow_zarr.errors import ArtifactNotFoundError, MetadataNotFoundError
 from kymflow_zarr.groups import ATTRS_DOCUMENT, read_group, write_group
+from kymflow_zarr.record_attrs import new_attrs
+from kymflow_zarr.record_faults import RecordFaults
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -31,34 +24,6 @@ if TYPE_CHECKING:
 METADATA = "metadata"
 # How often an array that others keep replacing is read anew.
 _READ_ATTEMPTS = 10
-
-
-def utc_now() -> str:
-    """Return the present time as ISO 8601 text, to the second, UTC."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def write_attrs(
-    store: Store, prefix: str, axes: Sequence[str], zarr_format: int, extra: dict[str, Any] | None = None
-) -> None:
-    """Write a record's attributes, by which it begins to count; what they held besides stays."""
-    write_group(store, prefix, new_attrs(store, prefix, axes, extra), zarr_format)
-
-
-def new_attrs(store: Store, prefix: str, axes: Sequence[str], extra: dict[str, Any] | None) -> dict[str, Any]:
-    """Return what a record's attributes will be.
-
-    Raises
-    ------
-    ValueError
-        JSON cannot hold an attribute.
-    """
-    group = read_group(store, prefix)
-    before = group.attrs if group else {}
-    now = utc_now()
-    attrs = {"created_utc": now, **before, **(extra or {}), "axes": list(axes), "updated_utc": now}
-    documents.json_to_bytes(attrs)
-    return attrs
 
 
 class ZarrImageRecord:
@@ -78,6 +43,7 @@ class ZarrImageRecord:
         self._prefix = layout.record_prefix(image_id)
         self._zarr_format = zarr_format
         self._read_only = read_only
+        self._faults = RecordFaults(store.url, image_id)
         self.image_id = image_id
 
     def __repr__(self) -> str:
@@ -99,7 +65,7 @@ class ZarrImageRecord:
         """
         group = read_group(self._store, self._prefix)
         if group is None:
-            raise self._no_record()
+            raise self._faults.no_record()
         return group.attrs
 
     def get_axes(self) -> list[str] | None:
@@ -108,7 +74,7 @@ class ZarrImageRecord:
             # Those that were written together with the pixels fit them at every moment.
             attrs = pixels.read_attrs(self._store, f"{self._prefix}/data", self._zarr_format) or {}
         except ValueError as error:
-            raise self._damaged("data", error) from error
+            raise self._faults.damaged("data", error) from error
         axes = attrs.get(pixels.AXES_ATTR) or self.get_attrs().get("axes")
         return [str(axis) for axis in axes] if isinstance(axes, list) else None
 
@@ -162,7 +128,7 @@ class ZarrImageRecord:
         key = f"{self._prefix}/data"
         encoded = pixels.encode_array(array, self._zarr_format, axes=names, chunks=chunks)
         if not overwrite and self._store.exists(f"{key}/{self._array_document()}"):
-            raise ValueError(f"{self._who()} has pixels already; pass overwrite=True to replace them")
+            raise ValueError(f"{self._faults.who} has pixels already; pass overwrite=True to replace them")
         attrs = new_attrs(self._store, self._prefix, names, extra_attrs)
         self._store.put_tree(key, encoded.blobs, last=encoded.last)
         write_group(self._store, self._prefix, attrs, self._zarr_format)
@@ -189,11 +155,11 @@ class ZarrImageRecord:
     def _open_array(self, key: str, artifact: str) -> zarr.Array[Any]:
         # Read, not only looked for: these documents tell one content of the array from another.
         if pixels.read_documents(self._store, key, self._zarr_format) is None:
-            raise self._missing(artifact)
+            raise self._faults.missing(artifact)
         try:
             return pixels.open_array(self._store, key, self._zarr_format)
         except (ValueError, TypeError, KeyError, AttributeError, OSError, RecursionError) as error:
-            raise self._damaged(artifact, error) from error
+            raise self._faults.damaged(artifact, error) from error
 
     def _load_array(self, key: str, artifact: str) -> npt.NDArray[Any]:
         for _ in range(_READ_ATTEMPTS):
@@ -208,9 +174,9 @@ class ZarrImageRecord:
                 # Somebody replaced the array meanwhile: the chunks may be of both.
                 continue
             if cause is not None:
-                raise self._damaged(artifact, cause) from cause
+                raise self._faults.damaged(artifact, cause) from cause
             return values
-        raise self._damaged(artifact, "it was replaced again and again while it was read")
+        raise self._faults.damaged(artifact, "it was replaced again and again while it was read")
 
     # JSON artifacts
 
@@ -225,7 +191,7 @@ class ZarrImageRecord:
         try:
             data = documents.json_to_bytes(obj, indent=indent)
         except ValueError as error:
-            raise ArtifactError(f"artifact {name!r} of {self._who()} {error}", **self._where(name)) from error
+            raise self._faults.unstorable(name, error) from error
         key = self._put(name, ".json", data)
         # An old compressed form would come back if this one were ever deleted.
         self._store.delete(key + ".gz")
@@ -251,9 +217,9 @@ class ZarrImageRecord:
                 data = self._store.read(f"{key}.json.gz")[0]
                 return documents.bytes_to_json(documents.gunzip(data))
         except FileNotFoundError:
-            raise self._missing(f"{name}.json") from None
+            raise self._faults.missing(f"{name}.json") from None
         except documents.UnreadableDocument as error:
-            raise self._damaged(artifact, error) from error
+            raise self._faults.damaged(artifact, error) from error
 
     def save_metadata_payload(self, payload: dict[str, Any]) -> str:
         """Store the metadata payload (header, experiment metadata, ROIs) as artifact ``metadata``."""
@@ -273,11 +239,13 @@ class ZarrImageRecord:
             payload = self.load_json(METADATA)
         except ArtifactNotFoundError as error:
             raise MetadataNotFoundError(
-                f"{self._who()} has no metadata payload. Store one with save_metadata_payload().",
-                **self._where(METADATA),
+                f"{self._faults.who} has no metadata payload. Store one with save_metadata_payload().",
+                **self._faults.where(METADATA),
             ) from error
         if not isinstance(payload, dict):
-            raise self._damaged(f"{METADATA}.json", f"expected a JSON object, got {type(payload).__name__}")
+            raise self._faults.damaged(
+                f"{METADATA}.json", f"expected a JSON object, got {type(payload).__name__}"
+            )
         return payload
 
     # Table artifacts
@@ -292,10 +260,8 @@ class ZarrImageRecord:
         """
         try:
             data = frames.frame_to_parquet(df, compression=compression)
-        except ColumnError as error:
-            raise ColumnError(
-                f"artifact {name!r} of {self._who()}: {error}", column=error.column, **self._where(name)
-            ) from error
+        except ValueError as error:
+            raise self._faults.unstorable(name, error) from error
         return self._put(name, ".parquet", data)
 
     def load_df_parquet(self, name: str) -> pd.DataFrame:
@@ -311,7 +277,7 @@ class ZarrImageRecord:
         try:
             return frames.arrow_to_frame(self.load_arrow(name))
         except frames.UnreadableParquet as error:
-            raise self._damaged(f"{name}.parquet", error) from error
+            raise self._faults.damaged(f"{name}.parquet", error) from error
 
     def load_arrow(self, name: str) -> pa.Table:
         """Read ``analysis/<name>.parquet`` as an Arrow table; errors as :meth:`load_df_parquet`."""
@@ -319,9 +285,9 @@ class ZarrImageRecord:
         try:
             return frames.parquet_to_arrow(self._store.read(self._analysis_key(name) + ".parquet")[0])
         except FileNotFoundError:
-            raise self._missing(artifact) from None
+            raise self._faults.missing(artifact) from None
         except frames.UnreadableParquet as error:
-            raise self._damaged(artifact, error) from error
+            raise self._faults.damaged(artifact, error) from error
 
     def save_df_csv_gz(self, name: str, df: pd.DataFrame, *, index: bool = False) -> str:
         """Store a DataFrame as ``analysis/<name>.csv.gz``, without its types; return its key."""
@@ -334,9 +300,9 @@ class ZarrImageRecord:
             data = self._store.read(self._analysis_key(name) + ".csv.gz")[0]
             return documents.csv_to_frame(documents.gunzip(data))
         except FileNotFoundError:
-            raise self._missing(artifact) from None
+            raise self._faults.missing(artifact) from None
         except documents.UnreadableDocument as error:
-            raise self._damaged(artifact, error) from error
+            raise self._faults.damaged(artifact, error) from error
 
     def list_analysis_keys(self) -> list[str]:
         """Return the keys of all JSON and table artifacts, sorted: ``images/<image_id>/analysis/...``."""
@@ -426,50 +392,6 @@ class ZarrImageRecord:
 
     def _check_writable(self, *, existing: bool = False) -> None:
         if self._read_only:
-            raise ReadOnlyError(
-                f"{self._who()} was opened read-only; open the dataset with mode='a' to write",
-                dataset=self._store.url,
-                image_id=self.image_id,
-            )
+            raise self._faults.read_only()
         if existing and not self.exists():
-            raise self._no_record()
-
-    def _who(self) -> str:
-        return f"image {self.image_id!r} of {self._store.url}"
-
-    def _where(self, artifact: str) -> dict[str, str]:
-        return {"dataset": self._store.url, "image_id": self.image_id, "artifact": artifact}
-
-    def _no_record(self) -> RecordNotFoundError:
-        return RecordNotFoundError(
-            f"{self._store.url} has no image {self.image_id!r}. "
-            "list_image_ids() tells which it has; add_image() or save_array() makes one.",
-            dataset=self._store.url,
-            image_id=self.image_id,
-        )
-
-    def _missing(self, artifact: str) -> ArtifactNotFoundError:
-        what = "pixels" if artifact == "data" else f"artifact {artifact!r}"
-        return ArtifactNotFoundError(f"{self._who()} has no {what}", **self._where(artifact))
-
-    def _damaged(self, artifact: str, cause: object) -> ArtifactError:
-        what = "the pixels" if artifact == "data" else f"artifact {artifact!r}"
-        return ArtifactError(
-            f"{what} of {self._who()} cannot be read: {cause}. Write it again, or delete it.",
-            **self._where(artifact),
-        )
-
-
-def load_npy(data: bytes) -> npt.NDArray[Any]:
-    """Read the bytes of a ``.npy`` file; pickled objects are refused.
-
-    Raises
-    ------
-    ValueError
-        It is damaged or holds pickled objects.
-    """
-    try:
-        return np.asarray(np.load(io.BytesIO(data), allow_pickle=False))
-    # NumPy parses the header as Python; a bent one provokes SyntaxError, TokenError and others.
-    except Exception as error:
-        raise ValueError(f"no .npy array: {str(error) or type(error).__name__}") from error
+            raise self._faults.no_record()

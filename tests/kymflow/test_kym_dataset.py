@@ -293,6 +293,15 @@ def test_a_failing_image_that_was_never_in_the_table_has_no_rows(kd: KymDataset)
     assert list(kd.reports["lab"].failed) == ["b"]
 
 
+@pytest.mark.parametrize("on_error", ["Skip", "ignore", None])
+def test_a_word_for_on_error_that_is_none_is_refused_before_anything_runs(
+    kd: KymDataset, on_error: str
+) -> None:
+    with pytest.raises(ValueError, match=f"on_error must be 'raise' or 'skip', got {on_error!r}"):
+        kd.rebuild("radon_report", on_error=on_error)  # type: ignore[arg-type]
+    assert kd.ds.list_table_names() == []
+
+
 def test_a_malformed_artifact_fails_only_its_image(kd: KymDataset) -> None:
     kd.ds.record("c").save_json("radon_report", "text")
 

@@ -284,7 +284,7 @@ def test_full_disk_ends_the_ingest_and_the_next_one_goes_on(local, folder, monke
 
 
 def _fail_after(times: int, error: Exception):
-    from kymflow_zarr.record import write_attrs
+    from kymflow_zarr.record_attrs import write_attrs
 
     calls = []
 

@@ -12,6 +12,7 @@ from kymflow.cli.failures import fail
 from kymflow.cli.output import print_json, print_table, reports_to_dict
 from kymflow.core.zarr.kym_dataset import KymDataset
 from kymflow.testing import simulate_folder
+from kymflow_zarr import ArtifactNotFoundError
 
 T = TypeVar("T")
 
@@ -68,6 +69,8 @@ def run_demo(directory: Path, *, as_json: bool) -> None:
         _print_json(kd, folder, steps, edited, ingested.new)
     else:
         _print(kd, folder, steps)
+    if ingested.failed:
+        fail("; ".join(f"{source}: {cause}" for source, cause in ingested.failed.items()))
 
 
 def _edit_one(kd: KymDataset) -> str:
@@ -81,7 +84,7 @@ def _edit_one(kd: KymDataset) -> str:
             events.loc[0, "note"] = "reviewed in the demo"
             record.save_df_parquet("velocity_events", events)
             return record.image_id
-    raise AssertionError("the simulated folder has no events")
+    raise ArtifactNotFoundError("no image of the simulated folder has events", artifact="velocity_events")
 
 
 def _print_json(kd: KymDataset, folder: Path, steps: _Steps, edited: str, new: list[str]) -> None:

@@ -29,7 +29,7 @@ class PluginWarning(UserWarning):
 
 
 @dataclass(frozen=True)
-class _Offer:
+class _Registered:
     """An indexer and what is known of it; no indexer, if its plugin failed."""
 
     indexer: DatasetIndexer | None
@@ -54,20 +54,22 @@ class IndexerRegistry:
         self._entry_points = None if entry_points is None else list(entry_points)
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
-        self._own: list[_Offer] = []
-        self._found: list[_Offer] | None = None
+        self._own: list[_Registered] = []
+        self._found: list[_Registered] | None = None
 
     # What is there
 
     def list(self) -> list[IndexerInfo]:
         """Return one entry per indexer, and one per plugin that failed, ordered by name."""
         return sorted(
-            (offer.info for offer in self._offers()), key=lambda info: (info.name, info.distribution)
+            (entry.info for entry in self._registered()), key=lambda info: (info.name, info.distribution)
         )
 
     def indexers(self) -> Sequence[DatasetIndexer]:
         """Return the indexers that can be used, ordered by name."""
-        usable = [(offer.info.name, offer.indexer) for offer in self._offers() if offer.info.status == "ok"]
+        usable = [
+            (entry.info.name, entry.indexer) for entry in self._registered() if entry.info.status == "ok"
+        ]
         return [indexer for _, indexer in sorted(usable, key=lambda pair: pair[0]) if indexer is not None]
 
     def get(self, name: str) -> DatasetIndexer:
@@ -78,14 +80,14 @@ class IndexerRegistry:
         UnknownIndexerError
             There is none, or it cannot be used; the message says why, and what to install.
         """
-        offers = [offer for offer in self._offers() if offer.info.name == name]
-        for offer in offers:
-            if offer.indexer is not None and offer.info.status == "ok":
-                return offer.indexer
-        for offer in offers:
+        entries = [entry for entry in self._registered() if entry.info.name == name]
+        for entry in entries:
+            if entry.indexer is not None and entry.info.status == "ok":
+                return entry.indexer
+        for entry in entries:
             raise UnknownIndexerError(
-                f"indexer {name!r} of {offer.info.origin} cannot be used ({offer.info.status}): "
-                f"{offer.info.error}",
+                f"indexer {name!r} of {entry.info.origin} cannot be used ({entry.info.status}): "
+                f"{entry.info.error}",
                 indexer=name,
             )
         raise UnknownIndexerError(f"no indexer is named {name!r}; {self.what_there_is()}", indexer=name)
@@ -107,11 +109,11 @@ class IndexerRegistry:
 
         Nothing, if plugins have not been looked for: an instance needs none of them.
         """
-        for offer in self._found or ():
-            if type(offer.indexer) is type(indexer) and offer.info.distribution:
+        for entry in self._found or ():
+            if type(entry.indexer) is type(indexer) and entry.info.distribution:
                 return {
-                    "kymflow.distribution": offer.info.distribution,
-                    "kymflow.version": offer.info.version,
+                    "kymflow.distribution": entry.info.distribution,
+                    "kymflow.version": entry.info.version,
                 }
         return {}
 
@@ -125,16 +127,18 @@ class IndexerRegistry:
         InvalidIndexerError
             It does not meet the contract, or its name or table is taken.
         """
-        offer = _Offer(indexer, _describe(indexer, IndexerInfo(name="")))
-        for other in self._offers():
-            if other.info.name == offer.info.name or other.info.table_name == offer.info.table_name:
+        entry = _Registered(indexer, _describe(indexer, IndexerInfo(name="")))
+        for other in self._registered():
+            if other.indexer is None:
+                continue
+            if other.info.name == entry.info.name or other.info.table_name == entry.info.table_name:
                 raise InvalidIndexerError(
-                    f"indexer {offer.info.name!r} with table {offer.info.table_name!r}: "
+                    f"indexer {entry.info.name!r} with table {entry.info.table_name!r}: "
                     f"{other.info.origin} has already one of that name or table ({other.info.name!r})",
-                    indexer=offer.info.name,
-                    table_name=offer.info.table_name,
+                    indexer=entry.info.name,
+                    table_name=entry.info.table_name,
                 )
-        self._own.append(offer)
+        self._own.append(entry)
 
     def unregister(self, name: str) -> None:
         """Take back an indexer that :meth:`register` added.
@@ -144,18 +148,18 @@ class IndexerRegistry:
         UnknownIndexerError
             The program added none of this name.
         """
-        for offer in self._own:
-            if offer.info.name == name:
-                self._own.remove(offer)
+        for entry in self._own:
+            if entry.info.name == name:
+                self._own.remove(entry)
                 return
         raise UnknownIndexerError(f"this program registered no indexer named {name!r}", indexer=name)
 
     # Discovery
 
-    def _offers(self) -> Sequence[_Offer]:
+    def _registered(self) -> Sequence[_Registered]:
         if self._found is None:
             loaded = [
-                offer for entry_point in self._sorted_entry_points() for offer in self._load(entry_point)
+                entry for entry_point in self._sorted_entry_points() for entry in self._load(entry_point)
             ]
             self._found = _mark_conflicts(loaded)
         return [*self._found, *self._own]
@@ -167,7 +171,7 @@ class IndexerRegistry:
             self._entry_points = list(entry_points(group=ENTRY_POINT_GROUP))
         return sorted(self._entry_points, key=lambda point: (_distribution(point), point.name, point.value))
 
-    def _load(self, entry_point: EntryPoint) -> Iterator[_Offer]:
+    def _load(self, entry_point: EntryPoint) -> Iterator[_Registered]:
         origin = IndexerInfo(
             name=entry_point.name,
             distribution=_distribution(entry_point),
@@ -177,7 +181,7 @@ class IndexerRegistry:
         # A plugin's own code runs here. Whatever it does wrong, sys.exit() included, is its own
         # failure; only the user's Ctrl-C is not.
         try:
-            offers = [_Offer(indexer, _describe(indexer, origin)) for indexer in self._ask(entry_point)]
+            entries = [_Registered(indexer, _describe(indexer, origin)) for indexer in self._ask(entry_point)]
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001
@@ -187,9 +191,9 @@ class IndexerRegistry:
                 PluginWarning,
                 stacklevel=2,
             )
-            yield _Offer(None, replace(origin, status="broken", error=cause))
+            yield _Registered(None, replace(origin, status="broken", error=cause))
             return
-        yield from offers
+        yield from entries
 
     def _ask(self, entry_point: EntryPoint) -> Sequence[DatasetIndexer]:
         target = entry_point.load()
@@ -245,28 +249,28 @@ def _describe(indexer: DatasetIndexer, origin: IndexerInfo) -> IndexerInfo:
     )
 
 
-def _mark_conflicts(offers: Sequence[_Offer]) -> list[_Offer]:
+def _mark_conflicts(entries: Sequence[_Registered]) -> list[_Registered]:
     """Mark all that claim one name or one table; none of them is preferred."""
     marked = []
-    for offer in offers:
+    for entry in entries:
         rivals = [
             other
-            for other in offers
-            if other is not offer
+            for other in entries
+            if other is not entry
             and other.indexer is not None
-            and (other.info.name == offer.info.name or other.info.table_name == offer.info.table_name)
+            and (other.info.name == entry.info.name or other.info.table_name == entry.info.table_name)
         ]
-        if offer.indexer is None or not rivals:
-            marked.append(offer)
+        if entry.indexer is None or not rivals:
+            marked.append(entry)
             continue
         rival = rivals[0].info
         error = (
-            f"{offer.info.origin} and {rival.origin} both claim "
-            f"{'the name' if rival.name == offer.info.name else 'the table'} "
-            f"{offer.info.name if rival.name == offer.info.name else offer.info.table_name!r}; "
+            f"{entry.info.origin} and {rival.origin} both claim "
+            f"{'the name' if rival.name == entry.info.name else 'the table'} "
+            f"{entry.info.name if rival.name == entry.info.name else entry.info.table_name!r}; "
             "uninstall one of them"
         )
-        marked.append(_Offer(offer.indexer, replace(offer.info, status="conflict", error=error)))
+        marked.append(_Registered(entry.indexer, replace(entry.info, status="conflict", error=error)))
     return marked
 
 

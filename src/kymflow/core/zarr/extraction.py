@@ -149,7 +149,7 @@ class _Fault:
         return RowsError(self._message(what), column=column, **self._where())
 
     def extraction_error(self, cause: BaseException) -> ExtractionError:
-        what = f"extract_rows raised {type(cause).__name__}: {cause}"
+        what = f"extract_rows raised {type(cause).__name__}: {' '.join(str(cause).split())}"
         return ExtractionError(self._message(what), **self._where())
 
     def _message(self, what: str) -> str:

@@ -180,7 +180,7 @@ class KymDataset:
         ReadOnlyError
             The dataset was opened with mode ``r``.
         """
-        found = self._find(indexer)
+        found = self._resolve(indexer)
         commit, report = self._update(
             found, image_ids, on_error=on_error, on_progress=on_progress, cancel=cancel
         )
@@ -230,7 +230,8 @@ class KymDataset:
         Returns
         -------
         dict of str to UpdateReport
-            By table name. The tables are not kept in memory.
+            By table name. The tables are not kept in memory, nor are edits by hand that were not
+            saved: :meth:`get_table` loads what was made.
         """
         ids = [image_ids] if isinstance(image_ids, str) else None if image_ids is None else list(image_ids)
         chosen = None if indexers is None else [self.registry.get(name) for name in indexers]
@@ -305,7 +306,7 @@ class KymDataset:
             return name
         return normalize_table_name(name)
 
-    def _find(self, indexer: DatasetIndexer | str) -> DatasetIndexer:
+    def _resolve(self, indexer: DatasetIndexer | str) -> DatasetIndexer:
         return self.registry.get(indexer) if isinstance(indexer, str) else indexer
 
     def _update_all(

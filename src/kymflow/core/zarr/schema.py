@@ -38,6 +38,8 @@ def _plain_type(arrow_type: pa.DataType) -> pa.DataType:
         return pa.string()
     if pa.types.is_large_list(arrow_type) or pa.types.is_list(arrow_type):
         return pa.list_(_plain_type(arrow_type.value_type))
+    if pa.types.is_large_binary(arrow_type) or pa.types.is_binary_view(arrow_type):
+        return pa.binary()
     if arrow_type == pa.timestamp("s", getattr(arrow_type, "tz", None)):
         # Parquet has no seconds; a table must come back as it was returned.
         return pa.timestamp("ms", arrow_type.tz)
@@ -116,12 +118,22 @@ def common_type(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
     if all(numbers):
         return pa.float64()
     if pa.types.is_timestamp(one) and pa.types.is_timestamp(other) and one.tz == other.tz:
-        units = ("s", "ms", "us", "ns")
-        return pa.timestamp(max(one.unit, other.unit, key=units.index), one.tz)
+        return pa.timestamp(_finer_unit(one, other), one.tz)
+    if pa.types.is_duration(one) and pa.types.is_duration(other):
+        return pa.duration(_finer_unit(one, other))
+    if pa.types.is_decimal(one) and pa.types.is_decimal(other):
+        scale = max(one.scale, other.scale)
+        precision = max(one.precision - one.scale, other.precision - other.scale) + scale
+        return pa.decimal128(precision, scale) if precision <= 38 else None
     if pa.types.is_list(one) and pa.types.is_list(other):
         inner = common_type(one.value_type, other.value_type)
         return None if inner is None else pa.list_(inner)
     return None
+
+
+def _finer_unit(one: pa.DataType, other: pa.DataType) -> str:
+    units = ("s", "ms", "us", "ns")
+    return units[max(units.index(one.unit), units.index(other.unit))]
 
 
 def _common_integer(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:

@@ -51,6 +51,8 @@ def update_table(
         An id of `image_ids` that neither the dataset nor the table knows.
     """
     ds.check_writable()
+    if how.get("on_error", "raise") not in ("raise", "skip"):
+        raise ValueError(f"on_error must be 'raise' or 'skip', got {how['on_error']!r}")
     started = time.perf_counter()
     wanted = None if image_ids is None else _wanted(ds, contract, image_ids)
     try:
@@ -145,7 +147,8 @@ def known_images(ds: ZarrDataset, table_name: str) -> Ledger | None:
 
 def _wanted(ds: ZarrDataset, contract: TableContract, image_ids: Iterable[str]) -> list[str] | None:
     """Return the ids to extract, or None for all; ids that are only in the table go from it anyway."""
-    asked = sorted({image_ids} if isinstance(image_ids, str) else set(image_ids))
+    ids = [image_ids] if isinstance(image_ids, str) else list(image_ids)
+    asked = sorted({layout.check_name(image_id, "image id") for image_id in ids})
     ledger = known_images(ds, contract.table_name)
     live = [image_id for image_id in asked if ds.record(image_id).exists()]
     unknown = set(asked) - set(live) - set(ledger or ())

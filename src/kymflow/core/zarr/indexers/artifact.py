@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from kymflow.core.zarr.indexers.base import IMAGE_ID, ensure_image_id_column
 from kymflow.core.zarr.indexers.columns import Column, check_columns
+from kymflow_zarr import frames
 from kymflow_zarr.errors import ArtifactError, ArtifactNotFoundError, InvalidNameError
 
 if TYPE_CHECKING:
@@ -20,8 +21,9 @@ class ArtifactIndexer:
     """Rows = one artifact of the record, as a table (Parquet) or as JSON.
 
     ``<artifact>.parquet`` gives its rows. Where there is none, ``<artifact>.json`` gives one row
-    if it holds an object, or a row per object if it holds a list of them. A record with neither
-    has no rows. A subclass is a handful of declarations::
+    if it holds an object, or a row per object if it holds a list of them; and where there is none
+    either, ``<artifact>.csv.gz``, which old datasets have. A record with none of them has no rows.
+    A subclass is a handful of declarations::
 
         class StallIndexer(ArtifactIndexer):
             \"\"\"Stalls of every line scan.\"\"\"
@@ -56,18 +58,20 @@ class ArtifactIndexer:
     aliases: ClassVar[Mapping[str, str]] = {}
     keep_other_columns: ClassVar[bool] = True
     schema_version: ClassVar[str] = "1"
+    _given: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        cls._given = cls._given | ({"table_name", "artifact"} & set(cls.__dict__))
         name = cls.__dict__.get("name")
         if name is None:
             if not hasattr(cls, "name"):
                 raise InvalidNameError(f"class {cls.__qualname__} needs a class attribute name = '...'")
             return
-        if "table_name" not in cls.__dict__:
-            cls.table_name = name
-        if "artifact" not in cls.__dict__:
-            cls.artifact = name
+        for attribute in ("table_name", "artifact"):
+            # A name of its own is a default; what a base class was given stays.
+            if attribute not in cls.__dict__ and attribute not in cls._given:
+                setattr(cls, attribute, name)
         check_columns(cls.columns)
 
     def required_columns(self) -> list[str]:
@@ -108,10 +112,13 @@ class ArtifactIndexer:
         except ArtifactNotFoundError:
             pass
         try:
-            payload = rec.load_json(self.artifact)
+            return self._from_json(rec, rec.load_json(self.artifact))
         except ArtifactNotFoundError:
-            payload = []
-        return self._from_json(rec, payload)
+            pass
+        try:
+            return frames.frame_to_arrow(rec.load_df_csv_gz(self.artifact)).replace_schema_metadata(None)
+        except ArtifactNotFoundError:
+            return _table({})
 
     def _from_json(self, rec: ZarrImageRecord, payload: Any) -> pa.Table:
         import pyarrow as pa
