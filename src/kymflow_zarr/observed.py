@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from kymflow_zarr.errors import ReadOnlyError
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
 
 Asked = Literal["content", "presence", "names"]
+Difference = Literal["appeared", "vanished", "changed"]
 
 
 @dataclass(frozen=True)
@@ -42,19 +43,38 @@ class Seen:
 
     def still_holds(self, store: Store) -> bool:
         """Tell whether `store` would give the same answer now; read only if a listing cannot tell."""
+        return self.look_again(store)[0] is None
+
+    def look_again(self, store: Store) -> tuple[Difference | None, Seen]:
+        """Ask the same again, and read only if a listing cannot tell.
+
+        Returns
+        -------
+        difference : {"appeared", "vanished", "changed"} or None
+            None if the answer is the same.
+        seen : Seen
+            As it was found now, if it had to be read and is the same: next time a listing may do.
+        """
         if self.asked == "names":
-            return _names_digest(found.key for found in store.list(self.key)) == self.sha256
+            same = _names_digest(found.key for found in store.list(self.key)) == self.sha256
+            return None if same else "changed", self
         now = store.stat(self.key)
         if self.fingerprint is None or now is None:
-            return self.fingerprint is None and now is None
+            if self.fingerprint is None and now is None:
+                return None, self
+            return "vanished" if now is None else "appeared", self
         if self.asked == "presence" or self.fingerprint.proves_unchanged(now, self.seen_ns):
-            return True
+            return None, self
         if now.size != self.fingerprint.size:
-            return False
+            return "changed", self
+        seen_ns = store.now_ns()
         try:
-            return hashlib.sha256(store.read(self.key)[0]).hexdigest() == self.sha256
+            data, fingerprint = store.read(self.key)
         except FileNotFoundError:
-            return False
+            return "vanished", self
+        if hashlib.sha256(data).hexdigest() != self.sha256:
+            return "changed", self
+        return None, replace(self, fingerprint=fingerprint, seen_ns=seen_ns)
 
 
 def _names_digest(keys: Iterator[str]) -> str:

@@ -156,6 +156,8 @@ def test_an_update_of_many_images_is_one_write(
     kd: KymDataset, table_file: TableFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kd.rebuild("radon_report")
+    for image_id in ("a", "b"):
+        kd.ds.record(image_id).delete_analysis()
     written: list[str] = []
     put = type(kd.ds.store).put
 
@@ -547,3 +549,17 @@ def test_the_frame_returned_is_the_one_in_memory(kd: KymDataset) -> None:
     assert kd.tables["radon_report"] is table
     assert kd.get_table("radon_report") is table
     assert isinstance(table.index, pd.RangeIndex)
+
+
+def test_changes_of_an_ingest_that_never_came_to_the_tables_are_taken_up_by_the_next(
+    empty: KymDataset, folder: Path
+) -> None:
+    empty.ingest_folder(folder)
+    edit_events(folder)
+    cancel = threading.Event()
+    with pytest.raises(CancelledError, match="was cancelled after 0 of 1 images"):
+        empty.ingest_folder(folder, cancel=cancel, on_table=lambda name: cancel.set())
+
+    empty.ingest_folder(folder)
+
+    assert empty.get_table("velocity_events")["user_type"].unique().tolist() == ["true_stall"]

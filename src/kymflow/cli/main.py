@@ -117,6 +117,34 @@ def update(
 
 @app.command()
 @one_line_failures
+def refresh(
+    dataset: Dataset,
+    indexer: Indexers = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be done, image by image, and why.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Update the rows of all images that have changed since, in all registered tables."""
+    from kymflow.cli.refresh import run_refresh, show_plan
+
+    if dry_run:
+        show_plan(dataset, indexer, as_json=json)
+    else:
+        run_refresh(dataset, indexer, as_json=json)
+
+
+@app.command()
+@one_line_failures
+def status(dataset: Dataset, json: Json = False) -> None:
+    """Say how every table stands: images fresh, stale, failed and missing."""
+    from kymflow.cli.refresh import show_status
+
+    show_status(dataset, as_json=json)
+
+
+@app.command()
+@one_line_failures
 def show(
     dataset: Dataset,
     table: Annotated[str | None, typer.Argument(help="Name of a table.", show_default=False)] = None,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def run_rebuild(dataset: str, indexers: Sequence[str] | None, *, as_json: bool) -> None:
     """Rebuild tables from all images."""
     kd = open_existing(dataset)
-    _finish(kd, _run(kd, indexers, None), as_json=as_json)
+    finish(kd, _run(kd, indexers, None), as_json=as_json)
 
 
 def run_update(
@@ -28,7 +28,7 @@ def run_update(
 ) -> None:
     """Update some images' rows."""
     kd = open_existing(dataset)
-    _finish(kd, _run(kd, indexers, image_ids), as_json=as_json)
+    finish(kd, _run(kd, indexers, image_ids), as_json=as_json)
 
 
 def _run(
@@ -44,7 +44,8 @@ def _run(
         )
 
 
-def _finish(kd: KymDataset, reports: Mapping[str, UpdateReport], *, as_json: bool) -> None:
+def finish(kd: KymDataset, reports: Mapping[str, UpdateReport], *, as_json: bool) -> None:
+    """Print reports, and end with exit code 1 if an image failed."""
     hint_if_no_indexers(kd)
     if as_json:
         print_json(reports_to_dict(reports))

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from kymflow.core.zarr.indexers.base import IMAGE_ID
 from kymflow.core.zarr.indexers.contract import TableContract
-from kymflow.core.zarr.ledger import COMMIT, Ledger, LedgerEntry, encode_ledger, find_ledger
+from kymflow.core.zarr.ledger import COMMIT, Ledger, LedgerEntry, commit_of, encode_ledger, find_ledger
 from kymflow.core.zarr.schema import check_exact, conform, own_columns, table_schema
 from kymflow.errors import SchemaError
 from kymflow_zarr import frames, layout
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 INDEXER = "kymflow.indexer"
-Redo = Callable[[str], "ImageRows | None"]
+Redo = Callable[[str], "ImageRows | str"]
 # Of rows that a failed image keeps although nothing tells what made them.
 _UNKNOWN_VERSION = ""
 
@@ -90,7 +90,7 @@ def commit_rows(
     *,
     complete: bool,
     redo: Redo,
-    failed: Sequence[str] = (),
+    failed: Mapping[str, str] | None = None,
     made_by: Mapping[str, str] | None = None,
 ) -> Commit:
     """Merge changed images into a table, and write it with its ledger.
@@ -110,9 +110,9 @@ def commit_rows(
     complete : bool
         Whether `changed` and `failed` speak of all images, so that no ledger is needed.
     redo : callable
-        Extracts an image again, by id; None if that fails and the image keeps its old rows.
-    failed : sequence of str
-        Images that keep their old rows although they may be stale.
+        Extracts an image again, by id; the cause, if that fails and the image keeps its old rows.
+    failed : mapping of str to str
+        Causes by image id; these images keep their old rows although they may be stale.
     made_by : mapping of str to str
         More words for the table's footer: what made it.
 
@@ -123,7 +123,7 @@ def commit_rows(
     SchemaError
         Columns of two images do not go together. Nothing is written.
     """
-    attempt = _Attempt(ds, contract, dict(changed), complete, redo, list(failed), dict(made_by or {}))
+    attempt = _Attempt(ds, contract, dict(changed), complete, redo, dict(failed or {}), dict(made_by or {}))
     try:
         fingerprint = ds.store.update(layout.table_key(contract.table_name), attempt.change)
     except BaseException:
@@ -147,7 +147,7 @@ class _Attempt:
         changed: dict[str, ImageRows],
         complete: bool,
         redo: Redo,
-        failed: list[str],
+        failed: dict[str, str],
         made_by: dict[str, str],
     ) -> None:
         self.ds = ds
@@ -178,10 +178,20 @@ class _Attempt:
         changed = {image_id: rows for image_id, rows in self.changed.items() if image_id in live}
         ledger = {image_id: entry for image_id, entry in old.items() if image_id in live}
         for image_id, rows in changed.items():
-            ledger[image_id] = LedgerEntry(rows.table.num_rows, rows.own_schema, contract.schema_version)
+            ledger[image_id] = LedgerEntry(
+                rows.table.num_rows, rows.own_schema, contract.schema_version, tuple(rows.seen)
+            )
+        nothing = LedgerEntry(0, pa.schema([]), contract.schema_version)
+        for image_id, cause in self.failed.items():
+            if image_id in live:
+                ledger[image_id] = replace(ledger.get(image_id, nothing), error=cause)
         merged = _merge(contract, state, ledger, changed)
-        if state is not None and present and not changed and self._is_current(state, ledger, merged):
-            self.result = Commit(state.table, present, None, ledger, [])
+        removed = sorted(_known_ids(state) - live)
+        if state is not None and present is not None and self._says_the_same(state, merged):
+            # The file stays, with its time; only what its rows were made from may be new.
+            if state.ledger != ledger:
+                self._renew_ledger(state.table, present, ledger)
+            self.result = Commit(state.table, present, None, ledger, removed)
             return None
         commit_id = uuid.uuid4().hex
         data = frames.arrow_to_parquet(
@@ -189,7 +199,7 @@ class _Attempt:
         )
         self.written = layout.ledger_key(contract.table_name, commit_id)
         store.put(self.written, encode_ledger(ledger, commit_id, data), flush=True)
-        self.result = Commit(merged, data, None, ledger, sorted(_known_ids(state) - live))
+        self.result = Commit(merged, data, None, ledger, removed)
         return data
 
     def _redo_what_changed(self, live: set[str]) -> None:
@@ -197,9 +207,9 @@ class _Attempt:
             if image_id not in live or rows.still_hold(self.ds.store):
                 continue
             again = self.redo(image_id)
-            if again is None:
+            if isinstance(again, str):
                 del self.changed[image_id]
-                self.failed.append(image_id)
+                self.failed[image_id] = again
             else:
                 self.changed[image_id] = again
 
@@ -209,16 +219,21 @@ class _Attempt:
             self.ds.store.delete(self.written)
             self.written = None
 
-    def _is_current(self, state: TableState, ledger: Ledger, merged: pa.Table) -> bool:
-        words = {
-            key.decode("utf-8", "replace"): value
-            for key, value in (state.table.schema.metadata or {}).items()
-        }
-        return (
-            state.ledger == ledger
-            and all(words.get(key) == value.encode() for key, value in self.footer.items())
-            and state.table.schema.remove_metadata().equals(merged.schema.remove_metadata())
-        )
+    def _says_the_same(self, state: TableState, merged: pa.Table) -> bool:
+        if self.complete or commit_of(state.table) is None:
+            # A rebuild is asked for when somebody does not trust the file.
+            return False
+        words = state.table.schema.metadata or {}
+        if any(words.get(key.encode()) != value.encode() for key, value in self.footer.items()):
+            return False
+        old, new = state.table.replace_schema_metadata(None), merged.replace_schema_metadata(None)
+        return bool(old.schema.equals(new.schema, check_metadata=True) and old.equals(new))
+
+    def _renew_ledger(self, table: pa.Table, data: bytes, ledger: Ledger) -> None:
+        commit_id = commit_of(table) or ""
+        key = layout.ledger_key(self.contract.table_name, commit_id)
+        self.ds.store.put(key, encode_ledger(ledger, commit_id, data), flush=True)
+        self.older_ledgers = [other for other in self.older_ledgers if other != key]
 
     def _kept_entries(self, state: TableState | None) -> Ledger:
         """Return what the images that did not change gave, as far as it still holds.

@@ -11,11 +11,13 @@ import pandas as pd
 
 from kymflow.core.ingest.folder import KymographFolderReader
 from kymflow.core.zarr.extraction import OnError, OnProgress
+from kymflow.core.zarr.freshness import RefreshPlan, make_plan
 from kymflow.core.zarr.indexers.base import IMAGE_ID, DatasetIndexer, normalize_table_name
 from kymflow.core.zarr.indexers.contract import contract_of
 from kymflow.core.zarr.reports import IngestReport, UpdateReport
+from kymflow.core.zarr.status import DatasetStatus, dataset_status
 from kymflow.core.zarr.table_cache import TableCache
-from kymflow.core.zarr.update import known_images, update_table
+from kymflow.core.zarr.update import refresh_table, update_table
 from kymflow.plugins.registry import IndexerRegistry, get_registry
 from kymflow_zarr import ZarrDataset, frames
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from kymflow_zarr.sources import RefreshMode
 
 OnTable = Callable[[str], None]
+Run = tuple["Commit | None", UpdateReport]
 
 
 class KymDataset:
@@ -181,10 +184,8 @@ class KymDataset:
             The dataset was opened with mode ``r``.
         """
         found = self._resolve(indexer)
-        commit, report = self._update(
-            found, image_ids, on_error=on_error, on_progress=on_progress, cancel=cancel
-        )
-        return self._keep(report.table_name, commit)
+        how = {"on_error": on_error, "on_progress": on_progress, "cancel": cancel}
+        return self._frame_of(*self._run(update_table, found, image_ids=image_ids, **how))
 
     def update_image(self, indexer: DatasetIndexer | str, image_id: str) -> pd.DataFrame:
         """Extract one image again and replace its rows; see :meth:`rebuild`."""
@@ -234,10 +235,49 @@ class KymDataset:
             saved: :meth:`get_table` loads what was made.
         """
         ids = [image_ids] if isinstance(image_ids, str) else None if image_ids is None else list(image_ids)
-        chosen = None if indexers is None else [self.registry.get(name) for name in indexers]
-        return self._update_all(
-            chosen, lambda _: ids, on_table, on_error=on_error, on_progress=on_progress, cancel=cancel
-        )
+        how = {"on_error": on_error, "on_progress": on_progress, "cancel": cancel}
+        return self._run_all(update_table, indexers, on_table, image_ids=ids, **how)
+
+    # Tables brought up to date
+
+    def refresh(
+        self,
+        indexer: DatasetIndexer | str,
+        *,
+        on_error: OnError = "raise",
+        on_progress: OnProgress | None = None,
+        cancel: threading.Event | None = None,
+    ) -> pd.DataFrame:
+        """Extract only stale, new and formerly failed images; rows of deleted ones go.
+
+        An image is stale if anything that the indexer asked its record for has changed, appeared
+        or vanished since, or the indexer's schema version is another one. Where nothing changes,
+        nothing is written. Parameters, returns and errors as :meth:`rebuild`.
+        """
+        found = self._resolve(indexer)
+        how = {"on_error": on_error, "on_progress": on_progress, "cancel": cancel}
+        return self._frame_of(*self._run(refresh_table, found, **how))
+
+    def refresh_all(
+        self,
+        *,
+        indexers: Sequence[str] | None = None,
+        on_error: OnError = "raise",
+        on_progress: OnProgress | None = None,
+        on_table: OnTable | None = None,
+        cancel: threading.Event | None = None,
+    ) -> dict[str, UpdateReport]:
+        """Refresh the table of every registered indexer; parameters and returns as :meth:`rebuild_all`."""
+        how = {"on_error": on_error, "on_progress": on_progress, "cancel": cancel}
+        return self._run_all(refresh_table, indexers, on_table, **how)
+
+    def plan(self, indexer: DatasetIndexer | str) -> RefreshPlan:
+        """Say what :meth:`refresh` would do, image by image and why; nothing is extracted or written."""
+        return make_plan(self.ds, contract_of(self._resolve(indexer)))
+
+    def status(self) -> DatasetStatus:
+        """Say how every table stands: rows, and images fresh, stale, failed and missing."""
+        return dataset_status(self.ds, self.registry)
 
     # Images from a folder
 
@@ -279,24 +319,10 @@ class KymDataset:
             cancel=cancel,
         )
         report = IngestReport(found.new, found.changed, found.unchanged, found.conflicts, found.failed)
-        changed = {*found.new, *found.changed}
-        report.tables = self._update_all(
-            None,
-            lambda table_name: self._stale(table_name, changed),
-            on_table,
-            on_error=on_error,
-            on_progress=on_progress,
-            cancel=cancel,
+        report.tables = self.refresh_all(
+            on_error=on_error, on_progress=on_progress, on_table=on_table, cancel=cancel
         )
         return report
-
-    def _stale(self, table_name: str, changed: set[str]) -> list[str] | None:
-        ledger = known_images(self.ds, table_name)
-        if ledger is None:
-            return None
-        # An earlier ingest may have been stopped before it came to the tables.
-        unknown = set(self.ds.list_image_ids()) - set(ledger)
-        return sorted(changed | unknown)
 
     # What the methods above share
 
@@ -309,32 +335,30 @@ class KymDataset:
     def _resolve(self, indexer: DatasetIndexer | str) -> DatasetIndexer:
         return self.registry.get(indexer) if isinstance(indexer, str) else indexer
 
-    def _update_all(
-        self,
-        indexers: Sequence[DatasetIndexer] | None,
-        choose: Callable[[str], list[str] | None],
-        on_table: OnTable | None,
-        **how: Any,
+    def _run_all(
+        self, run: Callable[..., Run], names: Sequence[str] | None, on_table: OnTable | None, **how: Any
     ) -> dict[str, UpdateReport]:
+        chosen = self.registry.indexers() if names is None else [self.registry.get(name) for name in names]
         reports = {}
-        for indexer in self.registry.indexers() if indexers is None else indexers:
+        for indexer in chosen:
             table_name = contract_of(indexer).table_name
             if on_table is not None:
                 on_table(table_name)
-            _, reports[table_name] = self._update(indexer, choose(table_name), **how)
-            self._cache.forget(table_name)
+            commit, reports[table_name] = self._run(run, indexer, **how)
+            if commit is not None:
+                self._cache.forget(table_name)
         return reports
 
-    def _update(
-        self, indexer: DatasetIndexer, image_ids: Iterable[str] | None, **how: Any
-    ) -> tuple[Commit, UpdateReport]:
+    def _run(self, run: Callable[..., Run], indexer: DatasetIndexer, **how: Any) -> Run:
         contract = contract_of(indexer)
         made_by = self.registry.made_by(indexer)
-        commit, report = update_table(self.ds, indexer, contract, image_ids, made_by=made_by, **how)
+        commit, report = run(self.ds, indexer, contract, made_by=made_by, **how)
         self.reports[report.table_name] = report
         return commit, report
 
-    def _keep(self, name: str, commit: Commit) -> pd.DataFrame:
+    def _frame_of(self, commit: Commit | None, report: UpdateReport) -> pd.DataFrame:
+        if commit is None:
+            return self._cache.get(report.table_name)
         frame = frames.arrow_to_frame(commit.table.replace_schema_metadata(None))
-        self._cache.put(name, frame, commit.data, commit.fingerprint)
+        self._cache.put(report.table_name, frame, commit.data, commit.fingerprint)
         return frame

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from kymflow_zarr import frames, layout
-from kymflow_zarr.store import Store
+from kymflow_zarr.observed import Seen
+from kymflow_zarr.store import Fingerprint, Store
 
 COMMIT = b"kymflow.commit"
 _SIZE = b"kymflow.table_size"
@@ -16,6 +20,17 @@ _SHA256 = b"kymflow.table_sha256"
 _VERSION = b"kymflow.ledger_version"
 _LEDGER_VERSION = b"1"
 
+_SEEN = pa.struct(
+    [
+        ("key", pa.string()),
+        ("asked", pa.string()),
+        ("size", pa.int64()),
+        ("mtime_ns", pa.int64()),
+        ("etag", pa.string()),
+        ("sha256", pa.string()),
+        ("seen_ns", pa.int64()),
+    ]
+)
 _SCHEMA = pa.schema(
     [
         pa.field("image_id", pa.string(), nullable=False),
@@ -23,13 +38,15 @@ _SCHEMA = pa.schema(
         # Many images share few schemas.
         pa.field("schema", pa.dictionary(pa.int32(), pa.binary()), nullable=False),
         pa.field("schema_version", pa.string(), nullable=False),
+        pa.field("error", pa.string(), nullable=False),
+        pa.field("seen", pa.list_(_SEEN), nullable=False),
     ]
 )
 
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """What one image gave to the table.
+    """What one image gave to the table, and what its rows were made from.
 
     Attributes
     ----------
@@ -39,11 +56,17 @@ class LedgerEntry:
         The image's own, see :func:`kymflow.core.zarr.schema.table_schema`.
     schema_version : str
         The indexer's, when it extracted them.
+    seen : tuple of Seen
+        All that the indexer asked the record for, absent things too.
+    error : str
+        Why the last extraction failed, the rows being older; empty if it did not.
     """
 
     n_rows: int
     schema: pa.Schema
     schema_version: str
+    seen: tuple[Seen, ...] = ()
+    error: str = ""
 
 
 Ledger = dict[str, LedgerEntry]
@@ -59,6 +82,8 @@ def encode_ledger(ledger: Ledger, commit_id: str, table_bytes: bytes) -> bytes:
             "n_rows": pa.array([ledger[image_id].n_rows for image_id in ids], pa.int64()),
             "schema": pa.array(schemas, pa.binary()).dictionary_encode(),
             "schema_version": pa.array([ledger[image_id].schema_version for image_id in ids], pa.string()),
+            "error": pa.array([ledger[image_id].error for image_id in ids], pa.string()),
+            "seen": _encode_seen([ledger[image_id].seen for image_id in ids]),
         },
         schema=_SCHEMA,
     )
@@ -95,14 +120,47 @@ def find_ledger(store: Store, table_name: str, table: pa.Table, table_bytes: byt
         return None
 
 
+def _encode_seen(rows: Sequence[Sequence[Seen]]) -> pa.Array:
+    offsets = [0, *itertools.accumulate(len(row) for row in rows)]
+    flat = [seen for row in rows for seen in row]
+    prints = [seen.fingerprint for seen in flat]
+    columns = {
+        "key": [seen.key for seen in flat],
+        "asked": [seen.asked for seen in flat],
+        "size": [None if found is None else found.size for found in prints],
+        "mtime_ns": [None if found is None else found.mtime_ns for found in prints],
+        "etag": [None if found is None else found.etag for found in prints],
+        "sha256": [seen.sha256 for seen in flat],
+        "seen_ns": [seen.seen_ns for seen in flat],
+    }
+    fields = list(_SEEN)
+    arrays = [pa.array(columns[field.name], field.type) for field in fields]
+    return pa.ListArray.from_arrays(
+        pa.array(offsets, pa.int32()), pa.StructArray.from_arrays(arrays, fields=fields)
+    )
+
+
+def _decode_seen(column: pa.ChunkedArray) -> list[tuple[Seen, ...]]:
+    lists = column.combine_chunks()
+    lengths = pc.list_value_length(lists).to_pylist()
+    values = [lists.flatten().field(field.name).to_pylist() for field in _SEEN]
+    flat = (
+        Seen(key, asked, None if size is None else Fingerprint(key, size, mtime_ns, etag), sha256, seen_ns)
+        for key, asked, size, mtime_ns, etag, sha256, seen_ns in zip(*values, strict=True)
+    )
+    return [tuple(itertools.islice(flat, length)) for length in lengths]
+
+
 def _entries(found: pa.Table) -> Ledger:
     known: dict[bytes, pa.Schema] = {}
     entries = {}
-    columns = [found.column(name).to_pylist() for name in _SCHEMA.names]
-    for image_id, n_rows, schema, schema_version in zip(*columns, strict=True):
+    columns = [found.column(name).to_pylist() for name in _SCHEMA.names[:-1]]
+    for image_id, n_rows, schema, schema_version, error, seen in zip(
+        *columns, _decode_seen(found.column("seen")), strict=True
+    ):
         if schema not in known:
             known[schema] = pa.ipc.read_schema(pa.py_buffer(schema))
-        entries[image_id] = LedgerEntry(n_rows, known[schema], schema_version)
+        entries[image_id] = LedgerEntry(n_rows, known[schema], schema_version, seen, error)
     return entries
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from kymflow.core.zarr.commit import Commit, LedgerLost, commit_rows, read_state
+from kymflow.core.zarr.commit import Commit, LedgerLost, commit_rows
 from kymflow.core.zarr.extraction import ImageRows, OnError, extract_image, extract_images
+from kymflow.core.zarr.freshness import find_state, make_plan, remember
 from kymflow.core.zarr.indexers.contract import TableContract
 from kymflow.core.zarr.reports import UpdateReport
 from kymflow.errors import IndexerError, SchemaError
@@ -18,7 +19,6 @@ from kymflow_zarr.errors import RecordNotFoundError
 
 if TYPE_CHECKING:
     from kymflow.core.zarr.indexers.base import DatasetIndexer
-    from kymflow.core.zarr.ledger import Ledger
     from kymflow_zarr import ZarrDataset
 
 
@@ -26,8 +26,8 @@ def update_table(
     ds: ZarrDataset,
     indexer: DatasetIndexer,
     contract: TableContract,
-    image_ids: Iterable[str] | None,
     *,
+    image_ids: Iterable[str] | None = None,
     made_by: Mapping[str, str] | None = None,
     **how: Any,
 ) -> tuple[Commit, UpdateReport]:
@@ -60,10 +60,11 @@ def update_table(
     except LedgerLost:
         rows, failed, commit = _run(ds, indexer, contract, None, made_by, **how)
     updated = sorted(image_id for image_id in rows if image_id in commit.ledger)
+    spoken_of = [entry for entry in commit.ledger.values() if entry.n_rows or not entry.error]
     report = UpdateReport(
         table_name=contract.table_name,
         rows=commit.table.num_rows,
-        images=len(commit.ledger),
+        images=len(spoken_of),
         updated=updated,
         removed=commit.removed,
         unchanged=len(commit.ledger) - len(updated) - len(set(failed) & set(commit.ledger)),
@@ -87,7 +88,7 @@ def _run(
     ids = ds.list_image_ids() if wanted is None else wanted
     rows, failed = extract_images(ds, indexer, contract, ids, on_error=on_error, **how)
 
-    def redo(image_id: str) -> ImageRows | None:
+    def redo(image_id: str) -> ImageRows | str:
         try:
             rows[image_id] = extract_image(ds, indexer, contract, image_id)
         except IndexerError as error:
@@ -95,13 +96,13 @@ def _run(
                 raise
             failed[image_id] = str(error)
             rows.pop(image_id, None)
-            return None
+            return failed[image_id]
         return rows[image_id]
 
     while True:
         try:
             commit = commit_rows(
-                ds, contract, rows, complete=complete, redo=redo, failed=list(failed), made_by=made_by
+                ds, contract, rows, complete=complete, redo=redo, failed=failed, made_by=made_by
             )
             return rows, failed, commit
         except SchemaError as error:
@@ -128,28 +129,46 @@ def _culprit(error: SchemaError, rows: Mapping[str, ImageRows]) -> str | None:
     return None
 
 
-def known_images(ds: ZarrDataset, table_name: str) -> Ledger | None:
-    """Return the ledger of a table as it is now, or None if all its images are stale."""
-    data = None
-    while True:
-        try:
-            now, _ = ds.store.read(layout.table_key(table_name))
-        except FileNotFoundError:
-            return None
-        if now == data:
-            return None
-        data = now
-        state = read_state(ds.store, table_name, data)
-        if state is not None and state.ledger is not None:
-            return state.ledger
-        # Another writer may have replaced the table and taken its old ledger away: look again.
+def refresh_table(
+    ds: ZarrDataset,
+    indexer: DatasetIndexer,
+    contract: TableContract,
+    *,
+    made_by: Mapping[str, str] | None = None,
+    **how: Any,
+) -> tuple[Commit | None, UpdateReport]:
+    """Bring a table up to its images' artifacts, extracting only what is stale; see :func:`update_table`.
+
+    Returns
+    -------
+    commit : Commit or None
+        None if there was nothing to do, and nothing was written.
+    report : UpdateReport
+    """
+    ds.check_writable()
+    started = time.perf_counter()
+    plan = make_plan(ds, contract)
+    if not plan.is_empty:
+        ids = None if plan.whole else list(plan.stale)
+        return update_table(ds, indexer, contract, image_ids=ids, made_by=made_by, **how)
+    remember(ds, plan)
+    state = find_state(ds.store, contract.table_name)
+    report = UpdateReport(
+        table_name=contract.table_name,
+        rows=state.table.num_rows if state else 0,
+        images=plan.fresh,
+        unchanged=plan.fresh,
+        seconds=time.perf_counter() - started,
+    )
+    return None, report
 
 
 def _wanted(ds: ZarrDataset, contract: TableContract, image_ids: Iterable[str]) -> list[str] | None:
     """Return the ids to extract, or None for all; ids that are only in the table go from it anyway."""
     ids = [image_ids] if isinstance(image_ids, str) else list(image_ids)
     asked = sorted({layout.check_name(image_id, "image id") for image_id in ids})
-    ledger = known_images(ds, contract.table_name)
+    state = find_state(ds.store, contract.table_name)
+    ledger = state.ledger if state is not None else None
     live = [image_id for image_id in asked if ds.record(image_id).exists()]
     unknown = set(asked) - set(live) - set(ledger or ())
     if ledger is None and ds.store.exists(layout.table_key(contract.table_name)):

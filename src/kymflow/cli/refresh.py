@@ -1,0 +1,65 @@
+"""``kymflow refresh`` and ``kymflow status``: what has changed since, and tables brought up to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kymflow.cli.datasets import hint_if_no_indexers, open_existing
+from kymflow.cli.failures import say
+from kymflow.cli.output import print_json, print_table
+from kymflow.cli.progress import progress
+from kymflow.cli.update import finish
+
+
+def run_refresh(dataset: str, indexers: Sequence[str] | None, *, as_json: bool) -> None:
+    """Refresh tables."""
+    kd = open_existing(dataset)
+    with progress("images") as bar:
+        reports = kd.refresh_all(
+            indexers=indexers or None, on_error="skip", on_progress=bar.step, on_table=bar.begin
+        )
+    finish(kd, reports, as_json=as_json)
+
+
+def show_plan(dataset: str, indexers: Sequence[str] | None, *, as_json: bool) -> None:
+    """Say what a refresh would do; nothing is written."""
+    kd = open_existing(dataset, "r")
+    names = indexers or [info.name for info in kd.registry.list() if info.status == "ok"]
+    plans = [kd.plan(name) for name in names]
+    hint_if_no_indexers(kd)
+    if as_json:
+        print_json({"tables": {plan.table_name: plan.to_dict() for plan in plans}})
+        return
+    for plan in plans:
+        print(
+            f"{plan.table_name}: {len(plan.stale)} stale, {len(plan.removed)} to remove, {plan.fresh} fresh"
+            + (", columns to write" if plan.rewrite else "")
+        )
+        for image_id, reasons in plan.stale.items():
+            print(f"  {image_id}: {'; '.join(reasons)}")
+        for image_id in plan.removed:
+            print(f"  {image_id}: gone from the dataset")
+
+
+def show_status(dataset: str, *, as_json: bool) -> None:
+    """Print how every table stands; nothing is written."""
+    kd = open_existing(dataset, "r")
+    status = kd.status()
+    if as_json:
+        print_json({"dataset": kd.ds.path, **status.to_dict()})
+        return
+    hint_if_no_indexers(kd)
+    print_table(
+        f"{kd.ds.path}: {status.images} images",
+        ("table", "rows", "fresh", "stale", "failed", "missing", "removed", "remarks"),
+        [
+            (t.table_name, t.rows, t.fresh, t.stale, t.failed, t.missing, t.removed, t.problem)
+            for t in status.tables
+        ],
+    )
+    if status.missing_sources:
+        first = next(iter(status.missing_sources.values()))
+        say(
+            f"kymflow: the source files of {len(status.missing_sources)} images are not where they were, "
+            f"{first} for one"
+        )

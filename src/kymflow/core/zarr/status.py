@@ -1,0 +1,154 @@
+"""How a dataset stands: per table what is fresh, stale, failed or missing, and what made it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kymflow.core.zarr.freshness import make_plan
+from kymflow.core.zarr.indexers.contract import contract_of
+from kymflow.core.zarr.table_info import TableInfo, describe_table
+from kymflow_zarr.errors import TableError
+
+if TYPE_CHECKING:
+    from kymflow.plugins.registry import IndexerRegistry
+    from kymflow_zarr import ZarrDataset
+
+
+@dataclass(frozen=True)
+class TableStatus:
+    """How one table stands.
+
+    Attributes
+    ----------
+    table_name, indexer : str
+        The table, and what makes it.
+    rows : int
+        Rows of the table; 0 if there is none yet.
+    fresh, stale, failed, missing : int
+        How many images are as the table has them; have changed since; failed when they were last
+        extracted; are not in the table yet. Of a table without plugin, all are 0.
+    removed : int
+        How many images the table has that the dataset has no more.
+    problem : str
+        What else there is to know: its plugin is gone or cannot be used, or another version of it
+        made the table under the same schema version, or the table cannot be read; empty otherwise.
+    """
+
+    table_name: str
+    indexer: str = ""
+    rows: int = 0
+    fresh: int = 0
+    stale: int = 0
+    failed: int = 0
+    missing: int = 0
+    removed: int = 0
+    problem: str = ""
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether a refresh would find nothing to do."""
+        return not (self.stale or self.failed or self.missing or self.removed or self.problem)
+
+
+@dataclass(frozen=True)
+class DatasetStatus:
+    """How a dataset stands.
+
+    Attributes
+    ----------
+    images : int
+        How many there are.
+    tables : list of TableStatus
+        Those on disk and those that registered indexers would make, ordered by name.
+    missing_sources : dict of str to str
+        Path of the source file, by image id, of images whose source is not where it was ingested from.
+    """
+
+    images: int
+    tables: list[TableStatus] = field(default_factory=list)
+    missing_sources: dict[str, str] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, in the shape that ``status --json`` documents."""
+        return {
+            "images": self.images,
+            "tables": [asdict(table) for table in self.tables],
+            "missing_sources": [
+                {"image_id": image_id, "source": path} for image_id, path in self.missing_sources.items()
+            ],
+        }
+
+
+def dataset_status(ds: ZarrDataset, registry: IndexerRegistry) -> DatasetStatus:
+    """Look at every table, and read artifacts only where a listing cannot tell."""
+    contracts = {contract.table_name: contract for contract in map(contract_of, registry.indexers())}
+    names = sorted({*contracts, *ds.list_table_names()})
+    infos = registry.list()
+    tables = []
+    for name in names:
+        info = _describe(ds, name)
+        contract = contracts.get(name)
+        if contract is None:
+            tables.append(TableStatus(name, info.indexer, info.rows, problem=_why_no_indexer(info, infos)))
+            continue
+        plan = make_plan(ds, contract)
+        version = next((found.version for found in infos if found.name == contract.indexer), "")
+        tables.append(
+            TableStatus(
+                name,
+                contract.indexer,
+                info.rows,
+                fresh=plan.fresh,
+                stale=len(plan.stale) - len(plan.new) - len(plan.failed),
+                failed=len(plan.failed),
+                missing=len(plan.new),
+                removed=len(plan.removed),
+                problem=info.error
+                or _version_moved(info, version)
+                or ("other columns" if plan.rewrite else ""),
+            )
+        )
+    return DatasetStatus(len(ds.list_image_ids()), tables, _missing_sources(ds))
+
+
+def _describe(ds: ZarrDataset, name: str) -> TableInfo:
+    try:
+        return describe_table(ds, name)
+    except FileNotFoundError:
+        return TableInfo(name)
+    except TableError as error:
+        return TableInfo(name, error=str(error))
+
+
+def _why_no_indexer(info: TableInfo, infos: Sequence[Any]) -> str:
+    for found in infos:
+        if found.status != "ok" and found.distribution == info.distribution and info.distribution:
+            return f"its plugin {found.origin} cannot be used ({found.status}): {found.error}"
+    if info.error:
+        return info.error
+    if not info.indexer:
+        return "made by hand or another program"
+    origin = f" of {info.distribution} {info.version}" if info.distribution else ""
+    return f"its indexer {info.indexer!r}{origin} is not installed any more; the table stays as it is"
+
+
+def _version_moved(info: TableInfo, version: str) -> str:
+    if not (info.version and version) or info.version == version:
+        return ""
+    return (
+        f"made by {info.distribution} {info.version}, installed is {version} with the same schema version; "
+        "rebuild it if its rows should differ"
+    )
+
+
+def _missing_sources(ds: ZarrDataset) -> dict[str, str]:
+    sources = ds.load_sources_index()
+    live = set(ds.list_image_ids())
+    return {
+        image_id: path
+        for image_id, path in zip(sources["image_id"], sources["source_primary_path"], strict=True)
+        if image_id in live and not os.path.exists(path)
+    }
