@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kymflow.core.zarr.freshness import RefreshPlan as RefreshPlan
     from kymflow.core.zarr.indexers.artifact import ArtifactIndexer as ArtifactIndexer
     from kymflow.core.zarr.indexers.base import DatasetIndexer as DatasetIndexer
     from kymflow.core.zarr.indexers.base import ensure_image_id_column as ensure_image_id_column
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from kymflow.core.zarr.kym_dataset import KymDataset as KymDataset
     from kymflow.core.zarr.reports import IngestReport as IngestReport
     from kymflow.core.zarr.reports import UpdateReport as UpdateReport
+    from kymflow.core.zarr.status import DatasetStatus as DatasetStatus
+    from kymflow.core.zarr.status import TableStatus as TableStatus
     from kymflow.errors import ExtractionError as ExtractionError
     from kymflow.errors import IndexerError as IndexerError
     from kymflow.errors import InvalidIndexerError as InvalidIndexerError
@@ -27,16 +30,29 @@ if TYPE_CHECKING:
     from kymflow.plugins.registry import IndexerRegistry as IndexerRegistry
     from kymflow.plugins.registry import PluginWarning as PluginWarning
     from kymflow.plugins.registry import get_registry as get_registry
+    from kymflow_zarr import ArtifactError as ArtifactError
+    from kymflow_zarr import ArtifactNotFoundError as ArtifactNotFoundError
+    from kymflow_zarr import CancelledError as CancelledError
+    from kymflow_zarr import ConflictError as ConflictError
+    from kymflow_zarr import DatasetError as DatasetError
     from kymflow_zarr import KymflowError as KymflowError
+    from kymflow_zarr import RecordNotFoundError as RecordNotFoundError
+    from kymflow_zarr import TableNotFoundError as TableNotFoundError
     from kymflow_zarr import ZarrDataset as ZarrDataset
     from kymflow_zarr import ZarrImageRecord as ZarrImageRecord
 
 __version__ = "1.0.0"
 
 _HOME = {
+    "ArtifactError": "kymflow_zarr",
     "ArtifactIndexer": "kymflow.core.zarr.indexers.artifact",
+    "ArtifactNotFoundError": "kymflow_zarr",
+    "CancelledError": "kymflow_zarr",
     "Column": "kymflow.core.zarr.indexers.columns",
+    "ConflictError": "kymflow_zarr",
+    "DatasetError": "kymflow_zarr",
     "DatasetIndexer": "kymflow.core.zarr.indexers.base",
+    "DatasetStatus": "kymflow.core.zarr.status",
     "ExtractionError": "kymflow.errors",
     "IndexerError": "kymflow.errors",
     "IndexerInfo": "kymflow.plugins.info",
@@ -46,8 +62,12 @@ _HOME = {
     "KymDataset": "kymflow.core.zarr.kym_dataset",
     "KymflowError": "kymflow_zarr",
     "PluginWarning": "kymflow.plugins.registry",
+    "RecordNotFoundError": "kymflow_zarr",
+    "RefreshPlan": "kymflow.core.zarr.freshness",
     "RowsError": "kymflow.errors",
     "SchemaError": "kymflow.errors",
+    "TableNotFoundError": "kymflow_zarr",
+    "TableStatus": "kymflow.core.zarr.status",
     "UnknownIndexerError": "kymflow.errors",
     "UpdateReport": "kymflow.core.zarr.reports",
     "ZarrDataset": "kymflow_zarr",

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kymflow_zarr.errors import InvalidNameError, LockTimeoutError, StoreError, StorePermissionError
+from kymflow_zarr.layout import is_litter
 from kymflow_zarr.store import LOCK_TIMEOUT_S, Change, Fingerprint, Store
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TEMPORARY_SUFFIX = ".kymflow-tmp"
-_BROWSER_LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 # A reader that has the file open blocks a replace on Windows for as long as it reads.
 _REPLACE_ATTEMPTS = 50
 _REPLACE_PAUSE_S = 0.02
@@ -239,7 +239,7 @@ class LocalStore(Store):
     def is_empty(self) -> bool:
         try:
             with os.scandir(self.root) as scan:
-                return all(entry.name in _BROWSER_LITTER for entry in scan)
+                return all(is_litter(entry.name) for entry in scan)
         except FileNotFoundError:
             return True
         except NotADirectoryError:

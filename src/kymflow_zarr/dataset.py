@@ -60,7 +60,9 @@ class ZarrDataset:
         self, path: str | os.PathLike[str], mode: Mode = "a", *, zarr_format: Literal[2, 3] = 3
     ) -> None:
         if mode not in ("r", "a", "w"):
-            raise DatasetError(f"mode must be 'r', 'a' or 'w', got {mode!r}")
+            raise DatasetError(
+                f"mode must be 'r' (read), 'a' (read and write) or 'w' (ERASE and make anew), got {mode!r}"
+            )
         if zarr_format not in (2, 3):
             raise DatasetError(f"zarr_format must be 2 or 3, got {zarr_format!r}")
         self._store = open_store(path)

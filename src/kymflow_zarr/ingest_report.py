@@ -47,6 +47,8 @@ class FolderReport:
         Parts that were kept because they were edited in the dataset.
     failed : dict of str to str
         Why a source could not be ingested, by its path relative to the folder.
+    missing : list of str
+        Sources that were ingested from this folder and are not there any more; their images stay.
     """
 
     folder: str
@@ -55,6 +57,7 @@ class FolderReport:
     unchanged: int = 0
     conflicts: list[Conflict] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
 
     @property
     def image_ids(self) -> list[str]:

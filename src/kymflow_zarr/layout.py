@@ -25,6 +25,15 @@ _WINDOWS_DEVICES = frozenset(
 )
 
 
+# What file browsers leave behind; it says nothing of a dataset.
+BROWSER_LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+
+
+def is_litter(name: str) -> bool:
+    """Tell whether a file was left behind by a file browser."""
+    return name in BROWSER_LITTER or name.startswith("._")
+
+
 def _why_unusable(name: str) -> str | None:
     """Say why one path component cannot be a name on every system, or None if it can."""
     if not name:

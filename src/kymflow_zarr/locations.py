@@ -50,4 +50,4 @@ def open_store(location: str | os.PathLike[str]) -> Store:
         raise DatasetError(f"a dataset needs a path or URL, got {location!r}", dataset=str(location))
     if text.startswith("file://"):
         text = url2pathname(unquote(urlparse(text).path))
-    return LocalStore(Path(text))
+    return LocalStore(Path(text).expanduser())

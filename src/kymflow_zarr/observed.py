@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from kymflow_zarr.errors import ReadOnlyError
+from kymflow_zarr.layout import is_litter
 from kymflow_zarr.store import LOCK_TIMEOUT_S, Change, Fingerprint, Store
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class Seen:
 
 
 def _names_digest(keys: Iterator[str]) -> str:
+    keys = (key for key in keys if not is_litter(key.rpartition("/")[2]))
     return hashlib.sha256("\n".join(sorted(keys)).encode("utf-8", "surrogateescape")).hexdigest()
 
 

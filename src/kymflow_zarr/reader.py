@@ -142,8 +142,9 @@ def read_tiff(path: Path) -> npt.NDArray[Any]:
         raise
     # tifffile lets whatever a damaged header provokes through, struct.error and IndexError among it.
     except Exception as error:
+        remedy = ". `pip install imagecodecs` brings it" if "imagecodecs" in str(error) else ""
         raise SourceError(
-            f"cannot read {path} as TIFF: {error or type(error).__name__}", path=str(path)
+            f"cannot read {path} as TIFF: {error or type(error).__name__}{remedy}", path=str(path)
         ) from error
     reason = reason or next(iter(complaints), None) or (None if pixels.size else "it holds no pixels")
     if reason:

@@ -155,7 +155,7 @@ class ZarrImageRecord:
     def _open_array(self, key: str, artifact: str) -> zarr.Array[Any]:
         # Read, not only looked for: these documents tell one content of the array from another.
         if pixels.read_documents(self._store, key, self._zarr_format) is None:
-            raise self._faults.missing(artifact)
+            raise self._faults.missing(artifact) if self.exists() else self._faults.no_record()
         try:
             return pixels.open_array(self._store, key, self._zarr_format)
         except (ValueError, TypeError, KeyError, AttributeError, OSError, RecursionError) as error:

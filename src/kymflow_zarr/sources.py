@@ -162,6 +162,12 @@ class _Sync:
         self.claimed, changed = self._claim_in(rows, wanted)
         if changed:
             self.store.update(_KEY, change)
+        mine = {row.image_id for row in self.claimed}
+        self.report.missing = [
+            row.relative_path
+            for row in rows
+            if row.root == str(self.root) and row.image_id not in mine and not os.path.lexists(row.path)
+        ]
 
     def _present(self) -> bytes | None:
         try:
@@ -180,9 +186,9 @@ class _Sync:
     def _claim_in(self, rows: list[SourceRow], wanted: list[str]) -> tuple[list[SourceRow], bool]:
         """Find or make the row of each wanted file; tell whether `rows` changed."""
         by_path = {path_key(row.path): place for place, row in enumerate(rows)}
-        by_relative: dict[str, list[int]] = {}
+        by_name: dict[str, list[int]] = {}
         for place, row in enumerate(rows):
-            by_relative.setdefault(path_key(row.relative_path), []).append(place)
+            by_name.setdefault(_name_key(row.relative_path), []).append(place)
         claimed = []
         changed = False
         for relative in wanted:
@@ -190,7 +196,7 @@ class _Sync:
             index = by_path.get(path_key(str(path)))
             if index is None:
                 changed = True
-                index = self._moved_from(rows, by_relative.get(path_key(relative), ()), path)
+                index = self._moved_from(rows, by_name.get(_name_key(relative), ()), relative)
                 if index is None:
                     index = len(rows)
                     rows.append(SourceRow(str(self.root), relative, str(uuid.uuid4())))
@@ -199,9 +205,16 @@ class _Sync:
             claimed.append(rows[index])
         return claimed, changed
 
-    def _moved_from(self, rows: list[SourceRow], candidates: Iterable[int], path: Path) -> int | None:
-        """Return the row of the same file under a root that has moved since, or None."""
-        for index in candidates:
+    def _moved_from(self, rows: list[SourceRow], candidates: Iterable[int], relative: str) -> int | None:
+        """Return the row of the same file, by name and content, that has moved since, or None.
+
+        A root that has moved leaves the relative path as it was: that is looked for first.
+        """
+        path = self.root / relative
+        same_first = sorted(
+            candidates, key=lambda index: path_key(rows[index].relative_path) != path_key(relative)
+        )
+        for index in same_first:
             row = rows[index]
             if row.sha256 and not os.path.lexists(row.path) and self._sha256(path) == row.sha256:
                 return index
@@ -280,6 +293,10 @@ class _Sync:
             return encode_rows(list(rows.values()))
 
         self.store.update(_KEY, change)
+
+
+def _name_key(relative_path: str) -> str:
+    return path_key(relative_path.rpartition("/")[2])
 
 
 @contextmanager

@@ -53,6 +53,18 @@ def test_the_authors_page_works_when_pasted(tmp_path: Path) -> None:
     assert "[2.0, 5.0]" in run_python(declared + tried + computed + more, other)
 
 
+def test_the_recipes_work_when_pasted(tmp_path: Path) -> None:
+    (recipes,) = python_blocks(REPO / "docs" / "getting-started.md")
+    prepare = (
+        "from kymflow import KymDataset\n"
+        "from kymflow.testing import simulate_folder\n"
+        "simulate_folder('f', 3, n_lines=200)\n"
+        "KymDataset('lab.zarr').ingest_folder('f')\n"
+    )
+    out = run_python(REGISTER + prepare + recipes + "print(len(kd.ds.list_image_ids()))", tmp_path)
+    assert out == "2\n"
+
+
 def test_the_example_runs(tmp_path: Path) -> None:
     script = REPO / "examples" / "demo_kym_dataset_v01.py"
     done = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True)

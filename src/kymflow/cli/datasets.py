@@ -33,7 +33,11 @@ def open_existing(path: str, mode: Mode = "a") -> KymDataset:
     return KymDataset(path, mode)
 
 
-def hint_if_no_indexers(kd: KymDataset) -> None:
-    """Say what to install, if no indexer can be used."""
+def hint_at_indexers(kd: KymDataset) -> None:
+    """Say what to install, if no indexer can be used, and which ones stand in each other's way."""
     if not kd.registry.indexers():
         say(f"kymflow: {kd.registry.what_there_is()}")
+        return
+    for info in kd.registry.list():
+        if info.status == "conflict":
+            say(f"kymflow: warning: indexer {info.name!r} is not used: {info.error}")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kymflow.cli.datasets import hint_if_no_indexers
+from kymflow.cli.datasets import hint_at_indexers
 from kymflow.cli.failures import fail
 from kymflow.cli.output import print_json, print_table, reports_to_dict
 from kymflow.core.zarr.kym_dataset import KymDataset
@@ -64,7 +64,7 @@ def run_demo(directory: Path, *, as_json: bool) -> None:
             )
         ),
     )
-    hint_if_no_indexers(kd)
+    hint_at_indexers(kd)
     if as_json:
         _print_json(kd, folder, steps, edited, ingested.new)
     else:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import functools
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import NoReturn, ParamSpec, TextIO
 
 import typer
@@ -15,6 +19,9 @@ P = ParamSpec("P")
 FAILED = 1
 USAGE = 2
 INTERRUPTED = 130
+
+# Set by Ctrl-C, too: an exception that is raised while Python clears up is lost.
+interrupted = threading.Event()
 
 
 def say(message: str) -> None:
@@ -34,23 +41,47 @@ def one_line_failures(command: Callable[P, None]) -> Callable[P, None]:
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), _noting_interrupts():
                 warnings.showwarning = _show_warning
                 command(*args, **kwargs)
         except KeyboardInterrupt:
-            fail("interrupted. What was finished is kept; run the same command again to go on.", INTERRUPTED)
+            _end_interrupted()
         except BrokenPipeError:
             # The reader of our output has seen enough (`kymflow show ... | head`).
             sys.stderr.close()
             raise typer.Exit(FAILED) from None
         except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
-            from kymflow_zarr.errors import KymflowError
+            from kymflow_zarr.errors import CancelledError, KymflowError
 
+            if isinstance(error, CancelledError):
+                _end_interrupted()
             if isinstance(error, KymflowError | OSError):
                 fail(_one_line(error))
             raise
 
     return wrapped
+
+
+def _end_interrupted() -> NoReturn:
+    fail("interrupted. What was finished is kept; run the same command again to go on.", INTERRUPTED)
+
+
+@contextmanager
+def _noting_interrupts() -> Iterator[None]:
+    interrupted.clear()
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def note(signum: int, frame: FrameType | None) -> None:
+        interrupted.set()
+        signal.default_int_handler(signum, frame)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _one_line(error: BaseException) -> str:

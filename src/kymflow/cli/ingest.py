@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from kymflow.cli.datasets import hint_if_no_indexers
-from kymflow.cli.failures import FAILED, fail, say
+from kymflow.cli.datasets import hint_at_indexers
+from kymflow.cli.failures import FAILED, fail, interrupted, say
 from kymflow.cli.output import any_failed, print_json, print_reports, reports_to_dict
 from kymflow.cli.progress import progress
 from kymflow.core.zarr.kym_dataset import KymDataset
+from kymflow_zarr import is_dataset
 
 if TYPE_CHECKING:
     from kymflow.core.zarr.reports import IngestReport
@@ -24,6 +25,7 @@ def run_ingest(
     """Ingest a folder into a dataset, which is made if it is absent."""
     if not folder.is_dir():
         fail(f"{folder} is no folder to ingest from. Usage: kymflow ingest DATASET FOLDER")
+    is_new = not is_dataset(dataset)
     kd = KymDataset(dataset)
     with progress("kymographs") as bar:
         report = kd.ingest_folder(
@@ -34,12 +36,13 @@ def run_ingest(
             on_error="skip",
             on_progress=bar.step,
             on_table=bar.begin,
+            cancel=interrupted,
         )
-    hint_if_no_indexers(kd)
+    hint_at_indexers(kd)
     if as_json:
         print_json(ingest_to_dict(report))
     else:
-        _print(report, folder, pattern, kd.ds.path)
+        _print(report, folder, pattern, f"{kd.ds.path}{' (made)' if is_new else ''}")
     if report.failed or any_failed(report.tables):
         raise typer.Exit(FAILED)
 
@@ -62,6 +65,11 @@ def _print(report: IngestReport, folder: Path, pattern: str, dataset: str) -> No
         say(f'kymflow: no file in {folder} is named {pattern}; --pattern "*.tiff" takes others')
     for source, cause in report.failed.items():
         print(f"failed: {source}: {cause}")
+    if report.missing:
+        print(
+            f"missing: {len(report.missing)} ingested before are not in the folder any more, "
+            f"{report.missing[0]} for one; their images stay (delete_image() removes one)"
+        )
     for conflict in report.conflicts:
         print(
             f"kept: {conflict.part} of image {conflict.image_id} was edited in the dataset and changed "

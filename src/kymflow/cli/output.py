@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,22 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     width = None if sys.stdout.isatty() else 10_000
     Console(width=width, soft_wrap=not sys.stdout.isatty()).print(table)
+
+
+def print_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Print as many columns as a terminal has room for, all in a pipe; return those left out."""
+    if not sys.stdout.isatty():
+        print_table(title, columns, rows)
+        return []
+    room = shutil.get_terminal_size().columns - 2
+    shown = 0
+    for place, column in enumerate(columns):
+        room -= max([len(column), *(len(row[place]) for row in rows)]) + 3
+        if room < 0 and shown:
+            break
+        shown += 1
+    print_table(title, columns[:shown], [row[:shown] for row in rows])
+    return list(columns[shown:])
 
 
 def print_reports(reports: Mapping[str, UpdateReport]) -> None:

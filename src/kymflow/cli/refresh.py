@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kymflow.cli.datasets import hint_if_no_indexers, open_existing
-from kymflow.cli.failures import say
+from kymflow.cli.datasets import hint_at_indexers, open_existing
+from kymflow.cli.failures import interrupted, say
 from kymflow.cli.output import print_json, print_table
 from kymflow.cli.progress import progress
 from kymflow.cli.update import finish
@@ -16,7 +16,11 @@ def run_refresh(dataset: str, indexers: Sequence[str] | None, *, as_json: bool) 
     kd = open_existing(dataset)
     with progress("images") as bar:
         reports = kd.refresh_all(
-            indexers=indexers or None, on_error="skip", on_progress=bar.step, on_table=bar.begin
+            indexers=indexers or None,
+            on_error="skip",
+            on_progress=bar.step,
+            on_table=bar.begin,
+            cancel=interrupted,
         )
     finish(kd, reports, as_json=as_json)
 
@@ -26,7 +30,7 @@ def show_plan(dataset: str, indexers: Sequence[str] | None, *, as_json: bool) ->
     kd = open_existing(dataset, "r")
     names = indexers or [info.name for info in kd.registry.list() if info.status == "ok"]
     plans = [kd.plan(name) for name in names]
-    hint_if_no_indexers(kd)
+    hint_at_indexers(kd)
     if as_json:
         print_json({"tables": {plan.table_name: plan.to_dict() for plan in plans}})
         return
@@ -48,7 +52,7 @@ def show_status(dataset: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"dataset": kd.ds.path, **status.to_dict()})
         return
-    hint_if_no_indexers(kd)
+    hint_at_indexers(kd)
     print_table(
         f"{kd.ds.path}: {status.images} images",
         ("table", "rows", "fresh", "stale", "failed", "missing", "removed", "remarks"),

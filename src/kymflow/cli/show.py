@@ -13,8 +13,8 @@ from typing import Any
 import pandas as pd
 
 from kymflow.cli.datasets import open_existing
-from kymflow.cli.failures import USAGE, fail
-from kymflow.cli.output import print_json, print_table
+from kymflow.cli.failures import USAGE, fail, say
+from kymflow.cli.output import print_json, print_rows, print_table
 from kymflow.core.zarr.indexers.base import IMAGE_ID, normalize_table_name
 from kymflow.core.zarr.kym_dataset import KymDataset
 from kymflow.core.zarr.table_info import TableInfo, describe_table
@@ -65,20 +65,34 @@ def show_table(
     if image is not None:
         frame = _rows_of(kd, table, frame, image)
     if output is not None:
+        _check_outside(output, kd.ds.path)
         shown = frame if limit is None else frame.head(limit)
         write_frame(shown, output)
-        print(f"{len(shown)} of {len(frame)} rows -> {output}")
+        if as_json:
+            print_json({"rows": len(frame), "written": len(shown), "output": str(output)})
+        else:
+            print(f"{len(shown)} of {len(frame)} rows -> {output}")
         return
-    shown = frame.head(DEFAULT_LIMIT if limit is None else limit)
     if as_json:
+        shown = frame if limit is None else frame.head(limit)
         info = describe_table(kd.ds, normalize_table_name(table))
         print_json({**info.to_dict(), "rows": len(frame), "data": to_records(shown)})
         return
+    shown = frame.head(DEFAULT_LIMIT if limit is None else limit)
     cells = [
         ["" if pd.isna(cell) is True else _cell(cell) for cell in row]
         for row in shown.itertuples(index=False)
     ]
-    print_table(f"{table}: {len(shown)} of {len(frame)} rows", list(frame.columns), cells)
+    left_out = print_rows(f"{table}: {len(shown)} of {len(frame)} rows", list(frame.columns), cells)
+    if left_out:
+        say(f"kymflow: {len(left_out)} more columns: {', '.join(left_out)}; --output FILE has them all")
+
+
+def _check_outside(output: Path, dataset: str) -> None:
+    """Refuse to write into the dataset itself, where tables would be taken for kymflow's own."""
+    inside = os.path.realpath(output).startswith(os.path.join(os.path.realpath(dataset), ""))
+    if inside:
+        fail(f"{output} lies inside the dataset {dataset}; write it somewhere else", USAGE)
 
 
 def _rows_of(kd: KymDataset, table: str, frame: pd.DataFrame, image: str) -> pd.DataFrame:

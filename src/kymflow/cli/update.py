@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from kymflow.cli.datasets import hint_if_no_indexers, open_existing
-from kymflow.cli.failures import FAILED
+from kymflow.cli.datasets import hint_at_indexers, open_existing
+from kymflow.cli.failures import FAILED, interrupted
 from kymflow.cli.output import any_failed, print_json, print_reports, reports_to_dict
 from kymflow.cli.progress import progress
 
@@ -41,12 +41,13 @@ def _run(
             on_error="skip",
             on_progress=bar.step,
             on_table=bar.begin,
+            cancel=interrupted,
         )
 
 
 def finish(kd: KymDataset, reports: Mapping[str, UpdateReport], *, as_json: bool) -> None:
     """Print reports, and end with exit code 1 if an image failed."""
-    hint_if_no_indexers(kd)
+    hint_at_indexers(kd)
     if as_json:
         print_json(reports_to_dict(reports))
     elif reports:

@@ -277,7 +277,8 @@ def _mark_conflicts(entries: Sequence[_Registered]) -> list[_Registered]:
 def missing_plugins_hint() -> str:
     """Return what to say where no indexer is installed."""
     return (
-        f"no indexer is installed. For velocity events and radon reports: pip install {BUILTIN_DISTRIBUTION}"
+        f"no indexer is installed. For velocity events and radon reports: pip install {BUILTIN_DISTRIBUTION} "
+        "(from kymflow's repository: pip install ./src/kymflow_indexers_builtin)"
     )
 
 

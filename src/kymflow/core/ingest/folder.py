@@ -11,6 +11,7 @@ from kymflow.core.ingest.events import events_table
 from kymflow.core.ingest.olympus import image_header, parse_header
 from kymflow.core.ingest.radon import radon_report
 from kymflow_zarr import SourceImage
+from kymflow_zarr.errors import SourceError
 from kymflow_zarr.reader import read_tiff
 
 
@@ -46,6 +47,12 @@ class KymographFolderReader:
             One of them cannot be opened.
         """
         pixels = read_tiff(primary)
+        if pixels.ndim != 2:
+            raise SourceError(
+                f"{primary}: a line scan has 2 dimensions, time x space; this one has the shape "
+                f"{pixels.shape}. Keep other images out of the folder, or choose kymographs by --pattern.",
+                path=str(primary),
+            )
         acquisition = read_acquisition(primary)
         json: dict[str, Any] = {"metadata": _metadata_payload(primary, acquisition, pixels.shape)}
         if acquisition.analysis_metadata:

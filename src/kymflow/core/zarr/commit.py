@@ -254,7 +254,8 @@ class _Attempt:
         return kept
 
     def _holds(self, ledger: Ledger, table: pa.Table) -> bool:
-        versions = {entry.schema_version for entry in ledger.values()}
+        # A failed image keeps rows of whatever version until it can be extracted again.
+        versions = {entry.schema_version for entry in ledger.values() if not entry.error}
         return made_by_indexer(table, self.contract) and versions <= {self.contract.schema_version}
 
     def _fits(self, rows: pa.Table) -> bool:

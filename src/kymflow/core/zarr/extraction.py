@@ -78,10 +78,13 @@ def extract_image(
             columns[name] = declared.cast(values) if declared else values
         table = own_columns(pa.table(columns)) if columns else pa.table({})
         _check_exact(table)
+        _check_times(table)
     except ColumnError as error:
         raise fault.rows_error(str(error), error.column) from error
-    except pa.ArrowException as error:
-        raise fault.rows_error(str(error)) from error
+    except (pa.ArrowException, frames.UnreadableParquet) as error:
+        raise fault.rows_error(" ".join(str(error).split())) from error
+    except RecursionError as error:
+        raise fault.rows_error("a column is nested beyond reason") from error
     if raw.num_rows:
         missing = [name for name in contract.required if name not in table.column_names]
         if missing:
@@ -118,6 +121,25 @@ def _check_exact(table: pa.Table) -> None:
                 "as other numbers. Give them as text.",
                 column=name,
             )
+
+
+def _check_times(table: pa.Table) -> None:
+    """Refuse times that pandas cannot read back, such as of a time zone that there is not.
+
+    Raises
+    ------
+    UnreadableParquet
+        Such a column is there.
+    """
+    times = [
+        name for name, kind in zip(table.column_names, table.schema.types, strict=True) if _is_time(kind)
+    ]
+    if times:
+        frames.arrow_to_frame(table.select(times))
+
+
+def _is_time(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_temporal(kind))
 
 
 def _with_image_id(table: pa.Table, n_rows: int, fault: _Fault) -> pa.Table:

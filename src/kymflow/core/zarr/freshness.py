@@ -36,6 +36,8 @@ class RefreshPlan:
         Images that are gone from the dataset and whose rows would go.
     fresh : int
         How many images would be left as they are.
+    rows : int
+        Rows of the table now.
     rewrite : bool
         Whether the table would be written even if no image is stale: its columns are others now.
     """
@@ -47,6 +49,7 @@ class RefreshPlan:
     failed: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     fresh: int = 0
+    rows: int = 0
     rewrite: bool = False
     whole: bool = False
     renewed: Mapping[str, tuple[Seen, ...]] = field(default_factory=dict, repr=False)
@@ -89,7 +92,7 @@ def make_plan(ds: ZarrDataset, contract: TableContract) -> RefreshPlan:
     """Return what a refresh would do; reads listings, and artifacts only where a listing cannot tell."""
     live = ds.list_image_ids()
     state = find_state(ds.store, contract.table_name)
-    plan = RefreshPlan(contract.table_name, contract.indexer)
+    plan = RefreshPlan(contract.table_name, contract.indexer, rows=state.table.num_rows if state else 0)
     why_all = _why_all(state, contract)
     if state is None or state.ledger is None or why_all:
         known = set(state.ledger or _ids(state)) if state else set()
@@ -136,7 +139,10 @@ def _why_all(state: TableState | None, contract: TableContract) -> str | None:
         return "the table was written by somebody else, or its ledger is lost or damaged"
     if not made_by_indexer(state.table, contract):
         return "the table was made by another indexer"
-    versions = sorted({entry.schema_version for entry in state.ledger.values()} - {contract.schema_version})
+    versions = sorted(
+        {entry.schema_version for entry in state.ledger.values() if not entry.error}
+        - {contract.schema_version}
+    )
     if versions:
         return f"schema version {versions[0]!r} -> {contract.schema_version!r}"
     return None

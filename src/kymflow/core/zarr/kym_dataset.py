@@ -120,8 +120,10 @@ class KymDataset:
     def save_table(self, name: str) -> None:
         """Write a table in memory back, edits by hand included, if nobody else has written it since.
 
-        Edits by hand last until the next update of the table: its rows are derived from
-        artifacts, and are then derived anew. To change them for good, change the artifacts.
+        The table in memory is ``kd.tables[name]``, the very frame that :meth:`get_table` returns:
+        edit it in place, or put another in its stead. Such edits last until the next update of
+        the table: its rows are derived from artifacts, and are then derived anew. To change them
+        for good, change the artifacts.
 
         Raises
         ------
@@ -318,7 +320,9 @@ class KymDataset:
             on_progress=on_progress,
             cancel=cancel,
         )
-        report = IngestReport(found.new, found.changed, found.unchanged, found.conflicts, found.failed)
+        report = IngestReport(
+            found.new, found.changed, found.unchanged, found.conflicts, found.failed, found.missing
+        )
         report.tables = self.refresh_all(
             on_error=on_error, on_progress=on_progress, on_table=on_table, cancel=cancel
         )

@@ -67,6 +67,8 @@ class IngestReport:
         Parts that were kept because they were edited in the dataset and changed at their source.
     failed : dict of str to str
         Cause by source, relative to the folder.
+    missing : list of str
+        Sources that are not in the folder any more; their images stay.
     tables : dict of str to UpdateReport
         By table name.
     """
@@ -76,4 +78,5 @@ class IngestReport:
     unchanged: int = 0
     conflicts: list[Conflict] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
     tables: dict[str, UpdateReport] = field(default_factory=dict)

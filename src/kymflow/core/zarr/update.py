@@ -29,6 +29,7 @@ def update_table(
     *,
     image_ids: Iterable[str] | None = None,
     made_by: Mapping[str, str] | None = None,
+    must_exist: bool = True,
     **how: Any,
 ) -> tuple[Commit, UpdateReport]:
     """Extract images again and put their rows into the table, in one write.
@@ -42,6 +43,8 @@ def update_table(
         (there is no table yet, or somebody else wrote it), all are extracted.
     made_by : mapping of str to str, optional
         More words for the table's footer.
+    must_exist : bool
+        Whether an id that nobody knows is an error; if not, it is passed over.
     **how
         ``on_error``, ``on_progress`` and ``cancel`` of :func:`extract_images`.
 
@@ -54,7 +57,7 @@ def update_table(
     if how.get("on_error", "raise") not in ("raise", "skip"):
         raise ValueError(f"on_error must be 'raise' or 'skip', got {how['on_error']!r}")
     started = time.perf_counter()
-    wanted = None if image_ids is None else _wanted(ds, contract, image_ids)
+    wanted = None if image_ids is None else _wanted(ds, contract, image_ids, must_exist)
     try:
         rows, failed, commit = _run(ds, indexer, contract, wanted, made_by, **how)
     except LedgerLost:
@@ -150,12 +153,11 @@ def refresh_table(
     plan = make_plan(ds, contract)
     if not plan.is_empty:
         ids = None if plan.whole else list(plan.stale)
-        return update_table(ds, indexer, contract, image_ids=ids, made_by=made_by, **how)
+        return update_table(ds, indexer, contract, image_ids=ids, made_by=made_by, must_exist=False, **how)
     remember(ds, plan)
-    state = find_state(ds.store, contract.table_name)
     report = UpdateReport(
         table_name=contract.table_name,
-        rows=state.table.num_rows if state else 0,
+        rows=plan.rows,
         images=plan.fresh,
         unchanged=plan.fresh,
         seconds=time.perf_counter() - started,
@@ -163,7 +165,9 @@ def refresh_table(
     return None, report
 
 
-def _wanted(ds: ZarrDataset, contract: TableContract, image_ids: Iterable[str]) -> list[str] | None:
+def _wanted(
+    ds: ZarrDataset, contract: TableContract, image_ids: Iterable[str], must_exist: bool
+) -> list[str] | None:
     """Return the ids to extract, or None for all; ids that are only in the table go from it anyway."""
     ids = [image_ids] if isinstance(image_ids, str) else list(image_ids)
     asked = sorted({layout.check_name(image_id, "image id") for image_id in ids})
@@ -171,6 +175,8 @@ def _wanted(ds: ZarrDataset, contract: TableContract, image_ids: Iterable[str]) 
     ledger = state.ledger if state is not None else None
     live = [image_id for image_id in asked if ds.record(image_id).exists()]
     unknown = set(asked) - set(live) - set(ledger or ())
+    if not must_exist:
+        unknown = set()
     if ledger is None and ds.store.exists(layout.table_key(contract.table_name)):
         # A table without ledger may have known them.
         unknown = set()

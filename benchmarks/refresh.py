@@ -1,0 +1,135 @@
+"""A refresh that finds nothing to do, against a bare scandir and stat of the same artifact files.
+
+    python benchmarks/refresh.py --images 1000 10000 50000
+
+And an update of one image in tables of 50 thousand and a million rows, against a bare pyarrow read,
+filter, concatenation and write of the same file:
+
+    python benchmarks/refresh.py --rows 50000 1000000
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from rebuild import make_dataset
+
+from kymflow import IndexerRegistry, KymDataset
+from kymflow_indexers_builtin import RadonReportIndexer, VelocityEventsIndexer
+
+
+def open_dataset(path: Path) -> KymDataset:
+    registry = IndexerRegistry(())
+    for indexer in (RadonReportIndexer(), VelocityEventsIndexer()):
+        registry.register(indexer)
+    return KymDataset(path, registry=registry)
+
+
+def look(images: Path) -> int:
+    """Stat every artifact file below a folder of records."""
+    total = 0
+    with os.scandir(images) as records:
+        for record in records:
+            if not record.is_dir():
+                continue
+            with os.scandir(os.path.join(record.path, "analysis")) as artifacts:
+                for artifact in artifacts:
+                    total += artifact.stat().st_size
+    return total
+
+
+def median_ratio(
+    ours: Callable[[], object], other: Callable[[], object], repeats: int
+) -> tuple[float, float, float]:
+    pairs = []
+    for repeat in range(repeats + 1):
+        times = []
+        for action in (ours, other):
+            started = time.perf_counter()
+            action()
+            times.append(time.perf_counter() - started)
+        if repeat:
+            pairs.append(times)
+    return (
+        statistics.median(a for a, _ in pairs),
+        statistics.median(b for _, b in pairs),
+        statistics.median(a / b for a, b in pairs),
+    )
+
+
+def no_op(folder: Path, n_images: int, repeats: int) -> None:
+    path = folder / f"{n_images}.zarr"
+    make_dataset(path, n_images)
+    kd = open_dataset(path)
+    kd.rebuild_all()
+    # Times settle, and the ledgers note it: from then on listings do.
+    time.sleep(2.1)
+    kd.refresh_all()
+    ours, bare, ratio = median_ratio(kd.refresh_all, lambda: look(path / "images"), repeats)
+    print(
+        f"{n_images:6} images: no-op refresh of 2 tables {ours:.3f} s, scandir+stat {bare:.3f} s, {ratio:.1f}x"
+    )
+
+
+def one_image(folder: Path, n_rows: int, repeats: int) -> None:
+    per_image = 50
+    path = folder / f"{n_rows}-rows.zarr"
+    kd = open_dataset(path)
+    n_images = n_rows // per_image
+    events = pd.DataFrame({"roi_id": 1, "event_id": [f"1:1:{i}" for i in range(per_image)], "t0_s": 0.5})
+    for number in range(n_images):
+        record = kd.ds.record(f"{number:08d}")
+        record.save_array([[0, 1], [2, 3]])
+        record.save_df_parquet("velocity_events", events)
+    kd.rebuild("velocity_events")
+    image_id = f"{n_images // 2:08d}"
+    record = kd.ds.record(image_id)
+    count = iter(range(10**6))
+
+    def ours() -> None:
+        record.save_df_parquet("velocity_events", events.assign(t0_s=float(next(count))))
+        kd.update_image("velocity_events", image_id)
+
+    table_path = path / "tables" / "velocity_events.parquet"
+    copy = folder / "bare.parquet"
+    shutil.copy(table_path, copy)
+
+    def bare() -> None:
+        table = pq.read_table(copy)
+        kept = table.filter(pc.not_equal(table["image_id"], image_id))
+        rows = table.filter(pc.equal(table["image_id"], image_id))
+        pq.write_table(pa.concat_tables([kept, rows]), copy, compression="zstd")
+
+    mine, other, ratio = median_ratio(ours, bare, repeats)
+    print(f"{n_rows:8} rows: update_image {mine:.3f} s, bare pyarrow {other:.3f} s, {ratio:.2f}x")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--images", type=int, nargs="*", default=[])
+    parser.add_argument("--rows", type=int, nargs="*", default=[])
+    parser.add_argument("--repeats", type=int, default=5)
+    options = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="kymflow-bench-"))
+    try:
+        for n_images in options.images:
+            no_op(folder, n_images, options.repeats)
+        for n_rows in options.rows:
+            one_image(folder, n_rows, options.repeats)
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
