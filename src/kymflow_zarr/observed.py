@@ -78,6 +78,14 @@ class Seen:
         return None, replace(self, fingerprint=fingerprint, seen_ns=seen_ns)
 
 
+# No content has this digest, and no file this size: what is noted with them never holds.
+_NEVER = "?"
+
+
+def _nothing(key: str) -> Fingerprint:
+    return Fingerprint(key, -1, 0)
+
+
 def _names_digest(keys: Iterator[str]) -> str:
     keys = (key for key in keys if not is_litter(key.rpartition("/")[2]))
     return hashlib.sha256("\n".join(sorted(keys)).encode("utf-8", "surrogateescape")).hexdigest()
@@ -96,31 +104,43 @@ class ObservedStore(Store):
         """What was asked for, each thing once, as it was answered first."""
         return list(self._seen.values())
 
-    def _note(self, key: str, asked: Asked, fingerprint: Fingerprint | None, sha256: str) -> None:
-        # The first answer counts: if a later one differs, rows may be of both, and must be redone.
-        self._seen.setdefault((key, asked), Seen(key, asked, fingerprint, sha256, self._store.now_ns()))
+    def _note(
+        self, key: str, asked: Asked, fingerprint: Fingerprint | None, sha256: str, seen_ns: int
+    ) -> None:
+        seen = Seen(key, asked, fingerprint, sha256, seen_ns)
+        before = self._seen.setdefault((key, asked), seen)
+        if (before.sha256, before.fingerprint is None) != (sha256, fingerprint is None):
+            # Two answers: rows may be of both, even if the first one comes back.
+            self._seen[key, asked] = replace(
+                before, asked="content", sha256=_NEVER, fingerprint=_nothing(key)
+            )
 
     def read(self, key: str) -> tuple[bytes, Fingerprint]:
+        # Taken before, so that a slow read does not make a young modification time look old.
+        seen_ns = self._store.now_ns()
         try:
             data, fingerprint = self._store.read(key)
         except FileNotFoundError:
-            self._note(key, "content", None, "")
+            self._note(key, "content", None, "", seen_ns)
             raise
-        self._note(key, "content", fingerprint, hashlib.sha256(data).hexdigest())
+        self._note(key, "content", fingerprint, hashlib.sha256(data).hexdigest(), seen_ns)
         return data, fingerprint
 
     def stat(self, key: str) -> Fingerprint | None:
+        seen_ns = self._store.now_ns()
         fingerprint = self._store.stat(key)
-        self._note(key, "presence", fingerprint, "")
+        self._note(key, "presence", fingerprint, "", seen_ns)
         return fingerprint
 
     def list(self, prefix: str = "") -> Iterator[Fingerprint]:
+        seen_ns = self._store.now_ns()
         found = list(self._store.list(prefix))
-        self._note(prefix, "names", None, _names_digest(one.key for one in found))
+        self._note(prefix, "names", None, _names_digest(one.key for one in found), seen_ns)
         return iter(found)
 
     def children(self, prefix: str, having: Sequence[str] = ()) -> Sequence[str]:
-        self._note(prefix, "names", None, _names_digest(one.key for one in self._store.list(prefix)))
+        for _ in self.list(prefix):
+            pass
         return self._store.children(prefix, having)
 
     def is_empty(self) -> bool:

@@ -22,7 +22,7 @@ def open_existing(path: str, mode: Mode = "a") -> KymDataset:
     DatasetError
         Something else is there.
     """
-    if mode != "r" and not is_dataset(path):
+    if not is_dataset(path):
         try:
             # Says in its own words what is there instead.
             KymDataset(path, "r")

@@ -61,6 +61,8 @@ def show_status(dataset: str, *, as_json: bool) -> None:
             for t in status.tables
         ],
     )
+    if status.problem:
+        say(f"kymflow: {status.problem}")
     if status.missing_sources:
         first = next(iter(status.missing_sources.values()))
         say(

@@ -225,6 +225,9 @@ def extract_images(
         try:
             rows[image_id] = extract_image(ds, indexer, contract, image_id)
         except IndexerError as error:
+            if not ds.record(image_id).exists():
+                # Deleted meanwhile: there is nothing to fail.
+                continue
             if on_error == "raise":
                 raise
             failed[image_id] = str(error)

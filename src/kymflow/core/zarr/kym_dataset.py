@@ -348,9 +348,8 @@ class KymDataset:
             table_name = contract_of(indexer).table_name
             if on_table is not None:
                 on_table(table_name)
-            commit, reports[table_name] = self._run(run, indexer, **how)
-            if commit is not None:
-                self._cache.forget(table_name)
+            _, reports[table_name] = self._run(run, indexer, **how)
+            self._cache.forget(table_name)
         return reports
 
     def _run(self, run: Callable[..., Run], indexer: DatasetIndexer, **how: Any) -> Run:
@@ -362,7 +361,8 @@ class KymDataset:
 
     def _frame_of(self, commit: Commit | None, report: UpdateReport) -> pd.DataFrame:
         if commit is None:
-            return self._cache.get(report.table_name)
+            self._cache.load(report.table_name)
+            return self.tables[report.table_name]
         frame = frames.arrow_to_frame(commit.table.replace_schema_metadata(None))
         self._cache.put(report.table_name, frame, commit.data, commit.fingerprint)
         return frame

@@ -93,9 +93,10 @@ def table_schema(contract: TableContract, schemas: Iterable[tuple[str, pa.Schema
 def _clash(
     contract: TableContract, column: str, one: tuple[str, pa.DataType], other: tuple[str, pa.DataType]
 ) -> SchemaError:
+    types = [str(kind) if len(str(kind)) <= 80 else f"{str(kind)[:80]}..." for kind in (one[1], other[1])]
     error = SchemaError(
-        f"column {column!r} of table {contract.table_name!r}: image {one[0]!r} has {one[1]}, image "
-        f"{other[0]!r} has {other[1]}, which do not go together. Make indexer {contract.indexer!r} "
+        f"column {column!r} of table {contract.table_name!r}: image {one[0]!r} has {types[0]}, image "
+        f"{other[0]!r} has {types[1]}, which do not go together. Make indexer {contract.indexer!r} "
         "declare the column's type, or mend the artifact of one of them.",
         table_name=contract.table_name,
         indexer=contract.indexer,

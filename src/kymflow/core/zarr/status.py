@@ -65,11 +65,14 @@ class DatasetStatus:
         Those on disk and those that registered indexers would make, ordered by name.
     missing_sources : dict of str to str
         Path of the source file, by image id, of images whose source is not where it was ingested from.
+    problem : str
+        Why the sources are not known; empty if they are.
     """
 
     images: int
     tables: list[TableStatus] = field(default_factory=list)
     missing_sources: dict[str, str] = field(default_factory=dict)
+    problem: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, in the shape that ``status --json`` documents."""
@@ -79,6 +82,7 @@ class DatasetStatus:
             "missing_sources": [
                 {"image_id": image_id, "source": path} for image_id, path in self.missing_sources.items()
             ],
+            "problem": self.problem,
         }
 
 
@@ -111,7 +115,11 @@ def dataset_status(ds: ZarrDataset, registry: IndexerRegistry) -> DatasetStatus:
                 or ("other columns" if plan.rewrite else ""),
             )
         )
-    return DatasetStatus(len(ds.list_image_ids()), tables, _missing_sources(ds))
+    images = len(ds.list_image_ids())
+    try:
+        return DatasetStatus(images, tables, _missing_sources(ds))
+    except TableError as error:
+        return DatasetStatus(images, tables, problem=str(error))
 
 
 def _describe(ds: ZarrDataset, name: str) -> TableInfo:

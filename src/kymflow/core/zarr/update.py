@@ -54,8 +54,7 @@ def update_table(
         An id of `image_ids` that neither the dataset nor the table knows.
     """
     ds.check_writable()
-    if how.get("on_error", "raise") not in ("raise", "skip"):
-        raise ValueError(f"on_error must be 'raise' or 'skip', got {how['on_error']!r}")
+    _check_on_error(**how)
     started = time.perf_counter()
     wanted = None if image_ids is None else _wanted(ds, contract, image_ids, must_exist)
     try:
@@ -116,6 +115,11 @@ def _run(
             del rows[culprit]
 
 
+def _check_on_error(*, on_error: object = "raise", **_: Any) -> None:
+    if on_error not in ("raise", "skip"):
+        raise ValueError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
+
+
 def _culprit(error: SchemaError, rows: Mapping[str, ImageRows]) -> str | None:
     """Return which of the images just extracted to blame for a column that does not fit the others."""
     for image_id in error.image_ids:
@@ -149,6 +153,7 @@ def refresh_table(
     report : UpdateReport
     """
     ds.check_writable()
+    _check_on_error(**how)
     started = time.perf_counter()
     plan = make_plan(ds, contract)
     if not plan.is_empty:

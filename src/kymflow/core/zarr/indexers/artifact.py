@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from kymflow_zarr import ZarrImageRecord
 
 
+# Deeper ones cost Arrow seconds each, and no table is made of them.
+MAX_NESTING = 32
+
+
 class ArtifactIndexer:
     """Rows = one artifact of the record, as a table (Parquet) or as JSON.
 
@@ -125,7 +129,9 @@ class ArtifactIndexer:
 
         rows = [payload] if isinstance(payload, dict) else payload
         reason = "expected an object or a list of objects"
-        if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
+        if _depth(payload) > MAX_NESTING:
+            reason = f"it is nested more than {MAX_NESTING} deep"
+        elif isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
             names = dict.fromkeys(name for row in rows for name in row)
             try:
                 return _table({name: pa.array([row.get(name) for row in rows]) for name in names})
@@ -148,6 +154,23 @@ class ArtifactIndexer:
                 name = present
             names.append(name)
         return table.rename_columns(names)
+
+
+def _depth(value: Any) -> int:
+    """Return how deep lists and objects are nested, without looking beyond the limit."""
+    level, depth = [value], 0
+    while level and depth <= MAX_NESTING + 1:
+        nested = [item for item in level if isinstance(item, dict | list)]
+        if not nested:
+            break
+        depth += 1
+        level = [
+            inner
+            for item in nested
+            for inner in (item.values() if isinstance(item, dict) else item)
+            if isinstance(inner, dict | list)
+        ]
+    return depth
 
 
 def _missing(n_rows: int, column: Column) -> pa.Array:
