@@ -74,7 +74,7 @@ def frame_to_arrow(df: pd.DataFrame) -> pa.Table:
             values.type
         ):
             _check_integers(name, values)
-        _check_writable(name, values.type)
+        check_writable(name, values.type)
     return table
 
 
@@ -103,13 +103,20 @@ def _kind(value: object) -> str:
     )
 
 
-def _check_writable(name: str, arrow_type: pa.DataType) -> None:
+def check_writable(name: str, arrow_type: pa.DataType) -> None:
+    """Refuse a column of objects without any field, at any depth: Parquet has no such type.
+
+    Raises
+    ------
+    ColumnError
+        It is one.
+    """
     if pa.types.is_struct(arrow_type) and not arrow_type.num_fields:
         raise ColumnError(
             f"column {name!r} holds only empty objects, which Parquet cannot. Drop it.", column=name
         )
     for index in range(arrow_type.num_fields):
-        _check_writable(name, arrow_type.field(index).type)
+        check_writable(name, arrow_type.field(index).type)
 
 
 def _blame_column(df: pd.DataFrame, error: Exception) -> ColumnError:

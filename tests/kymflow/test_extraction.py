@@ -234,3 +234,11 @@ def test_an_indexer_may_read_pixels(kd: KymDataset) -> None:
 
     assert table["mean"].tolist() == [5.5, 5.5, 5.5]
     assert table["height"].tolist() == [4, 4, 4]
+
+
+@pytest.mark.parametrize("payload", [{"un": [{}]}, {"un": {"m": {}}}, {"un": [[{"m": [{}]}]]}], ids=str)
+def test_objects_without_fields_are_refused_by_image_at_any_depth(kd: KymDataset, payload: object) -> None:
+    kd.ds.record("c").save_json("radon_report", payload)
+
+    with pytest.raises(RowsError, match=r"'radon_report', image 'c': column 'un' holds only empty objects"):
+        kd.rebuild("radon_report")

@@ -115,6 +115,7 @@ def _ask(indexer: DatasetIndexer, record: ZarrImageRecord, fault: _Fault) -> pa.
 
 def _check_exact(table: pa.Table) -> None:
     for name, values in zip(table.column_names, table.columns, strict=True):
+        frames.check_writable(name, values.type)
         if values.null_count and frames.has_inexact_integers(values):
             raise ColumnError(
                 f"column {name!r} has missing values and integers beyond 2**53, which would come back "
