@@ -10,8 +10,6 @@ from kymflow_zarr import frames, layout
 from kymflow_zarr.errors import ColumnError, InvalidNameError, TableError, TableNotFoundError
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from kymflow_zarr.store import Store
 
 
@@ -65,14 +63,6 @@ def load_table(store: Store, name: str) -> pd.DataFrame:
     """
     try:
         return frames.parquet_to_frame(read_table(store, name))
-    except frames.UnreadableParquet as error:
-        raise damaged_table(store, name, error) from error
-
-
-def load_arrow(store: Store, name: str) -> pa.Table:
-    """Read a table as an Arrow table; errors as :func:`load_table`."""
-    try:
-        return frames.parquet_to_arrow(read_table(store, name))
     except frames.UnreadableParquet as error:
         raise damaged_table(store, name, error) from error
 

@@ -186,7 +186,7 @@ class _Attempt:
             if image_id in live:
                 ledger[image_id] = replace(ledger.get(image_id, nothing), error=cause)
         merged = _merge(contract, state, ledger, changed)
-        removed = sorted(_known_ids(state) - live)
+        removed = sorted(known_ids(state) - live)
         if state is not None and present is not None and self._says_the_same(state, merged):
             # The file stays, with its time; only what its rows were made from may be new.
             if state.ledger != ledger:
@@ -266,7 +266,7 @@ class _Attempt:
         return True
 
 
-def _known_ids(state: TableState | None) -> set[str]:
+def known_ids(state: TableState | None) -> set[str]:
     """Return the images that a table spoke of."""
     if state is None:
         return set()

@@ -77,7 +77,7 @@ def extract_image(
             declared = contract.by_name.get(name)
             columns[name] = declared.cast(values) if declared else values
         table = own_columns(pa.table(columns)) if columns else pa.table({})
-        _check_exact(table)
+        _check_storable(table)
         _check_times(table)
     except ColumnError as error:
         raise fault.rows_error(str(error), error.column) from error
@@ -113,7 +113,14 @@ def _ask(indexer: DatasetIndexer, record: ZarrImageRecord, fault: _Fault) -> pa.
         raise fault.rows_error(str(error), error.column) from error
 
 
-def _check_exact(table: pa.Table) -> None:
+def _check_storable(table: pa.Table) -> None:
+    """Refuse columns that Parquet cannot hold, or that pandas would read back changed.
+
+    Raises
+    ------
+    ColumnError
+        Such a column, by name.
+    """
     for name, values in zip(table.column_names, table.columns, strict=True):
         frames.check_writable(name, values.type)
         if values.null_count and frames.has_inexact_integers(values):

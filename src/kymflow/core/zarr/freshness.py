@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from kymflow.core.zarr.commit import TableState, made_by_indexer, read_state
-from kymflow.core.zarr.indexers.base import IMAGE_ID
+from kymflow.core.zarr.commit import TableState, known_ids, made_by_indexer, read_state
 from kymflow.core.zarr.ledger import Ledger, LedgerEntry, commit_of, encode_ledger
 from kymflow.core.zarr.schema import table_schema
 from kymflow_zarr import layout
@@ -40,6 +39,10 @@ class RefreshPlan:
         Rows of the table now.
     rewrite : bool
         Whether the table would be written even if no image is stale: its columns are others now.
+    whole : bool
+        Whether all images would be extracted, because nothing tells what each gave.
+    renewed : mapping of str to tuple of Seen
+        What had to be read to be found unchanged, by image id; see :func:`remember`.
     """
 
     table_name: str
@@ -95,7 +98,7 @@ def make_plan(ds: ZarrDataset, contract: TableContract) -> RefreshPlan:
     plan = RefreshPlan(contract.table_name, contract.indexer, rows=state.table.num_rows if state else 0)
     why_all = _why_all(state, contract)
     if state is None or state.ledger is None or why_all:
-        known = set(state.ledger or _ids(state)) if state else set()
+        known = known_ids(state)
         return replace(
             plan,
             stale={image_id: [why_all or "the table has no ledger"] for image_id in live},
@@ -123,12 +126,6 @@ def make_plan(ds: ZarrDataset, contract: TableContract) -> RefreshPlan:
         rewrite=not (stale or removed) and not _has_right_columns(state, contract),
         renewed=renewed,
     )
-
-
-def _ids(state: TableState) -> set[str]:
-    if IMAGE_ID not in state.table.column_names:
-        return set()
-    return {str(image_id) for image_id in state.table.column(IMAGE_ID).unique().to_pylist()}
 
 
 def _why_all(state: TableState | None, contract: TableContract) -> str | None:
