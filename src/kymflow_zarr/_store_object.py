@@ -20,7 +20,7 @@ from kymflow_zarr.errors import (
     StoreError,
     StorePermissionError,
 )
-from kymflow_zarr.store import LOCK_TIMEOUT_S, Change, Fingerprint, Store
+from kymflow_zarr.store import LOCK_TIMEOUT_S, Change, Fingerprint, Store, Survey
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
@@ -112,6 +112,27 @@ class ObjectStore(Store):
             if rest in wanted:
                 names.add(name)
         return sorted(names)
+
+    def survey(self, prefix: str, mark: str, folder: str) -> Survey:
+        seen_ns = self.now_ns()
+        start = len(prefix) + 1
+        names, below = set(), []
+        # One flat listing, a page of 1,000 keys a request, is all that it takes.
+        for found in self.list(prefix):
+            name, _, rest = found.key[start:].partition("/")
+            if rest == mark:
+                names.add(name)
+            elif rest.startswith(folder + "/"):
+                below.append((name, found))
+        kept = [found for name, found in below if name in names]
+        return Survey(
+            sorted(names),
+            [found.key for found in kept],
+            [found.size for found in kept],
+            [found.mtime_ns for found in kept],
+            [found.etag for found in kept],
+            seen_ns,
+        )
 
     def delete(self, key: str) -> bool:
         there = self.exists(key)

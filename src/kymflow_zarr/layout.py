@@ -10,6 +10,7 @@ FORMAT = "kymflow_zarr_v1"
 SCHEMA_VERSION = 1
 
 IMAGES = "images"
+ANALYSIS = "analysis"
 TABLES = "tables"
 INDEX = "index"
 SOURCES_TABLE = "sources"

@@ -62,6 +62,32 @@ class Fingerprint:
         return later.mtime_ns == self.mtime_ns and self.mtime_ns < seen_ns - SETTLED_AFTER_NS
 
 
+@dataclass(frozen=True)
+class Survey:
+    """What one listing told of many records, as parallel lists: a hundred thousand need no objects.
+
+    Attributes
+    ----------
+    names : list of str
+        Names of the records, sorted.
+    keys : list of str
+        Every key below the folder that was looked into, of each of them; in no particular order.
+    sizes, mtimes_ns : list of int
+        Of each key, as in :class:`Fingerprint`.
+    etags : list of str or None
+        Of each key; None throughout on a local disk.
+    seen_ns : int
+        When the listing began, ns since 1970.
+    """
+
+    names: list[str]
+    keys: list[str]
+    sizes: list[int]
+    mtimes_ns: list[int]
+    etags: list[str | None]
+    seen_ns: int
+
+
 class Store(ABC):
     """Keys and bytes below one root.
 
@@ -101,6 +127,10 @@ class Store(ABC):
 
         With `having`, only those that hold a key of one of these names directly.
         """
+
+    @abstractmethod
+    def survey(self, prefix: str, mark: str, folder: str) -> Survey:
+        """Look at everything below ``<prefix>/<name>/<folder>`` of all names that have the key `mark`."""
 
     @abstractmethod
     def delete(self, key: str) -> bool:

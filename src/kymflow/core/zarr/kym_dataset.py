@@ -271,7 +271,8 @@ class KymDataset:
     ) -> dict[str, UpdateReport]:
         """Refresh the table of every registered indexer; parameters and returns as :meth:`rebuild_all`."""
         how = {"on_error": on_error, "on_progress": on_progress, "cancel": cancel}
-        return self._run_all(refresh_table, indexers, on_table, **how)
+        # One listing of the artifacts serves all tables.
+        return self._run_all(refresh_table, indexers, on_table, survey=self.ds.survey(), **how)
 
     def plan(self, indexer: DatasetIndexer | str) -> RefreshPlan:
         """Say what :meth:`refresh` would do, image by image and why; nothing is extracted or written."""
@@ -364,5 +365,5 @@ class KymDataset:
             self._cache.load(report.table_name)
             return self.tables[report.table_name]
         frame = frames.arrow_to_frame(commit.table.replace_schema_metadata(None))
-        self._cache.put(report.table_name, frame, commit.data, commit.fingerprint)
+        self._cache.put(report.table_name, frame, commit.file.sha256, commit.fingerprint)
         return frame
