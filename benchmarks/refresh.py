@@ -50,11 +50,15 @@ def look(images: Path) -> int:
 
 
 def median_ratio(
-    ours: Callable[[], object], other: Callable[[], object], repeats: int
+    ours: Callable[[], object],
+    other: Callable[[], object],
+    repeats: int,
+    prepare: Callable[[], object] = lambda: None,
 ) -> tuple[float, float, float]:
     pairs = []
     for repeat in range(repeats + 1):
         times = []
+        prepare()
         for action in (ours, other):
             started = time.perf_counter()
             action()
@@ -95,8 +99,10 @@ def one_image(folder: Path, n_rows: int, repeats: int) -> None:
     record = kd.ds.record(image_id)
     count = iter(range(10**6))
 
-    def ours() -> None:
+    def edit() -> None:
         record.save_df_parquet("velocity_events", events.assign(t0_s=float(next(count))))
+
+    def ours() -> None:
         kd.update_image("velocity_events", image_id)
 
     table_path = path / "tables" / "velocity_events.parquet"
@@ -109,7 +115,7 @@ def one_image(folder: Path, n_rows: int, repeats: int) -> None:
         rows = table.filter(pc.equal(table["image_id"], image_id))
         pq.write_table(pa.concat_tables([kept, rows]), copy, compression="zstd")
 
-    mine, other, ratio = median_ratio(ours, bare, repeats)
+    mine, other, ratio = median_ratio(ours, bare, repeats, edit)
     print(f"{n_rows:8} rows: update_image {mine:.3f} s, bare pyarrow {other:.3f} s, {ratio:.2f}x")
 
 

@@ -19,6 +19,8 @@ _SIZE = b"kymflow.table_size"
 _SHA256 = b"kymflow.table_sha256"
 _VERSION = b"kymflow.ledger_version"
 _LEDGER_VERSION = b"2"
+# Where Parquet keeps what is in the lists.
+_SEEN = "seen.list.element"
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,15 @@ def encode_ledger(ledger: Ledger, commit_id: str, file: TableFile) -> bytes:
         _VERSION: _LEDGER_VERSION,
     }
     sink = pa.BufferOutputStream()
-    # Its rows say where those of the table are: a flipped bit must not go unnoticed.
-    pq.write_table(table.replace_schema_metadata(proof), sink, compression="zstd", write_page_checksum=True)
+    pq.write_table(
+        table.replace_schema_metadata(proof),
+        sink,
+        compression="zstd",
+        # Digests and times hardly repeat.
+        use_dictionary=["schema", "schema_version", "error", f"{_SEEN}.key", f"{_SEEN}.asked"],
+        # Its rows say where those of the table are: a flipped bit must not go unnoticed.
+        write_page_checksum=True,
+    )
     return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
 
 
