@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from kymflow.core.zarr.indexers.base import IMAGE_ID
 from kymflow.core.zarr.indexers.contract import TableContract
-from kymflow.core.zarr.ledger import Ledger, LedgerEntry, splice
+from kymflow.core.zarr.ledger import Ledger
 from kymflow.core.zarr.ledger_file import COMMIT, TableFile, commit_of, encode_ledger
-from kymflow.core.zarr.schema import check_exact, conform, own_columns, table_schema
+from kymflow.core.zarr.merging import Kept, Merge, keep_failed, nothing_kept
 from kymflow.core.zarr.table_state import INDEXER, TableState, read_state
-from kymflow.errors import SchemaError
 from kymflow_zarr import frames, layout
 
 if TYPE_CHECKING:
@@ -27,12 +23,8 @@ if TYPE_CHECKING:
 
 
 Redo = Callable[[str], "ImageRows | str"]
-# Of rows that a failed image keeps although nothing tells what made them.
-_UNKNOWN_VERSION = ""
 # So many single looks cost less than a listing of all images.
 _FEW = 100
-# A table in fewer pieces than this is written as fast as one in a single piece.
-_FEW_CHUNKS = 64
 
 
 class LedgerLost(Exception):
@@ -124,14 +116,6 @@ def commit_rows(
     return replace(attempt.result, fingerprint=fingerprint)
 
 
-@dataclass(frozen=True)
-class _Kept:
-    """What is there before the merge: rows ordered by image id, and the ledger of just these."""
-
-    rows: pa.Table
-    ledger: Ledger
-
-
 class _Attempt:
     """One attempt to commit; the store may call for the change again if another writer was first."""
 
@@ -164,31 +148,27 @@ class _Attempt:
         live = self._live()
         self._redo_what_changed(live)
         kept = self._kept(state)
-        changed = {image_id: rows for image_id, rows in sorted(self.changed.items()) if image_id in live}
-        ledger = kept.ledger.changed(self._new_entries(kept.ledger, changed, live))
-        schema = table_schema(contract, ledger.distinct_schemas())
-        new = _stack([rows.table for rows in changed.values() if rows.table.num_rows], schema, contract)
-        spans = [
-            (*kept.ledger.span(image_id), changed[image_id].table.num_rows if image_id in changed else 0)
-            for image_id in sorted({*changed, *self._vanished(kept.ledger, live)})
-        ]
+        merge = Merge(
+            contract,
+            kept,
+            {image_id: rows for image_id, rows in sorted(self.changed.items()) if image_id in live},
+            {image_id: cause for image_id, cause in self.failed.items() if image_id in live},
+            self._vanished(kept.ledger, live),
+        )
         removed = self._removed(state, live)
-        if state is not None and self._says_the_same(state, new, spans):
+        if state is not None and self._leaves_the_file(state, merge):
             # The file stays, with its time; only what its rows were made from may be new.
-            if state.ledger != ledger:
-                self._renew_ledger(state, ledger)
-            self.result = Commit(state.table, state.file, None, ledger, removed)
+            if state.ledger != merge.ledger:
+                self._renew_ledger(state, merge.ledger)
+            self.result = Commit(state.table, state.file, None, merge.ledger, removed)
             return None
-        merged = _replace_rows(kept.rows, new, spans, contract)
-        if merged.num_columns and merged.column(0).num_chunks > _FEW_CHUNKS:
-            merged = merged.combine_chunks()
-        check_exact(merged, contract)
+        merged = merge.table()
         commit_id = uuid.uuid4().hex
         words = {**self.footer, COMMIT.decode(): commit_id}
         file = TableFile(frames.arrow_to_parquet(merged.replace_schema_metadata(words)))
         self.written = layout.ledger_key(contract.table_name, commit_id)
-        store.put(self.written, encode_ledger(ledger, commit_id, file), flush=True)
-        self.result = Commit(merged, file, None, ledger, removed)
+        store.put(self.written, encode_ledger(merge.ledger, commit_id, file), flush=True)
+        self.result = Commit(merged, file, None, merge.ledger, removed)
         return file.data
 
     def _live(self) -> set[str]:
@@ -208,19 +188,6 @@ class _Attempt:
                 self.failed[image_id] = again
             else:
                 self.changed[image_id] = again
-
-    def _new_entries(
-        self, old: Ledger, changed: Mapping[str, ImageRows], live: set[str]
-    ) -> dict[str, LedgerEntry | None]:
-        version = self.contract.schema_version
-        entries: dict[str, LedgerEntry | None] = dict.fromkeys(self._vanished(old, live))
-        for image_id, rows in changed.items():
-            entries[image_id] = LedgerEntry(rows.table.num_rows, rows.own_schema, version, tuple(rows.seen))
-        nothing = LedgerEntry(0, pa.schema([]), version)
-        for image_id, cause in self.failed.items():
-            if image_id in live:
-                entries[image_id] = replace(old.get(image_id, nothing), error=cause)
-        return entries
 
     def _vanished(self, ledger: Ledger, live: set[str]) -> list[str]:
         """Return the images of a ledger that are gone from the dataset, as far as this commit knows."""
@@ -242,20 +209,14 @@ class _Attempt:
             self.ds.store.delete(self.written)
             self.written = None
 
-    def _says_the_same(self, state: TableState, new: pa.Table, spans: Sequence[tuple[int, int, int]]) -> bool:
+    def _leaves_the_file(self, state: TableState, merge: Merge) -> bool:
         if self.complete or commit_of(state.schema) is None:
             # A rebuild is asked for when somebody does not trust the file.
             return False
         words = state.schema.metadata or {}
         if any(words.get(key.encode()) != value.encode() for key, value in self.footer.items()):
             return False
-        if not state.schema.remove_metadata().equals(new.schema, check_metadata=True):
-            return False
-        if any(end - begin != count for begin, end, count in spans):
-            return False
-        old = state.table.replace_schema_metadata(None)
-        replaced = [old.slice(begin, end - begin) for begin, end, _ in spans]
-        return bool(pa.concat_tables([*replaced, old.slice(0, 0)]).equals(new))
+        return not merge.changes_rows_of(state.schema)
 
     def _renew_ledger(self, state: TableState, ledger: Ledger) -> None:
         commit_id = commit_of(state.schema) or ""
@@ -263,63 +224,17 @@ class _Attempt:
         self.ds.store.put(key, encode_ledger(ledger, commit_id, state.file), flush=True)
         self.older_ledgers = [other for other in self.older_ledgers if other != key]
 
-    def _kept(self, state: TableState | None) -> _Kept:
+    def _kept(self, state: TableState | None) -> Kept:
         """Return what the images that did not change gave, as far as it still holds.
 
         A ledger of another indexer or another schema version holds no more: then all images must
-        have been extracted. Those that failed keep what the table has of them, if it still fits.
+        have been extracted.
         """
         if state is not None and state.ledger is not None and self._holds(state, state.ledger):
-            return _Kept(state.table, state.ledger)
+            return Kept(state.table, state.ledger)
         if not self.complete:
             raise LedgerLost
-        entries = {}
-        pieces = []
-        if state is not None and IMAGE_ID in state.schema.names:
-            for image_id in sorted(self.failed):
-                rows = _rows_of(state.table, image_id)
-                schema = own_columns(rows).schema
-                if rows.num_rows and self._fits(rows, schema):
-                    entries[image_id] = LedgerEntry(rows.num_rows, schema, _UNKNOWN_VERSION)
-                    pieces.append(rows)
-        if state is None or not pieces:
-            return _Kept(pa.table({}), Ledger.of({}))
-        return _Kept(pa.concat_tables(pieces), Ledger.of(entries))
+        return nothing_kept() if state is None else keep_failed(state.table, self.failed, self.contract)
 
     def _holds(self, state: TableState, ledger: Ledger) -> bool:
         return state.made_by(self.contract) and set(ledger.versions()) <= {self.contract.schema_version}
-
-    def _fits(self, rows: pa.Table, schema: pa.Schema) -> bool:
-        try:
-            conform(rows, table_schema(self.contract, [("", schema)]), self.contract)
-        except SchemaError:
-            return False
-        return True
-
-
-def _rows_of(table: pa.Table, image_id: str) -> pa.Table:
-    return table.filter(pc.equal(table.column(IMAGE_ID).cast(pa.string()), image_id))
-
-
-def _replace_rows(
-    old: pa.Table, new: pa.Table, spans: Sequence[tuple[int, int, int]], contract: TableContract
-) -> pa.Table:
-    """Return the rows that stay, brought to the schema of the new ones, with these in their places."""
-    # First out, then in: rows that go need not fit the schema any more.
-    stay = splice(old, old.slice(0, 0), [(begin, end, 0) for begin, end, _ in spans])
-    places = []
-    out = 0
-    for begin, end, count in spans:
-        places.append((begin - out, begin - out, count))
-        out += end - begin
-    return splice(conform(stay, new.schema, contract), new, places)
-
-
-def _stack(tables: Iterable[pa.Table], schema: pa.Schema, contract: TableContract) -> pa.Table:
-    """Return the rows of many images, one below the other, at the table's schema."""
-    # Images of one schema are brought to it together.
-    pieces = [
-        conform(pa.concat_tables(list(alike)), schema, contract)
-        for _, alike in groupby(tables, key=lambda table: table.schema)
-    ]
-    return pa.concat_tables([*pieces, schema.empty_table()])
