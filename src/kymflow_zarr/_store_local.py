@@ -256,6 +256,28 @@ class LocalStore(Store):
                 os.unlink(owner_path)
             lock.release()
 
+    def leftovers(self) -> Sequence[Fingerprint]:
+        found = []
+        stack = [self.root]
+        while stack:
+            folder = stack.pop()
+            try:
+                with os.scandir(folder) as scan:
+                    entries = list(scan)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                raise self._refusal(error, "list", os.path.relpath(folder, self.root)) from error
+            for entry in entries:
+                if entry.name.endswith(TEMPORARY_SUFFIX):
+                    with suppress(FileNotFoundError):
+                        info = entry.stat(follow_symlinks=False)
+                        key = os.path.relpath(entry.path, self.root).replace(os.sep, "/")
+                        found.append(Fingerprint(key, info.st_size, info.st_mtime_ns))
+                elif entry.is_dir(follow_symlinks=False):
+                    stack.append(entry.path)
+        return found
+
     def is_empty(self) -> bool:
         try:
             with os.scandir(self.root) as scan:
@@ -310,7 +332,7 @@ def _flush_folder(folder: str) -> None:
 
 
 def _remove_tree(path: str) -> None:
-    if os.path.islink(path):
+    if os.path.islink(path) or os.path.isfile(path):
         os.unlink(path)
     else:
         shutil.rmtree(path)

@@ -194,6 +194,10 @@ class ObjectStore(Store):
             except (BaseError, OSError) as error:
                 raise self._refusal(error, "write", key) from error
 
+    def leftovers(self) -> Sequence[Fingerprint]:
+        # A put is there whole, or not at all.
+        return []
+
     def is_empty(self) -> bool:
         return next(iter(self.list()), None) is None
 

@@ -143,6 +143,9 @@ class ObservedStore(Store):
             pass
         return self._store.survey(prefix, mark, folder)
 
+    def leftovers(self) -> Sequence[Fingerprint]:
+        return self._store.leftovers()
+
     def is_empty(self) -> bool:
         return self._store.is_empty()
 

@@ -138,7 +138,7 @@ class Store(ABC):
 
     @abstractmethod
     def delete_tree(self, prefix: str) -> None:
-        """Delete every key below `prefix`; symbolic links are removed, never followed."""
+        """Delete `prefix` and every key below it; symbolic links are removed, never followed."""
 
     @abstractmethod
     def put_tree(self, prefix: str, blobs: Mapping[str, bytes], *, last: str) -> None:
@@ -178,6 +178,13 @@ class Store(ABC):
         ------
         LockTimeoutError
             Other writers held the key all that time; the message says who.
+        """
+
+    @abstractmethod
+    def leftovers(self) -> Sequence[Fingerprint]:
+        """Return what interrupted writes left behind: files and trees under temporary names.
+
+        A write that is under way looks the same; only time tells. :meth:`delete_tree` takes either.
         """
 
     @abstractmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -240,7 +240,7 @@ def remember(ds: ZarrDataset, plan: RefreshPlan) -> None:
         renewed = {
             image_id: replace(state.ledger[image_id], seen=seen)
             for image_id, seen in plan.renewed.items()
-            if image_id in state.ledger and _same_contents(state.ledger[image_id].seen, seen)
+            if image_id in state.ledger and same_contents(state.ledger[image_id].seen, seen)
         }
         commit_id = commit_of(state.schema)
         if commit_id is not None and renewed:
@@ -252,7 +252,8 @@ def remember(ds: ZarrDataset, plan: RefreshPlan) -> None:
     store.update(layout.table_key(plan.table_name), change)
 
 
-def _same_contents(one: tuple[Seen, ...], other: tuple[Seen, ...]) -> bool:
+def same_contents(one: Sequence[Seen], other: Sequence[Seen]) -> bool:
+    """Tell whether two extractions asked for the same things and got the same answers."""
     return [(seen.key, seen.asked, seen.sha256) for seen in one] == [
         (seen.key, seen.asked, seen.sha256) for seen in other
     ]
