@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import inspect
+from typing import TYPE_CHECKING
 
 import pluggy
 
 from kymflow.errors import PluginError
 from kymflow.plugins import hookspecs
 
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from pluggy import HookimplOpts, HookspecOpts
+
 INDEXERS = "kymflow_indexers"
 TABLE_UPDATED = "kymflow_table_updated"
+
+
+class _Manager(pluggy.PluginManager):
+    """Looks for hooks among the names that can be hooks; a module has three times as many others."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> HookimplOpts | None:
+        return None if name.startswith("__") else super().parse_hookimpl_opts(plugin, name)
+
+    def parse_hookspec_opts(self, module_or_class: ModuleType | type, name: str) -> HookspecOpts | None:
+        return super().parse_hookspec_opts(module_or_class, name) if name.startswith("kymflow_") else None
 
 
 class HookedPlugin:
@@ -40,7 +56,7 @@ class HookedPlugin:
                 f"{name} is the class {target.__qualname__} itself; name an instance, or a module"
             )
         self.target = target
-        manager = pluggy.PluginManager(hookspecs.PROJECT)
+        manager = _Manager(hookspecs.PROJECT)
         manager.add_hookspecs(hookspecs)
         manager.register(target, name=name)
         manager.check_pending()

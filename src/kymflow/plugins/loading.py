@@ -82,7 +82,9 @@ def _asked(plugin: HookedPlugin, source: PluginSource) -> list[DatasetIndexer]:
         )
     indexers: list[Any] = []
     for answer in answers:
-        if inspect.isclass(answer) or isinstance(answer, DatasetIndexer):
+        if isinstance(answer, list | tuple):
+            indexers.extend(answer)
+        elif inspect.isclass(answer) or isinstance(answer, DatasetIndexer):
             indexers.append(answer)
         elif isinstance(answer, Iterable) and not isinstance(answer, str | bytes | Mapping):
             indexers.extend(islice(answer, MAX_INDEXERS + 1))
