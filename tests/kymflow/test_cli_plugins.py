@@ -134,17 +134,24 @@ def test_verbose_names_who_follows_changes(run: Run, site: Path) -> None:
     assert "follows changes of tables: lab-exporter 1.0 (export = lab_exporter_plugin)" in out
 
 
-def test_what_a_plugin_prints_on_import_does_not_spoil_the_json(run: Run, site: Path) -> None:
+@pytest.mark.parametrize("command", [["indexers"], ["rebuild", "lab.zarr"], ["status", "lab.zarr"]])
+def test_what_a_plugin_prints_does_not_spoil_the_json(
+    run: Run, lab: Path, site: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
     write_distribution(site, "loud-lab", "1.0", "loud = lab_loud_plugin")
     write_indexers(site, "lab_loud_plugin", "loud")
-    module = site / "lab_loud_plugin.py"
-    module.write_text("print('hello')\n" + module.read_text("utf-8"), "utf-8")
-    sys.modules.pop("lab_loud_plugin", None)
+    with (site / "lab_loud_plugin.py").open("a", encoding="utf-8") as module:
+        module.write(
+            "print('imported')\n@hookimpl\ndef kymflow_table_updated(table_name):\n    print(table_name)\n"
+        )
+    monkeypatch.chdir(lab.parent)
+    monkeypatch.delitem(sys.modules, "lab_loud_plugin", raising=False)
 
-    result = run("indexers", "--json")
+    result = run(*command, "--json")
 
-    assert "loud" in [info["name"] for info in read_json(result)]
-    assert "hello" in result.stderr
+    assert read_json(result)
+    assert "imported\n" in result.stderr
+    assert ("radon_report\n" in result.stderr) == (command[0] == "rebuild")
 
 
 # Tables that outlive their plugins

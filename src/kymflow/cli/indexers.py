@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 import textwrap
 import warnings
 from collections.abc import Sequence
@@ -18,8 +16,8 @@ from kymflow.plugins.registry import get_registry
 def list_indexers(*, verbose: bool, as_json: bool) -> None:
     """Print the registered indexers."""
     registry = get_registry()
-    # What plugins print on import does not belong to the list; and it tells of every broken one itself.
-    with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
+    with warnings.catch_warnings():
+        # The list itself tells of every broken plugin.
         warnings.filterwarnings("ignore", "plugin ", PluginWarning)
         infos = registry.list()
         observers = registry.observers()
