@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from kymflow.errors import ExtractionError as ExtractionError
     from kymflow.errors import IndexerError as IndexerError
     from kymflow.errors import InvalidIndexerError as InvalidIndexerError
+    from kymflow.errors import PluginError as PluginError
     from kymflow.errors import RowsError as RowsError
     from kymflow.errors import SchemaError as SchemaError
     from kymflow.errors import UnknownIndexerError as UnknownIndexerError
+    from kymflow.plugins.faults import PluginWarning as PluginWarning
     from kymflow.plugins.hookspecs import hookimpl as hookimpl
     from kymflow.plugins.info import IndexerInfo as IndexerInfo
     from kymflow.plugins.registry import IndexerRegistry as IndexerRegistry
-    from kymflow.plugins.registry import PluginWarning as PluginWarning
     from kymflow.plugins.registry import get_registry as get_registry
     from kymflow_zarr import ArtifactError as ArtifactError
     from kymflow_zarr import ArtifactNotFoundError as ArtifactNotFoundError
@@ -64,7 +65,8 @@ _HOME = {
     "InvalidIndexerError": "kymflow.errors",
     "KymDataset": "kymflow.core.zarr.kym_dataset",
     "KymflowError": "kymflow_zarr",
-    "PluginWarning": "kymflow.plugins.registry",
+    "PluginError": "kymflow.errors",
+    "PluginWarning": "kymflow.plugins.faults",
     "Problem": "kymflow_zarr.problems",
     "RecordNotFoundError": "kymflow_zarr",
     "RefreshPlan": "kymflow.core.zarr.freshness",

@@ -219,6 +219,10 @@ class LocalStore(Store):
                 with suppress(FileNotFoundError):
                     _remove_tree(old)
 
+    @property
+    def keeps_others_out(self) -> bool:
+        return True
+
     def update(self, key: str, change: Change, *, timeout_s: float = LOCK_TIMEOUT_S) -> Fingerprint | None:
         with self._locked(key, timeout_s):
             try:

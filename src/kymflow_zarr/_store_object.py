@@ -20,7 +20,7 @@ from kymflow_zarr.errors import (
     StoreError,
     StorePermissionError,
 )
-from kymflow_zarr.store import LOCK_TIMEOUT_S, Change, Fingerprint, Store, Survey
+from kymflow_zarr.store import LOCK_TIMEOUT_S, Change, Fingerprint, OutdatedError, Store, Survey
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
@@ -165,6 +165,10 @@ class ObjectStore(Store):
             if found.key not in keep:
                 self.delete(found.key)
 
+    @property
+    def keeps_others_out(self) -> bool:
+        return False
+
     def update(self, key: str, change: Change, *, timeout_s: float = LOCK_TIMEOUT_S) -> Fingerprint | None:
         deadline = time.monotonic() + timeout_s
         races = 0
@@ -176,13 +180,13 @@ class ObjectStore(Store):
                 mode = {"e_tag": seen.etag}
             except FileNotFoundError:
                 present, mode = None, "create"
-            changed = change(present)
-            if changed is None:
-                return None
             try:
+                changed = change(present)
+                if changed is None:
+                    return None
                 result = obstore.put(self._store, key, changed, mode=mode)
                 return Fingerprint(key, len(changed), time.time_ns(), result["e_tag"])
-            except (AlreadyExistsError, PreconditionError) as error:
+            except (AlreadyExistsError, PreconditionError, OutdatedError) as error:
                 races += 1
                 if time.monotonic() > deadline:
                     raise LockTimeoutError(

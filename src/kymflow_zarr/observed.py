@@ -173,5 +173,9 @@ class ObservedStore(Store):
     def put_tree(self, prefix: str, blobs: Mapping[str, bytes], *, last: str) -> None:
         raise self._refuse(prefix)
 
+    @property
+    def keeps_others_out(self) -> bool:
+        return self._store.keeps_others_out
+
     def update(self, key: str, change: Change, *, timeout_s: float = LOCK_TIMEOUT_S) -> Fingerprint | None:
         raise self._refuse(key)

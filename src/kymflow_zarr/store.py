@@ -62,6 +62,10 @@ class Fingerprint:
         return later.mtime_ns == self.mtime_ns and self.mtime_ns < seen_ns - SETTLED_AFTER_NS
 
 
+class OutdatedError(Exception):
+    """Raised by a change that sees that another writer was first; it is then called again."""
+
+
 @dataclass(frozen=True)
 class Survey:
     """What one listing told of many records, as parallel lists: a hundred thousand need no objects.
@@ -155,6 +159,15 @@ class Store(ABC):
             swapped in one step it is removed first and written last.
         """
 
+    @property
+    @abstractmethod
+    def keeps_others_out(self) -> bool:
+        """Whether :meth:`update` keeps other writers out while it runs.
+
+        If not, others may write until the very end, and only a conditional put tells; a change that
+        writes nothing then proves nothing.
+        """
+
     @abstractmethod
     def update(self, key: str, change: Change, *, timeout_s: float = LOCK_TIMEOUT_S) -> Fingerprint | None:
         """Read `key`, let `change` say what it becomes, and write that, as one step among all writers.
@@ -165,7 +178,8 @@ class Store(ABC):
             What to change.
         change : callable
             Gets the present bytes, or None if there are none; returns the new bytes, or None
-            to leave everything as it is. It may be called again if another writer was first.
+            to leave everything as it is. It may be called again if another writer was first,
+            and may raise :class:`OutdatedError` where it sees that itself.
         timeout_s : float
             How long to wait for other writers, in seconds.
 

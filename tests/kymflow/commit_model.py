@@ -67,11 +67,12 @@ class Ledger(NamedTuple):
 
 
 class Writer(NamedTuple):
-    """A writer: what it does next, and what it has in memory."""
+    """A writer: what it does next, and what it has in memory; `gone` are images that it was told to drop."""
 
     name: str
     next: str = "extract"
     todo: tuple[int, ...] = ()
+    gone: tuple[int, ...] = ()
     complete: bool = False
     lost: bool = False
     rows: tuple[int | None, ...] = (None, None)
@@ -272,7 +273,9 @@ class Protocol:
         return "read ledger", world, writer._replace(next="list images", ledger=ledger)
 
     def _list_images(self, world: World, writer: Writer) -> Step:
-        there = self.there(world)
+        # One who changes some images looks for just these: the others are the next refresh's.
+        spoken_of = [writer.complete or writer.rows[i] is not None or i in writer.gone for i in IMAGES]
+        there = tuple(there or not spoken_of[i] for i, there in enumerate(self.there(world)))
         doubtful = tuple(i for i in IMAGES if there[i] and writer.rows[i] is not None)
         if self.fault == Fault.NO_RECHECK:
             doubtful = ()
@@ -296,7 +299,7 @@ class Protocol:
         if writer.ledger is None and not writer.complete:
             # Nothing tells what the other images gave: all of them, from the beginning.
             following = "unlock" if self.locks else "extract"
-            return Writer(writer.name, following, IMAGES, True, True, attempt=writer.attempt)
+            return Writer(writer.name, following, IMAGES, (), True, True, attempt=writer.attempt)
         table, entries = self._merged(writer)
         may_stay = self.store == "local" or self.fault == Fault.UNGUARDED_SAME
         if may_stay and not writer.complete and writer.table and same_rows(writer.table, table):
@@ -338,7 +341,9 @@ class Protocol:
         if conflict and self.fault == Fault.BLIND_RETRY:
             return "conflict", world, writer._replace(expects=world.table)
         if conflict and self.fault != Fault.NO_IF_MATCH:
-            again = Writer(writer.name, "read table", (), writer.complete, writer.lost, writer.rows)
+            again = Writer(
+                writer.name, "read table", (), writer.gone, writer.complete, writer.lost, writer.rows
+            )
             again = again._replace(seen=writer.seen, attempt=writer.attempt, written=writer.written)
             return "conflict", world, again
         table, _ = self._merged(writer)

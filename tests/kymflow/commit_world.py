@@ -124,12 +124,13 @@ def refresh(protocol: Protocol, world: World) -> World | None:
     fresh = protocol.fresh(world, ledger)
     there = protocol.there(world)
     stale = tuple(image for image in IMAGES if there[image] and image not in fresh)
+    gone = tuple(i for i, entry in enumerate(ledger.entries if ledger else ()) if entry and not there[i])
     if ledger is None or world.table is None:
         writer = Writer("R", todo=IMAGES, complete=True)
     elif stale:
-        writer = Writer("R", todo=stale)
-    elif any(entry is not None and not there[image] for image, entry in enumerate(ledger.entries)):
-        writer = Writer("R", next="lock" if protocol.locks else "read table")
+        writer = Writer("R", todo=stale, gone=gone)
+    elif gone:
+        writer = Writer("R", next="lock" if protocol.locks else "read table", gone=gone)
     else:
         return world
     world = world._replace(writers=(writer,))

@@ -207,9 +207,7 @@ def test_a_stray_ledger_is_swept_when_it_is_old(lab: KymDataset) -> None:
     assert kinds(lab.check()) == [("stray ledger", "", False)]
     assert kinds(lab.check(repair=True)) == [("stray ledger", "", True)]
     assert ledgers(lab) == [ledger]
-    assert (
-        commit_of(pd.io.parquet.get_engine("pyarrow").api.parquet.read_schema(table_path(lab))) == ledger.stem
-    )
+    assert commit_of(pq.read_schema(table_path(lab))) == ledger.stem
 
 
 # Records

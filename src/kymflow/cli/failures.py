@@ -14,6 +14,8 @@ from typing import NoReturn, ParamSpec, TextIO
 
 import typer
 
+from kymflow.cli.output import json_alone
+
 P = ParamSpec("P")
 
 FAILED = 1
@@ -41,7 +43,7 @@ def one_line_failures(command: Callable[P, None]) -> Callable[P, None]:
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            with warnings.catch_warnings(), _noting_interrupts():
+            with warnings.catch_warnings(), _noting_interrupts(), json_alone(bool(kwargs.get("json"))):
                 warnings.showwarning = _show_warning
                 command(*args, **kwargs)
         except KeyboardInterrupt:

@@ -15,6 +15,7 @@ from kymflow.core.zarr.ledger_file import COMMIT, TableFile, commit_of, encode_l
 from kymflow.core.zarr.merging import Kept, Merge, keep_failed, nothing_kept
 from kymflow.core.zarr.table_state import INDEXER, TableState, read_state
 from kymflow_zarr import frames, layout
+from kymflow_zarr.store import OutdatedError
 
 if TYPE_CHECKING:
     from kymflow.core.zarr.extraction import ImageRows
@@ -213,6 +214,9 @@ class _Attempt:
         if self.complete or commit_of(state.schema) is None:
             # A rebuild is asked for when somebody does not trust the file.
             return False
+        if not self.ds.store.keeps_others_out:
+            # A slower writer with older rows would not notice that these were found to be right.
+            return False
         words = state.schema.metadata or {}
         if any(words.get(key.encode()) != value.encode() for key, value in self.footer.items()):
             return False
@@ -233,8 +237,20 @@ class _Attempt:
         if state is not None and state.ledger is not None and self._holds(state, state.ledger):
             return Kept(state.table, state.ledger)
         if not self.complete:
+            if state is not None and self._is_outdated(state):
+                raise OutdatedError
             raise LedgerLost
         return nothing_kept() if state is None else keep_failed(state.table, self.failed, self.contract)
+
+    def _is_outdated(self, state: TableState) -> bool:
+        """Tell whether another writer has replaced the table, and taken the old ledger with it."""
+        store = self.ds.store
+        if store.keeps_others_out or state.ledger is not None:
+            return False
+        try:
+            return store.read(layout.table_key(self.contract.table_name))[0] != state.file.data
+        except FileNotFoundError:
+            return True
 
     def _holds(self, state: TableState, ledger: Ledger) -> bool:
         return state.made_by(self.contract) and set(ledger.versions()) <= {self.contract.schema_version}

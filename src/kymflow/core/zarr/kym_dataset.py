@@ -394,6 +394,8 @@ class KymDataset:
         made_by = self.registry.made_by(indexer)
         commit, report = run(self.ds, indexer, contract, made_by=made_by, **how)
         self.reports[report.table_name] = report
+        if commit is not None and commit.fingerprint is not None:
+            self.registry.notify_table_updated(self.ds.path, report.table_name, report)
         return commit, report
 
     def _frame_of(self, commit: Commit | None, report: UpdateReport) -> pd.DataFrame:
