@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
+import time
 import types
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -242,6 +245,24 @@ def test_a_real_process_finds_good_and_broken_distributions(tmp_path: Path) -> N
     assert found["gone"]["status"] == "broken"
     assert "ModuleNotFoundError" in found["gone"]["error"]
     assert found["velocity_events"]["distribution"] == "kymflow-indexers-builtin"
+
+
+def test_two_threads_that_ask_at_once_load_plugins_once(install: Install) -> None:
+    calls = []
+
+    @hookimpl
+    def kymflow_indexers() -> list[object]:
+        calls.append(threading.get_ident())
+        time.sleep(0.05)
+        return [StallIndexer()]
+
+    registry = IndexerRegistry([install("lab", kymflow_indexers=kymflow_indexers)])
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: [info.name for info in registry.list()], range(4)))
+
+    assert answers == [["stalls"]] * 4
+    assert len(calls) == 1
 
 
 def test_importing_kymflow_imports_no_plugin_and_nothing_heavy(tmp_path: Path) -> None:
