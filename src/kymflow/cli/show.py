@@ -75,7 +75,8 @@ def show_table(
         return
     if as_json:
         shown = frame if limit is None else frame.head(limit)
-        info = describe_table(kd.ds, normalize_table_name(table))
+        named = table if table in kd.ds.list_table_names() else normalize_table_name(table)
+        info = describe_table(kd.ds, named)
         print_json({**info.to_dict(), "rows": len(frame), "data": to_records(shown)})
         return
     shown = frame.head(DEFAULT_LIMIT if limit is None else limit)
@@ -98,7 +99,8 @@ def _check_outside(output: Path, dataset: str) -> None:
 def _rows_of(kd: KymDataset, table: str, frame: pd.DataFrame, image: str) -> pd.DataFrame:
     if IMAGE_ID not in frame.columns:
         raise ColumnError(f"table {table!r} of {kd.ds.path} has no column {IMAGE_ID!r} to find an image by")
-    rows = frame[frame[IMAGE_ID] == image].reset_index(drop=True)
+    # As plain objects: an id that is no UTF-8 cannot be compared with a text column.
+    rows = frame[frame[IMAGE_ID].astype(object) == image].reset_index(drop=True)
     if rows.empty:
         # Without rows is an answer; without image is a mistake.
         kd.ds.record(image).get_attrs()
