@@ -38,8 +38,8 @@ def rows_are_the_same_in_another_process(subject: Subject) -> None:
         subject,
         "plain",
         what="it gave other rows in a fresh Python process, where the records came in reverse order",
-        remedy="Keep nothing in module or class variables that an earlier record has set, and sort what comes "
-        "from a set: its order is another in each process",
+        remedy="Keep nothing in module or class variables that an earlier record has set, and sort what "
+        "comes from a set: its order is another in each process",
     )
 
 
@@ -65,9 +65,7 @@ def _compare(subject: Subject, condition: str, *, what: str, remedy: str) -> Non
         answer = answers[image_id]
         found = answer if isinstance(answer, str) else difference(answer, rows)
         if found is not None:
-            raise Breach(
-                f"{what} (image {image_id!r})", expected="the same rows", got=found, remedy=remedy
-            )
+            raise Breach(f"{what} (image {image_id!r})", expected="the same rows", got=found, remedy=remedy)
 
 
 def _answers(subject: Subject) -> dict[str, Answers]:
@@ -146,15 +144,20 @@ def _extract_all(indexer: Any, ds: ZarrDataset, image_ids: Sequence[str]) -> Ans
 
 @contextlib.contextmanager
 def _another_clock(date_here: str) -> Iterator[None]:
+    for zone in _FAR_ZONES:
+        if hasattr(time, "tzset") and datetime.date.today().isoformat() == date_here:
+            os.environ["TZ"] = zone
+            time.tzset()
     real, real_ns = time.time, time.time_ns
-    with (
-        mock.patch("time.time", lambda: real() + _SHIFT_S),
-        mock.patch("time.time_ns", lambda: real_ns() + int(_SHIFT_S * 1e9)),
-    ):
-        for zone in _FAR_ZONES:
-            if hasattr(time, "tzset") and datetime.date.today().isoformat() == date_here:
-                os.environ["TZ"] = zone
-                time.tzset()
+
+    def later() -> float:
+        return real() + _SHIFT_S
+
+    def later_ns() -> int:
+        return real_ns() + int(_SHIFT_S * 1e9)
+
+    # The date of today, too, comes from there.
+    with mock.patch("time.time", later), mock.patch("time.time_ns", later_ns):
         yield
 
 

@@ -10,7 +10,7 @@ from kymflow_zarr.errors import KymflowError
 Status = Literal["passed", "failed", "not run"]
 
 
-class Breach(Exception):  # noqa: N818
+class Breach(Exception):
     """Raised by a check: the indexer does not keep to the contract. Parameters as in `Finding`."""
 
     def __init__(self, what: str, *, expected: str, got: str, remedy: str) -> None:
@@ -18,7 +18,7 @@ class Breach(Exception):  # noqa: N818
         self.what, self.expected, self.got, self.remedy = what, expected, got, remedy
 
 
-class NotRun(Exception):  # noqa: N818
+class NotRun(Exception):
     """Raised by a check that cannot tell: something that it needs is not there."""
 
     def __init__(self, what: str, remedy: str) -> None:

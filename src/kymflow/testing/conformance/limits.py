@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-class NoAnswer(Exception):  # noqa: N818
+class NoAnswer(Exception):
     """A call that did not come back in time."""
 
 

@@ -31,11 +31,12 @@ def name_is_an_identifier(subject: Subject) -> None:
     """Its name can be typed on a command line as it is."""
     name = subject.contract.indexer
     if not _IDENTIFIER.fullmatch(name):
+        usable = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").lower()
         raise Breach(
             "its name is awkward: people type it on the command line and write it into files",
             expected="a letter, then at most 99 letters, digits, '_', '-' and '.'",
             got=repr(name),
-            remedy="Rename it, for example to " + repr(re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").lower()),
+            remedy=f"Rename it, for example to {usable!r}",
         )
 
 
@@ -117,10 +118,11 @@ def can_be_pickled(subject: Subject) -> None:
             got=describe(cause),
             remedy=remedy,
         ) from cause
-    if copy != subject.contract:
+    names = (copy.indexer, copy.table_name)
+    if names != (subject.contract.indexer, subject.contract.table_name):
         raise Breach(
             "it comes back from its pickle as another indexer",
-            expected=str(subject.contract),
-            got=str(copy),
+            expected=f"the names {(subject.contract.indexer, subject.contract.table_name)}",
+            got=str(names),
             remedy=remedy,
         )

@@ -1,4 +1,4 @@
-"""Checks of what an indexer does with the record besides returning rows: how it reads, and that it never writes."""
+"""Checks of what an indexer does with its record: how it reads, and that it never writes."""
 
 from __future__ import annotations
 

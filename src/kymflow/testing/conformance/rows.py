@@ -53,7 +53,7 @@ def required_columns_are_there(subject: Subject) -> None:
 
 
 def index_holds_no_data(subject: Subject) -> None:
-    """Nothing is lost with the index, which is dropped: it has no name and is no text, time or several levels."""
+    """Nothing is lost with the index, which is dropped: it is unnamed plain numbers."""
     for image_id, rows in subject.good.items():
         index = rows.index
         plain = index.nlevels == 1 and index.name is None and pd.api.types.is_integer_dtype(index.dtype)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+import tempfile
+import uuid
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +19,7 @@ from kymflow.testing.conformance.findings import NotRun
 from kymflow.testing.conformance.generated import generated_table
 from kymflow.testing.lab_dataset import image_ids_by_file, make_lab
 from kymflow_zarr import ZarrDataset
-from kymflow_zarr.layout import record_prefix
+from kymflow_zarr.layout import IMAGES, record_prefix
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrImageRecord
@@ -57,9 +60,14 @@ class Sample:
     words: str
     files: dict[str, str]
 
-    def copy_to(self, path: Path) -> ZarrDataset:
-        """Return a copy at `path`; its files are new to the file system, too."""
-        shutil.copytree(self.ds.path, path, copy_function=shutil.copyfile)
+    def copy_to(self, path: Path, image_ids: Collection[str]) -> ZarrDataset:
+        """Return a copy at `path` with just these images; its files are new to the file system, too."""
+        images = os.path.join(self.ds.path, IMAGES)
+
+        def others(folder: str, names: list[str]) -> set[str]:
+            return (set(names) & set(self.image_ids)) - set(image_ids) if folder == images else set()
+
+        shutil.copytree(self.ds.path, path, ignore=others, copy_function=shutil.copyfile)
         return ZarrDataset(path)
 
 
@@ -86,17 +94,34 @@ def make_sample(
         words += f" with generated artifacts {artifact!r}"
     elif write_artifacts is not None:
         words += " with the author's artifacts"
-    kd = make_lab(folder / "sample.zarr", N_IMAGES)
-    image_ids = image_ids_by_file(kd)
+    ds = ZarrDataset(folder / "sample.zarr")
+    image_ids = [str(uuid.uuid4()) for _ in range(N_IMAGES)]
+    for image_id, files in zip(image_ids, _lab_records(), strict=True):
+        for name, data in files.items():
+            ds.store.put(f"{record_prefix(image_id)}/{name}", data)
     if write_artifacts is not None:
         # The last image stays without: every lab has some that are not analysed.
         for number, image_id in enumerate(image_ids[:-1]):
             try:
-                write_artifacts(kd.ds.record(image_id), number)
+                write_artifacts(ds.record(image_id), number)
             except Exception as error:
                 error.add_note(f"raised by write_artifacts(record, {number}), which makes the sample records")
                 raise
-    return _finished(kd.ds, image_ids, words)
+    return _finished(ds, image_ids, words)
+
+
+@functools.cache
+def _lab_records() -> Sequence[Mapping[str, bytes]]:
+    """Return the files of each record of the simulated lab; made once, for any number of indexers."""
+    with tempfile.TemporaryDirectory(prefix="kymflow-check-") as folder:
+        kd = make_lab(Path(folder) / "lab.zarr", N_IMAGES)
+        return [
+            {
+                found.key.split("/", 2)[-1]: kd.ds.store.read(found.key)[0]
+                for found in kd.ds.store.list(record_prefix(image_id))
+            }
+            for image_id in image_ids_by_file(kd)
+        ]
 
 
 def _writer_of_generated(indexer: ArtifactIndexer) -> WriteArtifacts:
@@ -131,7 +156,8 @@ def _copied(path: Path, dataset: AnyDataset) -> Sample:
 def _choose(source: ZarrDataset) -> list[str]:
     """Return a few images: first those that have artifacts which none before them has."""
     known: set[str] = set()
-    telling, others = [], []
+    telling: list[tuple[int, str]] = []
+    others: list[tuple[int, str]] = []
     for record in source.iter_records():
         start = len(record_prefix(record.image_id)) + 1
         names = {key[start:] for key in record.list_analysis_keys()}

@@ -6,6 +6,8 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from kymflow.testing.conformance.findings import Breach, NotRun
 from kymflow.testing.conformance.subject import Outcome, Subject, Trace, difference
 
@@ -40,7 +42,7 @@ def returned_rows_stay_as_they_are(subject: Subject) -> None:
     indexer = subject.fresh()
     outcomes = [subject.extract(indexer, image_id) for image_id in subject.good]
     for outcome in outcomes:
-        if outcome.rows is None:
+        if outcome.rows is None or not isinstance(outcome.returned, pd.DataFrame):
             continue
         found = difference(outcome.returned, outcome.rows)
         if found is not None:

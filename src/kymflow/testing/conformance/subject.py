@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from pandas.testing import assert_frame_equal
+from pandas.testing import assert_frame_equal, assert_series_equal
 
 from kymflow.core.zarr.indexers.contract import TableContract, contract_of
 from kymflow.testing.conformance.findings import Breach, NotRun
@@ -73,9 +73,14 @@ class Outcome:
     @property
     def found_nothing(self) -> bool:
         """Whether the record had nothing of what it was asked for."""
-        return not any(
-            seen.asked == "names" or (seen.asked == "content" and seen.fingerprint) for seen in self.seen
+        return not self.asked_for_names and not any(
+            seen.asked == "content" and seen.fingerprint for seen in self.seen
         )
+
+    @property
+    def asked_for_names(self) -> bool:
+        """Whether it asked which keys there are."""
+        return any(seen.asked == "names" for seen in self.seen)
 
     def keys_read(self, *below: str) -> list[str]:
         """Return the keys that were there and were read, below these folders of the record."""
@@ -183,9 +188,9 @@ class Subject:
         """Return a path in the folder at which there is nothing yet."""
         return self.folder / f"{name}-{next(self._numbers)}"
 
-    def copy(self) -> ZarrDataset:
-        """Return a copy of the sample, to change at will."""
-        return self.sample.copy_to(self.new_path("copy"))
+    def copy(self, *image_ids: str) -> ZarrDataset:
+        """Return a copy of these sample records, by default of all, to change at will."""
+        return self.sample.copy_to(self.new_path("copy"), image_ids or self.sample.image_ids)
 
     # What it gives
 
@@ -287,7 +292,7 @@ class Subject:
     def _why_no_rows(self) -> str:
         outcomes = list(self.baseline.values())
         asked = {
-            seen.key.split("/", 3)[-1]
+            artifact_name(seen.key)
             for outcome in outcomes
             for seen in outcome.seen
             if seen.fingerprint is None and "/analysis/" in seen.key
@@ -334,18 +339,40 @@ def _pickled(indexer: object) -> tuple[bytes | None, Exception | None]:
 
 def difference(got: pd.DataFrame, expected: pd.DataFrame) -> str | None:
     """Say in one line how rows differ, or None if they do not; the index does not count."""
+    got, expected = got.reset_index(drop=True), expected.reset_index(drop=True)
     try:
-        assert_frame_equal(
-            got.reset_index(drop=True), expected.reset_index(drop=True), check_exact=True, obj="rows"
-        )
+        assert_frame_equal(got, expected, check_exact=True, obj="rows")
+        return None
     except AssertionError as error:
-        return " ".join(str(error).split())
-    return None
+        general = " ".join(str(error).split())
+    if len(got) != len(expected):
+        return f"{len(got)} rows instead of {len(expected)}"
+    if list(got.columns) != list(expected.columns):
+        return f"the columns {list(got.columns)} instead of {list(expected.columns)}"
+    for place, name in enumerate(got.columns):
+        one, other = got.iloc[:, place], expected.iloc[:, place]
+        if one.dtype != other.dtype:
+            return f"column {name!r} of type {one.dtype} instead of {other.dtype}"
+        try:
+            assert_series_equal(one, other, check_exact=True)
+        except AssertionError:
+            return f"column {name!r} with {_few(one)} instead of {_few(other)}"
+    return general
+
+
+def _few(values: pd.Series[Any]) -> str:
+    words = ", ".join(repr(value) for value in values.head(3).tolist())
+    return words if len(values) <= 3 else f"{words}, ..."
 
 
 def artifacts_of(keys: Iterable[str]) -> str:
     """Return keys of a record as people name artifacts."""
-    return ", ".join(repr(key.split("/", 3)[-1]) for key in keys)
+    return ", ".join(repr(artifact_name(key)) for key in keys)
+
+
+def artifact_name(key: str) -> str:
+    """Return a key of a record without what all artifacts have in common."""
+    return key.split("/", 2)[-1].removeprefix("analysis/")
 
 
 def missing_from(names: Collection[str], frame: pd.DataFrame) -> list[str]:
