@@ -173,6 +173,12 @@ class Stalls(ArtifactIndexer):
     )
 
 
+class Undeclared(ArtifactIndexer):
+    """Whatever its artifact holds."""
+
+    name = "undeclared"
+
+
 class HeartRate:
     """An artifact that only its author can make."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from inspect import getattr_static
 from typing import Any, ClassVar
 
 import pytest
 
 from kymflow.testing.conformance.catalogue import CHECKS, Check
-from kymflow.testing.conformance.findings import ConformanceError
 from kymflow.testing.conformance.run import run_check
 from kymflow.testing.conformance.samples import AnyDataset, WriteArtifacts
 from kymflow.testing.conformance.subject import DEFAULT_TIMEOUT_S, Subject
@@ -51,22 +51,28 @@ class IndexerContract:
     dataset: ClassVar[AnyDataset | None] = None
     timeout_s: ClassVar[float] = DEFAULT_TIMEOUT_S
     write_artifacts: WriteArtifacts | None = None
+    _shared: ClassVar[Subject]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         for problem in _problems(cls):
             raise TypeError(f"class {cls.__qualname__}(IndexerContract): {problem}")
 
-    @pytest.fixture(scope="class")
-    def _subject(self, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Subject:
-        """The indexer with its sample records, shared by all checks."""
-        return Subject(
-            self.indexer,
-            tmp_path_factory.mktemp(type(self).__name__),
-            write_artifacts=self.write_artifacts,
-            dataset=self.dataset,
-            timeout_s=self.timeout_s,
-        )
+    @pytest.fixture
+    def _subject(self, tmp_path_factory: pytest.TempPathFactory) -> Subject:
+        """The indexer with its sample records, made for the first check and shared by all."""
+        cls = type(self)
+        subject: Subject | None = cls.__dict__.get("_shared")
+        if subject is None:
+            subject = Subject(
+                self.indexer,
+                tmp_path_factory.mktemp(cls.__name__),
+                write_artifacts=self.write_artifacts,
+                dataset=self.dataset,
+                timeout_s=self.timeout_s,
+            )
+            cls._shared = subject
+        return subject
 
 
 def _problems(cls: type[IndexerContract]) -> Iterator[str]:
@@ -76,7 +82,7 @@ def _problems(cls: type[IndexerContract]) -> Iterator[str]:
     elif isinstance(indexer, type):
         yield f"indexer is the class itself; make it an instance: indexer = {indexer.__name__}()"
     for name in (*_TESTS, "_subject"):
-        if getattr(cls, name, None) is not getattr(IndexerContract, name):
+        if getattr_static(cls, name) is not IndexerContract.__dict__[name]:
             yield f"it replaces {name}, so that nobody would make that check; give it another name"
     if not cls.__name__.startswith("Test"):
         yield f"pytest does not collect it; call it Test{cls.__name__}"
@@ -88,10 +94,10 @@ def _problems(cls: type[IndexerContract]) -> Iterator[str]:
 
 def _test_of(check: Check) -> Callable[[IndexerContract, Subject], None]:
     def test(self: IndexerContract, _subject: Subject) -> None:
-        __tracebackhide__ = True
         finding = run_check(check, _subject)
         if finding.status != "passed":
-            raise ConformanceError.of(_subject.name, finding)
+            # Where in this file it was found helps nobody.
+            pytest.fail(f"indexer {_subject.name!r}: {finding.text}", pytrace=False)
 
     test.__name__ = f"test_{check.__name__}"
     test.__qualname__ = f"{IndexerContract.__name__}.{test.__name__}"

@@ -59,6 +59,16 @@ class Finding:
             words += f" Expected {self.expected}; got {self.got}."
         return f"{words} {self.remedy}".rstrip()
 
+    @property
+    def text(self) -> str:
+        """The finding in a few lines, for people."""
+        lines = [f"{self.check} {self.status}"]
+        for name in ("what", "expected", "got", "remedy"):
+            value = getattr(self, name)
+            if value:
+                lines.append(f"  {name + ':':<10}{value}")
+        return "\n".join(lines)
+
 
 @dataclass(frozen=True)
 class ConformanceReport:
@@ -114,7 +124,7 @@ class ConformanceReport:
     def __str__(self) -> str:
         counts = f"{self.n_run} checks ran, {len(self.failed)} failed; {self.n_not_run} could not run"
         lines = [f"indexer {self.indexer!r} on {self.sample}: {counts}"]
-        return "\n".join([*lines, *(str(finding) for finding in [*self.failed, *self.not_run])])
+        return "\n".join([*lines, *(finding.text for finding in [*self.failed, *self.not_run])])
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, in the shape that ``kymflow check-indexer --json`` documents."""

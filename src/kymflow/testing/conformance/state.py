@@ -58,7 +58,7 @@ def returned_rows_stay_as_they_are(subject: Subject) -> None:
 def records_can_be_interleaved(subject: Subject) -> None:
     """Two threads can use one instance: a second record, at every line of the first, spoils neither."""
     good = subject.good
-    first, second = subject.with_rows(2)[:2]
+    first, second = subject.two_records()
     for one, other in ((first, second), (second, first)):
         indexer = subject.fresh()
         between = _Between(subject, indexer, other)

@@ -274,20 +274,25 @@ class Subject:
             raise NotRun(self._why_no_rows(), HOW_TO_GIVE_A_SAMPLE)
         return good
 
-    def with_rows(self, at_least: int = 1) -> list[str]:
-        """Return the ids of the sample records that gave rows.
+    def with_rows(self) -> list[str]:
+        """Return the ids of the sample records that gave rows; at least one, see :attr:`good`."""
+        return [image_id for image_id, rows in self.good.items() if len(rows)]
+
+    def two_records(self) -> tuple[str, str]:
+        """Return the id of a record that gave rows, and of another, which did too if there is one.
 
         Raises
         ------
         NotRun
-            There are fewer than `at_least`.
+            There is no other.
         """
-        found = [image_id for image_id, rows in self.good.items() if len(rows)]
-        if len(found) < at_least:
+        first, *more = self.with_rows()
+        others = [*more, *(image_id for image_id in self.good if image_id not in (first, *more))]
+        if not others:
             raise NotRun(
-                f"{len(found)} of the sample records gave rows, and it takes {at_least}", HOW_TO_GIVE_A_SAMPLE
+                f"it takes two records, and there is one in {self.sample.words}", HOW_TO_GIVE_A_SAMPLE
             )
-        return found
+        return first, others[0]
 
     def _why_no_rows(self) -> str:
         outcomes = list(self.baseline.values())

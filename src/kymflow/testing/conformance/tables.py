@@ -124,7 +124,7 @@ def incremental_equals_rebuild(subject: Subject) -> None:
 
 def _story(subject: Subject, kd: KymDataset) -> Iterator[tuple[str, Action]]:
     """Edit the dataset step by step, and say how the table is then brought up to date."""
-    first, second, *_ = subject.with_rows(2)
+    first, second = subject.two_records()
     yield "at first", lambda kd, indexer: kd.rebuild(indexer)
     _give(kd.ds, second, first)
     yield "after an edit and update_image", lambda kd, indexer: kd.update_image(indexer, first)
