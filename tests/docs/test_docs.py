@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -98,6 +99,29 @@ def test_the_plugins_page_names_every_hook_and_switch() -> None:
     assert set(re.findall(r"^## `(\w+)\(", page, re.MULTILINE)) == hooks
     names = {switches.AUTOLOAD, switches.ONLY, switches.DISABLED, switches.STRICT}
     assert set(re.findall(r"^\| `(KYMFLOW_\w+)=", page, re.MULTILINE)) == names
+
+
+def test_the_testers_page_works_when_pasted(tmp_path: Path) -> None:
+    indexer, checked, tested = python_blocks(REPO / "docs" / "testing-an-indexer.md")
+    (tmp_path / "some_lab_indexer.py").write_text(indexer, "utf-8")
+    (tmp_path / "test_some_lab.py").write_text(tested, "utf-8")
+    assert run_python(checked, tmp_path) == ""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "kymflow.testing.pytest_plugin"],
+        # Where kymflow is installed, pytest finds its plugin by itself.
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert "32 passed" in done.stdout, done.stdout
+
+
+def test_the_testers_page_names_every_check() -> None:
+    from kymflow.testing.conformance.catalogue import CHECKS
+
+    page = (REPO / "docs" / "testing-an-indexer.md").read_text("utf-8")
+    assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == [check.__name__ for check in CHECKS]
 
 
 def test_the_recipes_work_when_pasted(tmp_path: Path) -> None:

@@ -352,7 +352,6 @@ def test_an_indexer_without_a_name_is_refused(refusing_lab: Lab) -> None:
         )
 
 
-@pytest.mark.xfail(strict=True, reason="contract_of takes a name that is no UTF-8", raises=UnicodeEncodeError)
 @pytest.mark.parametrize("name", [HOSTILE["lone surrogate"], HOSTILE["byte that is no UTF-8"]], ids=ascii)
 def test_an_indexer_whose_name_is_no_text_is_refused(lab: Lab, name: str) -> None:
     indexer = FrameIndexer({"a": frame(x=[1])}, name=name, table_name="lab")
@@ -360,7 +359,6 @@ def test_an_indexer_whose_name_is_no_text_is_refused(lab: Lab, name: str) -> Non
     lab.refuses(lambda: lab.kd.rebuild(indexer), InvalidIndexerError)
 
 
-@pytest.mark.xfail(strict=True, reason="the ledger cannot hold such a cause", raises=UnicodeEncodeError)
 def test_a_cause_that_is_no_text_concerns_its_image_only(lab: Lab) -> None:
     add_image(lab.kd, "b")
     indexer = FrameIndexer({"a": ValueError("no \udcff"), "b": frame(x=[1])})
