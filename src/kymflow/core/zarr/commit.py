@@ -18,7 +18,7 @@ from kymflow_zarr import frames, layout
 from kymflow_zarr.store import OutdatedError
 
 if TYPE_CHECKING:
-    from kymflow.core.zarr.extraction import ImageRows
+    from kymflow.core.zarr.rows import ImageRows
     from kymflow_zarr import ZarrDataset
     from kymflow_zarr.store import Fingerprint
 

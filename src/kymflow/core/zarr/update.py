@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from kymflow.core.zarr.commit import Commit, LedgerLost, commit_rows
-from kymflow.core.zarr.extraction import ImageRows, OnError, extract_image, extract_images
+from kymflow.core.zarr.extraction import OnError, extract_image, extract_images
 from kymflow.core.zarr.freshness import make_plan, remember
 from kymflow.core.zarr.indexers.contract import TableContract
 from kymflow.core.zarr.reports import UpdateReport
+from kymflow.core.zarr.rows import ImageRows
 from kymflow.core.zarr.table_state import find_state
 from kymflow.errors import IndexerError, SchemaError
 from kymflow_zarr import layout
