@@ -157,8 +157,7 @@ def _compare(
         return
     place = 0
     table = state.table.replace_schema_metadata(None)
-    for image_id, extracted in same.items():
-        begin, end = ledger.span(image_id)
+    for (image_id, extracted), (begin, end) in zip(same.items(), ledger.spans(list(same)), strict=True):
         n_rows = extracted.n_rows
         if not table.slice(begin, end - begin).equals(merge.new.slice(place, n_rows)):
             what = f"has {end - begin} rows of image {image_id!r}, which are not the {n_rows} that it gives."

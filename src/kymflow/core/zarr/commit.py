@@ -234,6 +234,8 @@ class _Attempt:
         A ledger of another indexer or another schema version holds no more: then all images must
         have been extracted.
         """
+        if self.complete and not self.failed:
+            return nothing_kept()
         if state is not None and state.ledger is not None and self._holds(state, state.ledger):
             return Kept(state.table, state.ledger)
         if not self.complete:

@@ -106,9 +106,11 @@ class Merge:
         entries: dict[str, LedgerEntry | None] = dict.fromkeys(vanished)
         for image_id, rows in changed.items():
             entries[image_id] = LedgerEntry(rows.n_rows, rows.own_schema, version, tuple(rows.seen))
+        ordered = sorted(entries)
+        counts = [0 if entry is None else entry.n_rows for entry in (entries[one] for one in ordered)]
         self._spans = [
-            (*kept.ledger.span(image_id), 0 if entry is None else entry.n_rows)
-            for image_id, entry in sorted(entries.items(), key=lambda item: item[0])
+            (begin, end, count)
+            for (begin, end), count in zip(kept.ledger.spans(ordered), counts, strict=True)
         ]
         nothing = LedgerEntry(0, pa.schema([]), version)
         for image_id, cause in failed.items():

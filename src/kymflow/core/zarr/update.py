@@ -75,14 +75,14 @@ def _update(
         rows, failed, commit = _run(ds, indexer, contract, asked, made_by, **how)
     except LedgerLost:
         rows, failed, commit = _run(ds, indexer, contract, None, made_by, **how)
-    updated = sorted(image_id for image_id in rows if image_id in commit.ledger)
+    updated = sorted(commit.ledger.among(rows))
     report = UpdateReport(
         table_name=contract.table_name,
         rows=commit.table.num_rows,
         images=commit.ledger.n_known,
         updated=updated,
         removed=commit.removed,
-        unchanged=len(commit.ledger) - len(updated) - sum(image_id in commit.ledger for image_id in failed),
+        unchanged=len(commit.ledger) - len(updated) - len(commit.ledger.among(failed)),
         failed=failed,
         seconds=time.perf_counter() - started,
     )
