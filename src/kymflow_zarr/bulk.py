@@ -27,13 +27,17 @@ def alike(blobs: Sequence[bytes]) -> Iterable[tuple[pa.Schema, list[int], list[i
         have other columns, are in none of them.
     """
     groups: dict[pa.Schema, tuple[list[int], list[int]]] = {}
+    last = None
     for place, blob in enumerate(blobs):
         try:
             file = pq.ParquetFile(pa.BufferReader(blob))
             schema, count = file.schema_arrow.remove_metadata(), file.metadata.num_rows
         except (pa.ArrowException, OSError, ValueError, TypeError, KeyError):
             continue
-        places, counts = groups.setdefault(schema, ([], []))
+        # To compare two schemas costs less than to hash one.
+        if last is None or not schema.equals(last):
+            places, counts = groups.setdefault(schema, ([], []))
+            last = schema
         places.append(place)
         counts.append(count)
     return [(schema, *group) for schema, group in groups.items() if all(map(_is_plain, schema.types))]

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 
 Redo = Callable[[str], "ImageRows | str"]
-# So many single looks cost less than a listing of all images.
-_FEW = 100
 
 
 class LedgerLost(Exception):
@@ -174,10 +172,9 @@ class _Attempt:
 
     def _live(self) -> set[str]:
         """Return which images there are, of all or of those that this commit speaks of."""
-        spoken_of = {*self.changed, *self.failed, *self.gone}
-        if self.complete or len(spoken_of) > _FEW:
+        if self.complete:
             return set(self.ds.list_image_ids())
-        return {image_id for image_id in spoken_of if self.ds.record(image_id).exists()}
+        return self.ds.existing({*self.changed, *self.failed, *self.gone})
 
     def _redo_what_changed(self, live: set[str]) -> None:
         for image_id, rows in list(self.changed.items()):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -44,6 +46,25 @@ def read_declared(
     others : list of str
         Images that have to be asked one by one: what they hold is damaged or out of the ordinary.
     """
+    with _without_collector():
+        return _read_declared(ds, indexer, image_ids)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Keep the garbage collector away: all that is made meanwhile stays, and looking at it takes as long."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _read_declared(
+    ds: ZarrDataset, indexer: ArtifactIndexer, image_ids: Sequence[str]
+) -> tuple[list[Raw], list[str]]:
     seen: dict[str, list[Seen]] = {image_id: [] for image_id in image_ids}
     blobs: dict[str, Blobs] = {}
     left = list(image_ids)
