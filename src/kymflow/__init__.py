@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kymflow.core.zarr.indexers.base import normalize_table_name as normalize_table_name
     from kymflow.core.zarr.indexers.columns import Column as Column
     from kymflow.core.zarr.kym_dataset import KymDataset as KymDataset
+    from kymflow.core.zarr.reports import CheckReport as CheckReport
     from kymflow.core.zarr.reports import IngestReport as IngestReport
     from kymflow.core.zarr.reports import UpdateReport as UpdateReport
     from kymflow.core.zarr.status import DatasetStatus as DatasetStatus
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from kymflow_zarr import TableNotFoundError as TableNotFoundError
     from kymflow_zarr import ZarrDataset as ZarrDataset
     from kymflow_zarr import ZarrImageRecord as ZarrImageRecord
+    from kymflow_zarr.problems import Problem as Problem
 
 __version__ = "1.0.0"
 
@@ -49,6 +51,7 @@ _HOME = {
     "ArtifactIndexer": "kymflow.core.zarr.indexers.artifact",
     "ArtifactNotFoundError": "kymflow_zarr",
     "CancelledError": "kymflow_zarr",
+    "CheckReport": "kymflow.core.zarr.reports",
     "Column": "kymflow.core.zarr.indexers.columns",
     "ConflictError": "kymflow_zarr",
     "DatasetError": "kymflow_zarr",
@@ -64,6 +67,7 @@ _HOME = {
     "KymflowError": "kymflow_zarr",
     "PluginError": "kymflow.errors",
     "PluginWarning": "kymflow.plugins.faults",
+    "Problem": "kymflow_zarr.problems",
     "RecordNotFoundError": "kymflow_zarr",
     "RefreshPlan": "kymflow.core.zarr.freshness",
     "RowsError": "kymflow.errors",

@@ -33,7 +33,7 @@ def say(message: str) -> None:
 
 def fail(message: str, code: int = FAILED) -> NoReturn:
     """Print why, and end with `code`."""
-    say(f"kymflow: {message}")
+    say(f"kymflow: {_one_line(message)}")
     raise typer.Exit(code)
 
 
@@ -58,7 +58,7 @@ def one_line_failures(command: Callable[P, None]) -> Callable[P, None]:
             if isinstance(error, CancelledError):
                 _end_interrupted()
             if isinstance(error, KymflowError | OSError):
-                fail(_one_line(error))
+                fail(str(error))
             raise
 
     return wrapped
@@ -86,8 +86,10 @@ def _noting_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+def _one_line(message: object) -> str:
+    """Return a message as one line that a terminal takes for text, whatever names are in it."""
+    line = " ".join(str(message).split())
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
 
 
 def _show_warning(
@@ -98,4 +100,4 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    say(f"kymflow: warning: {' '.join(str(message).split())}")
+    say(f"kymflow: warning: {_one_line(message)}")

@@ -86,7 +86,8 @@ def show_table(
         return
     if as_json:
         shown = frame if limit is None else frame.head(limit)
-        info = describe_table(kd.ds, normalize_table_name(table))
+        named = table if table in kd.ds.list_table_names() else normalize_table_name(table)
+        info = describe_table(kd.ds, named)
         content = {**info.to_dict(), "problem": _absent(kd, info)}
         print_json({**content, "rows": len(frame), "data": to_records(shown)})
         return
@@ -110,7 +111,8 @@ def _check_outside(output: Path, dataset: str) -> None:
 def _rows_of(kd: KymDataset, table: str, frame: pd.DataFrame, image: str) -> pd.DataFrame:
     if IMAGE_ID not in frame.columns:
         raise ColumnError(f"table {table!r} of {kd.ds.path} has no column {IMAGE_ID!r} to find an image by")
-    rows = frame[frame[IMAGE_ID] == image].reset_index(drop=True)
+    # As plain objects: an id that is no UTF-8 cannot be compared with a text column.
+    rows = frame[frame[IMAGE_ID].astype(object) == image].reset_index(drop=True)
     if rows.empty:
         # Without rows is an answer; without image is a mistake.
         kd.ds.record(image).get_attrs()
