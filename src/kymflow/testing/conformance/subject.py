@@ -123,8 +123,7 @@ class Subject:
         self._dataset = dataset
         self._numbers = count()
         self._no_answer: str | None = None
-        # What another process gave, once it was asked; see elsewhere.py.
-        self.elsewhere: dict[str, dict[str, pd.DataFrame | str]] | None = None
+        self._shared: dict[str, Any] = {}
         self._pickled, self.pickle_error = _pickled(indexer)
 
     # The indexer
@@ -313,6 +312,12 @@ class Subject:
     def tolerated(self, outcome: Outcome) -> bool:
         """Whether a sample record rightly gives no rows but an error: it lacks something, or is damaged."""
         return isinstance(outcome.error, ArtifactNotFoundError | ArtifactError)
+
+    def shared(self, name: str, make: Callable[[], Any]) -> Any:
+        """Return what several checks need; made once."""
+        if name not in self._shared:
+            self._shared[name] = make()
+        return self._shared[name]
 
     # Comparisons
 
