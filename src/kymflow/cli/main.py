@@ -168,6 +168,21 @@ def status(dataset: Dataset, json: Json = False) -> None:
 
 @app.command()
 @one_line_failures
+def check(
+    dataset: Dataset,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Rebuild tables that are wrong; delete what crashes left.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Verify every table against its records; reads everything, trusts nothing."""
+    from kymflow.cli.check import run_check
+
+    run_check(dataset, repair=repair, as_json=json)
+
+
+@app.command()
+@one_line_failures
 def show(
     dataset: Dataset,
     table: Annotated[str | None, typer.Argument(help="Name of a table.", show_default=False)] = None,

@@ -37,18 +37,12 @@ def isolated_plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[IndexerRegistr
     Within the test it is what :func:`~kymflow.get_registry` returns, and so what every KymDataset
     has that is given no other.
     """
-    import importlib_metadata
+    from kymflow.plugins import switches
+    from kymflow.plugins.registry import get_registry
 
-    from kymflow.plugins.registry import ENTRY_POINT_GROUP, get_registry
-
-    real = importlib_metadata.entry_points
-
-    def none_of_ours(**parameters: Any) -> importlib_metadata.EntryPoints:
-        found = real(**parameters)
-        return importlib_metadata.EntryPoints(point for point in found if point.group != ENTRY_POINT_GROUP)
-
-    monkeypatch.setenv("KYMFLOW_DISABLE_PLUGIN_AUTOLOAD", "1")
-    monkeypatch.setattr(importlib_metadata, "entry_points", none_of_ours)
+    monkeypatch.setenv(switches.AUTOLOAD, "1")
+    # What is named there would be loaded all the same.
+    monkeypatch.delenv(switches.ONLY, raising=False)
     get_registry.cache_clear()
     yield get_registry()
     get_registry.cache_clear()
