@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import typer
 
 from kymflow.cli.failures import FAILED, say
 from kymflow.cli.output import print_json, print_table
+from kymflow.plugins.faults import PluginWarning
 from kymflow.plugins.info import IndexerInfo
 from kymflow.plugins.registry import get_registry
 from kymflow.testing import ConformanceReport, check_indexer
@@ -16,11 +18,12 @@ from kymflow.testing import ConformanceReport, check_indexer
 def run_check_indexer(names: Sequence[str] | None, dataset: str | None, *, as_json: bool) -> None:
     """Check indexers, all registered ones by default; exit code 1 unless every check ran and passed."""
     registry = get_registry()
-    if names:
-        indexers, unusable = [registry.get(name) for name in names], []
-    else:
-        indexers = list(registry.indexers())
-        unusable = [info for info in registry.list() if info.status != "ok"]
+    with warnings.catch_warnings():
+        # What cannot be used is told below.
+        warnings.filterwarnings("ignore", "plugin ", PluginWarning)
+        infos = registry.list()
+    indexers = [registry.get(name) for name in names] if names else list(registry.indexers())
+    unusable = [] if names else [info for info in infos if info.status != "ok"]
     if not indexers:
         say(f"kymflow: nothing to check; {registry.what_there_is()}")
     reports = []

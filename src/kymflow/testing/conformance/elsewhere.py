@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 # Per image its rows, or the error in words.
 Answers = dict[str, "pd.DataFrame | str"]
 
+_PLAIN = "plain"
+_ANOTHER_CLOCK = "another clock"
 _START_S = 60.0
 _SHIFT_S = 400 * 24 * 3600.0
 # Between them there are 26 hours, so that the date is another than here in at least one.
@@ -36,7 +38,7 @@ def rows_are_the_same_in_another_process(subject: Subject) -> None:
     """A fresh Python gives the same rows, with the records in reverse order."""
     _compare(
         subject,
-        "plain",
+        _PLAIN,
         what="it gave other rows in a fresh Python process, where the records came in reverse order",
         remedy="Keep nothing in module or class variables that an earlier record has set, and sort what "
         "comes from a set: its order is another in each process",
@@ -47,7 +49,7 @@ def rows_depend_on_no_clock(subject: Subject) -> None:
     """The rows are the same more than a year later, and in another time zone."""
     _compare(
         subject,
-        "another clock",
+        _ANOTHER_CLOCK,
         what="it gave other rows at another time or in another time zone",
         remedy="Read no clock; give times as the artifacts have them, in UTC",
     )
@@ -55,12 +57,15 @@ def rows_depend_on_no_clock(subject: Subject) -> None:
 
 def _compare(subject: Subject, condition: str, *, what: str, remedy: str) -> None:
     good = subject.good
-    answers = _answers(subject).get(condition)
-    if answers is None:
+    found_there = subject.shared("elsewhere", lambda: _ask_another_process(subject))
+    if isinstance(found_there, Breach):
+        if condition == _PLAIN:
+            raise found_there
         raise NotRun(
             "the indexer cannot be used in another process",
             "See the check rows_are_the_same_in_another_process",
         )
+    answers: Answers = found_there[condition]
     for image_id, rows in good.items():
         answer = answers[image_id]
         found = answer if isinstance(answer, str) else difference(answer, rows)
@@ -68,15 +73,8 @@ def _compare(subject: Subject, condition: str, *, what: str, remedy: str) -> Non
             raise Breach(f"{what} (image {image_id!r})", expected="the same rows", got=found, remedy=remedy)
 
 
-def _answers(subject: Subject) -> dict[str, Answers]:
-    """Return what another process gives, by condition; it is started once for all checks."""
-    if subject.elsewhere is None:
-        subject.elsewhere = {}
-        subject.elsewhere = _ask_another_process(subject)
-    return subject.elsewhere
-
-
-def _ask_another_process(subject: Subject) -> dict[str, Answers]:
+def _ask_another_process(subject: Subject) -> dict[str, Answers] | Breach:
+    """Return what another process gives, by condition, or why it gives nothing."""
     if type(subject.indexer).__module__ == "__main__":
         raise NotRun(
             "the indexer's class is in the program itself (__main__), which another process cannot import",
@@ -109,7 +107,7 @@ def _ask_another_process(subject: Subject) -> dict[str, Answers]:
         # Written by our own process, into our own folder.
         answers: dict[str, Answers] = pickle.loads(answer.read_bytes())
         return answers
-    raise Breach(
+    return Breach(
         "it cannot be used in another Python process",
         expected="to be unpickled there, and to give rows",
         got=output.strip().rpartition("\n")[2] or "no answer",
@@ -166,9 +164,9 @@ def main(job: Path, answer: Path) -> None:
     pickled, dataset, image_ids, date_here = pickle.loads(job.read_bytes())
     indexer = pickle.loads(pickled)
     ds = ZarrDataset(dataset, "r")
-    answers = {"plain": _extract_all(indexer, ds, image_ids)}
+    answers = {_PLAIN: _extract_all(indexer, ds, image_ids)}
     with _another_clock(date_here):
-        answers["another clock"] = _extract_all(pickle.loads(pickled), ds, image_ids)
+        answers[_ANOTHER_CLOCK] = _extract_all(pickle.loads(pickled), ds, image_ids)
     answer.write_bytes(pickle.dumps(answers))
 
 
