@@ -6,6 +6,8 @@ And an update of one image in tables of 50 thousand and a million rows, against 
 filter, concatenation and write of the same file:
 
     python benchmarks/refresh.py --rows 50000 1000000
+
+Peak memory is that of a process of its own that does it once, and of one that does the bare thing.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ import argparse
 import os
 import shutil
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -50,11 +54,15 @@ def look(images: Path) -> int:
 
 
 def median_ratio(
-    ours: Callable[[], object], other: Callable[[], object], repeats: int
+    ours: Callable[[], object],
+    other: Callable[[], object],
+    repeats: int,
+    prepare: Callable[[], object] = lambda: None,
 ) -> tuple[float, float, float]:
     pairs = []
     for repeat in range(repeats + 1):
         times = []
+        prepare()
         for action in (ours, other):
             started = time.perf_counter()
             action()
@@ -68,6 +76,20 @@ def median_ratio(
     )
 
 
+def peak_mb(code: str, *arguments: object) -> float:
+    """Return the peak memory of a fresh Python that runs `code`, in MB."""
+    code += "\nimport resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parent)
+    return float(done.stdout.split()[-1])
+
+
+BEGIN = "import sys; from pathlib import Path; from refresh import *\npath = Path(sys.argv[1])\n"
+OURS = BEGIN + "kd = open_dataset(path)\n"
+LOOK = BEGIN + "look(path / 'images')"
+BARE = BEGIN + "rewrite(path, sys.argv[2])"
+
+
 def no_op(folder: Path, n_images: int, repeats: int) -> None:
     path = folder / f"{n_images}.zarr"
     make_dataset(path, n_images)
@@ -77,7 +99,9 @@ def no_op(folder: Path, n_images: int, repeats: int) -> None:
     time.sleep(2.1)
     kd.refresh_all()
     ours, bare, ratio = median_ratio(kd.refresh_all, lambda: look(path / "images"), repeats)
-    print(f"{n_images:6} images: no-op refresh {ours:.3f} s, scandir+stat {bare:.3f} s, {ratio:.1f}x")
+    print(f"{n_images:6} images: no-op refresh {ours:.3f} s, scandir+stat {bare:.3f} s, {ratio:.2f}x")
+    mine, other = peak_mb(f"{OURS}kd.refresh_all()", path), peak_mb(LOOK, path)
+    print(f"{n_images:6} images: no-op refresh {mine:.0f} MB at its peak, scandir+stat {other:.0f} MB")
 
 
 def one_image(folder: Path, n_rows: int, repeats: int) -> None:
@@ -95,22 +119,28 @@ def one_image(folder: Path, n_rows: int, repeats: int) -> None:
     record = kd.ds.record(image_id)
     count = iter(range(10**6))
 
-    def ours() -> None:
+    def edit() -> None:
         record.save_df_parquet("velocity_events", events.assign(t0_s=float(next(count))))
+
+    def ours() -> None:
         kd.update_image("velocity_events", image_id)
 
     table_path = path / "tables" / "velocity_events.parquet"
     copy = folder / "bare.parquet"
     shutil.copy(table_path, copy)
 
-    def bare() -> None:
-        table = pq.read_table(copy)
-        kept = table.filter(pc.not_equal(table["image_id"], image_id))
-        rows = table.filter(pc.equal(table["image_id"], image_id))
-        pq.write_table(pa.concat_tables([kept, rows]), copy, compression="zstd")
-
-    mine, other, ratio = median_ratio(ours, bare, repeats)
+    mine, other, ratio = median_ratio(ours, lambda: rewrite(copy, image_id), repeats, edit)
     print(f"{n_rows:8} rows: update_image {mine:.3f} s, bare pyarrow {other:.3f} s, {ratio:.2f}x")
+    update = f"{OURS}kd.update_image('velocity_events', sys.argv[2])"
+    mine, other = peak_mb(update, path, image_id), peak_mb(BARE, copy, image_id)
+    print(f"{n_rows:8} rows: update_image {mine:.0f} MB at its peak, bare pyarrow {other:.0f} MB")
+
+
+def rewrite(path: Path, image_id: str) -> None:
+    table = pq.read_table(path)
+    kept = table.filter(pc.not_equal(table["image_id"], image_id))
+    rows = table.filter(pc.equal(table["image_id"], image_id))
+    pq.write_table(pa.concat_tables([kept, rows]), path, compression="zstd")
 
 
 def main() -> None:

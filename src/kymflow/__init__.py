@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kymflow.core.zarr.indexers.base import normalize_table_name as normalize_table_name
     from kymflow.core.zarr.indexers.columns import Column as Column
     from kymflow.core.zarr.kym_dataset import KymDataset as KymDataset
+    from kymflow.core.zarr.reports import CheckReport as CheckReport
     from kymflow.core.zarr.reports import IngestReport as IngestReport
     from kymflow.core.zarr.reports import UpdateReport as UpdateReport
     from kymflow.core.zarr.status import DatasetStatus as DatasetStatus
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
     from kymflow.errors import ExtractionError as ExtractionError
     from kymflow.errors import IndexerError as IndexerError
     from kymflow.errors import InvalidIndexerError as InvalidIndexerError
+    from kymflow.errors import PluginError as PluginError
     from kymflow.errors import RowsError as RowsError
     from kymflow.errors import SchemaError as SchemaError
     from kymflow.errors import UnknownIndexerError as UnknownIndexerError
+    from kymflow.plugins.faults import PluginWarning as PluginWarning
     from kymflow.plugins.hookspecs import hookimpl as hookimpl
     from kymflow.plugins.info import IndexerInfo as IndexerInfo
     from kymflow.plugins.registry import IndexerRegistry as IndexerRegistry
-    from kymflow.plugins.registry import PluginWarning as PluginWarning
     from kymflow.plugins.registry import get_registry as get_registry
     from kymflow_zarr import ArtifactError as ArtifactError
     from kymflow_zarr import ArtifactNotFoundError as ArtifactNotFoundError
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from kymflow_zarr import TableNotFoundError as TableNotFoundError
     from kymflow_zarr import ZarrDataset as ZarrDataset
     from kymflow_zarr import ZarrImageRecord as ZarrImageRecord
+    from kymflow_zarr.problems import Problem as Problem
 
 __version__ = "1.0.0"
 
@@ -48,6 +51,7 @@ _HOME = {
     "ArtifactIndexer": "kymflow.core.zarr.indexers.artifact",
     "ArtifactNotFoundError": "kymflow_zarr",
     "CancelledError": "kymflow_zarr",
+    "CheckReport": "kymflow.core.zarr.reports",
     "Column": "kymflow.core.zarr.indexers.columns",
     "ConflictError": "kymflow_zarr",
     "DatasetError": "kymflow_zarr",
@@ -61,7 +65,9 @@ _HOME = {
     "InvalidIndexerError": "kymflow.errors",
     "KymDataset": "kymflow.core.zarr.kym_dataset",
     "KymflowError": "kymflow_zarr",
-    "PluginWarning": "kymflow.plugins.registry",
+    "PluginError": "kymflow.errors",
+    "PluginWarning": "kymflow.plugins.faults",
+    "Problem": "kymflow_zarr.problems",
     "RecordNotFoundError": "kymflow_zarr",
     "RefreshPlan": "kymflow.core.zarr.freshness",
     "RowsError": "kymflow.errors",

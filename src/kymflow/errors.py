@@ -35,3 +35,7 @@ class SchemaError(IndexerError, ValueError):
     """
 
     image_ids: tuple[str, ...] = ()
+
+
+class PluginError(KymflowError, RuntimeError):
+    """A plugin that is none, or, under ``KYMFLOW_STRICT_PLUGINS=1``, one that failed or is in conflict."""

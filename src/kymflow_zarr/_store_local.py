@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from kymflow_zarr.errors import InvalidNameError, LockTimeoutError, StoreError, StorePermissionError
 from kymflow_zarr.layout import is_litter
-from kymflow_zarr.store import LOCK_TIMEOUT_S, Change, Fingerprint, Store
+from kymflow_zarr.store import LOCK_TIMEOUT_S, Change, Fingerprint, Store, Survey
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
@@ -96,14 +96,32 @@ class LocalStore(Store):
 
     def list(self, prefix: str = "") -> Iterator[Fingerprint]:
         folder = self._path(prefix) if prefix else self.root
-        stack = [(folder, f"{prefix}/" if prefix else "")]
+        for key, size, mtime_ns in self._walk(folder, f"{prefix}/" if prefix else ""):
+            yield Fingerprint(key, size, mtime_ns)
+
+    def survey(self, prefix: str, mark: str, folder: str) -> Survey:
+        seen_ns = self.now_ns()
+        names = self.children(prefix, having=[mark])
+        below = self._path(prefix)
+        found = [
+            one
+            for name in names
+            for one in self._walk(os.path.join(below, name, folder), f"{prefix}/{name}/{folder}/")
+        ]
+        keys, sizes, mtimes_ns = (
+            (list(values) for values in zip(*found, strict=True)) if found else ([], [], [])
+        )
+        return Survey(list(names), keys, sizes, mtimes_ns, [None] * len(keys), seen_ns)
+
+    def _walk(self, folder: str, before: str) -> Iterator[tuple[str, int, int]]:
+        """Yield key, size and modification time of every file below a folder."""
+        stack = [(folder, before)]
         while stack:
             folder, before = stack.pop()
             for entry in self._scan(folder):
                 key = before + entry.name
                 if entry.is_dir(follow_symlinks=False):
-                    if not entry.name.endswith(TEMPORARY_SUFFIX):
-                        stack.append((entry.path, key + "/"))
+                    stack.append((entry.path, key + "/"))
                     continue
                 try:
                     info = entry.stat()
@@ -115,7 +133,7 @@ class LocalStore(Store):
                     logger.warning("ignoring %r in %s: %s", key, self.url, error)
                     continue
                 if stat_module.S_ISREG(info.st_mode):
-                    yield Fingerprint(key, info.st_size, info.st_mtime_ns)
+                    yield key, info.st_size, info.st_mtime_ns
                 else:
                     logger.warning("ignoring %r in %s: neither file nor folder", key, self.url)
 
@@ -129,7 +147,9 @@ class LocalStore(Store):
         with scan:
             for entry in scan:
                 try:
-                    entry.name.encode("utf-8")
+                    # Nearly all are ASCII, which is known without a look at the letters.
+                    if not entry.name.isascii():
+                        entry.name.encode("utf-8")
                 except UnicodeEncodeError:
                     logger.warning("ignoring %r in %s: its name is no UTF-8", entry.name, folder)
                     continue
@@ -199,6 +219,10 @@ class LocalStore(Store):
                 with suppress(FileNotFoundError):
                     _remove_tree(old)
 
+    @property
+    def keeps_others_out(self) -> bool:
+        return True
+
     def update(self, key: str, change: Change, *, timeout_s: float = LOCK_TIMEOUT_S) -> Fingerprint | None:
         with self._locked(key, timeout_s):
             try:
@@ -235,6 +259,28 @@ class LocalStore(Store):
             with suppress(OSError):
                 os.unlink(owner_path)
             lock.release()
+
+    def leftovers(self) -> Sequence[Fingerprint]:
+        found = []
+        stack = [self.root]
+        while stack:
+            folder = stack.pop()
+            try:
+                with os.scandir(folder) as scan:
+                    entries = list(scan)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                raise self._refusal(error, "list", os.path.relpath(folder, self.root)) from error
+            for entry in entries:
+                if entry.name.endswith(TEMPORARY_SUFFIX):
+                    with suppress(FileNotFoundError):
+                        info = entry.stat(follow_symlinks=False)
+                        key = os.path.relpath(entry.path, self.root).replace(os.sep, "/")
+                        found.append(Fingerprint(key, info.st_size, info.st_mtime_ns))
+                elif entry.is_dir(follow_symlinks=False):
+                    stack.append(entry.path)
+        return found
 
     def is_empty(self) -> bool:
         try:
@@ -290,7 +336,7 @@ def _flush_folder(folder: str) -> None:
 
 
 def _remove_tree(path: str) -> None:
-    if os.path.islink(path):
+    if os.path.islink(path) or os.path.isfile(path):
         os.unlink(path)
     else:
         shutil.rmtree(path)

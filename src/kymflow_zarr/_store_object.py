@@ -20,7 +20,7 @@ from kymflow_zarr.errors import (
     StoreError,
     StorePermissionError,
 )
-from kymflow_zarr.store import LOCK_TIMEOUT_S, Change, Fingerprint, Store
+from kymflow_zarr.store import LOCK_TIMEOUT_S, Change, Fingerprint, OutdatedError, Store, Survey
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
@@ -113,6 +113,27 @@ class ObjectStore(Store):
                 names.add(name)
         return sorted(names)
 
+    def survey(self, prefix: str, mark: str, folder: str) -> Survey:
+        seen_ns = self.now_ns()
+        start = len(prefix) + 1
+        names, below = set(), []
+        # One flat listing, a page of 1,000 keys a request, is all that it takes.
+        for found in self.list(prefix):
+            name, _, rest = found.key[start:].partition("/")
+            if rest == mark:
+                names.add(name)
+            elif rest.startswith(folder + "/"):
+                below.append((name, found))
+        kept = [found for name, found in below if name in names]
+        return Survey(
+            sorted(names),
+            [found.key for found in kept],
+            [found.size for found in kept],
+            [found.mtime_ns for found in kept],
+            [found.etag for found in kept],
+            seen_ns,
+        )
+
     def delete(self, key: str) -> bool:
         there = self.exists(key)
         try:
@@ -144,6 +165,10 @@ class ObjectStore(Store):
             if found.key not in keep:
                 self.delete(found.key)
 
+    @property
+    def keeps_others_out(self) -> bool:
+        return False
+
     def update(self, key: str, change: Change, *, timeout_s: float = LOCK_TIMEOUT_S) -> Fingerprint | None:
         deadline = time.monotonic() + timeout_s
         races = 0
@@ -155,13 +180,13 @@ class ObjectStore(Store):
                 mode = {"e_tag": seen.etag}
             except FileNotFoundError:
                 present, mode = None, "create"
-            changed = change(present)
-            if changed is None:
-                return None
             try:
+                changed = change(present)
+                if changed is None:
+                    return None
                 result = obstore.put(self._store, key, changed, mode=mode)
                 return Fingerprint(key, len(changed), time.time_ns(), result["e_tag"])
-            except (AlreadyExistsError, PreconditionError) as error:
+            except (AlreadyExistsError, PreconditionError, OutdatedError) as error:
                 races += 1
                 if time.monotonic() > deadline:
                     raise LockTimeoutError(
@@ -172,6 +197,10 @@ class ObjectStore(Store):
                 time.sleep(random.uniform(0, min(0.02 * 2 ** min(races, 6), 1.0)))
             except (BaseError, OSError) as error:
                 raise self._refusal(error, "write", key) from error
+
+    def leftovers(self) -> Sequence[Fingerprint]:
+        # A put is there whole, or not at all.
+        return []
 
     def is_empty(self) -> bool:
         return next(iter(self.list()), None) is None

@@ -18,7 +18,7 @@ from kymflow_zarr.groups import ATTRS_DOCUMENT, Group, read_group, write_group
 from kymflow_zarr.locations import is_url, open_store
 from kymflow_zarr.record import ZarrImageRecord
 from kymflow_zarr.record_attrs import utc_now
-from kymflow_zarr.store import Store
+from kymflow_zarr.store import Store, Survey
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -121,6 +121,10 @@ class ZarrDataset:
     def list_image_ids(self) -> list[str]:
         """Return the ids of all images, sorted."""
         return list(self._store.children(layout.IMAGES, having=[ATTRS_DOCUMENT[self.zarr_format]]))
+
+    def survey(self) -> Survey:
+        """List all images and their artifacts at once: names, sizes and times, nothing is read."""
+        return self._store.survey(layout.IMAGES, ATTRS_DOCUMENT[self.zarr_format], layout.ANALYSIS)
 
     def iter_records(self) -> Iterator[ZarrImageRecord]:
         """Yield all records, ordered by image id."""

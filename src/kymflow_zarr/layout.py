@@ -10,6 +10,7 @@ FORMAT = "kymflow_zarr_v1"
 SCHEMA_VERSION = 1
 
 IMAGES = "images"
+ANALYSIS = "analysis"
 TABLES = "tables"
 INDEX = "index"
 SOURCES_TABLE = "sources"
@@ -19,9 +20,10 @@ RESERVED_TABLES = frozenset({SOURCES_TABLE})
 MAX_NAME_BYTES = 200
 _FORBIDDEN = frozenset('\\/:*?"<>|')
 _WINDOWS_DEVICES = frozenset(
-    {"con", "prn", "aux", "nul"}
-    | {f"com{digit}" for digit in "123456789"}
-    | {f"lpt{digit}" for digit in "123456789"}
+    {"con", "prn", "aux", "nul", "conin$", "conout$"}
+    # The small numbers count as numbers there.
+    | {f"com{digit}" for digit in "123456789¹²³"}
+    | {f"lpt{digit}" for digit in "123456789¹²³"}
 )
 
 

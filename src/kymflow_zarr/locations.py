@@ -48,6 +48,10 @@ def open_store(location: str | os.PathLike[str]) -> Store:
     if not isinstance(text, str) or not text or "\0" in text:
         # An empty path would mean the present folder, which nobody who passes one wants.
         raise DatasetError(f"a dataset needs a path or URL, got {location!r}", dataset=str(location))
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError as error:
+        raise DatasetError(f"{text!r} cannot be a path on this system", dataset=text) from error
     if text.startswith("file://"):
         text = url2pathname(unquote(urlparse(text).path))
     return LocalStore(Path(text).expanduser())

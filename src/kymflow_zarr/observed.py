@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from kymflow_zarr.errors import ReadOnlyError
 from kymflow_zarr.layout import is_litter
-from kymflow_zarr.store import LOCK_TIMEOUT_S, Change, Fingerprint, Store
+from kymflow_zarr.store import LOCK_TIMEOUT_S, Change, Fingerprint, Store, Survey
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
@@ -78,11 +78,8 @@ class Seen:
         return None, replace(self, fingerprint=fingerprint, seen_ns=seen_ns)
 
 
-# No content has this digest, and no file this size: what is noted with them never holds.
-_NEVER = "?"
-
-
 def _nothing(key: str) -> Fingerprint:
+    # No file has this size: what is noted with it never holds.
     return Fingerprint(key, -1, 0)
 
 
@@ -111,9 +108,7 @@ class ObservedStore(Store):
         before = self._seen.setdefault((key, asked), seen)
         if (before.sha256, before.fingerprint is None) != (sha256, fingerprint is None):
             # Two answers: rows may be of both, even if the first one comes back.
-            self._seen[key, asked] = replace(
-                before, asked="content", sha256=_NEVER, fingerprint=_nothing(key)
-            )
+            self._seen[key, asked] = replace(before, asked="content", sha256="", fingerprint=_nothing(key))
 
     def read(self, key: str) -> tuple[bytes, Fingerprint]:
         # Taken before, so that a slow read does not make a young modification time look old.
@@ -143,6 +138,14 @@ class ObservedStore(Store):
             pass
         return self._store.children(prefix, having)
 
+    def survey(self, prefix: str, mark: str, folder: str) -> Survey:
+        for _ in self.list(prefix):
+            pass
+        return self._store.survey(prefix, mark, folder)
+
+    def leftovers(self) -> Sequence[Fingerprint]:
+        return self._store.leftovers()
+
     def is_empty(self) -> bool:
         return self._store.is_empty()
 
@@ -169,6 +172,10 @@ class ObservedStore(Store):
 
     def put_tree(self, prefix: str, blobs: Mapping[str, bytes], *, last: str) -> None:
         raise self._refuse(prefix)
+
+    @property
+    def keeps_others_out(self) -> bool:
+        return self._store.keeps_others_out
 
     def update(self, key: str, change: Change, *, timeout_s: float = LOCK_TIMEOUT_S) -> Fingerprint | None:
         raise self._refuse(key)

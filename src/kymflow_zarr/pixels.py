@@ -135,7 +135,7 @@ def encode_array(
     from zarr.storage import MemoryStore
 
     chunk_shape = check_chunks(arr.shape, arr.dtype.itemsize, chunks)
-    digest = _digest(arr)
+    digest = content_digest(arr)
     attrs: dict[str, Any] = {DIGEST_ATTR: digest}
     if axes is not None:
         attrs[AXES_ATTR] = list(axes)
@@ -155,7 +155,8 @@ def encode_array(
     return EncodedArray(blobs, digest, ARRAY_DOCUMENT[zarr_format])
 
 
-def _digest(arr: npt.NDArray[Any]) -> str:
+def content_digest(arr: npt.NDArray[Any]) -> str:
+    """Return the SHA-256 of an array's dtype, shape and values."""
     sha = hashlib.sha256(f"{arr.dtype.str}{arr.shape}".encode())
     sha.update(np.ascontiguousarray(arr).view(np.uint8).data if arr.size else b"")
     return sha.hexdigest()

@@ -98,7 +98,8 @@ def sync(
     """
     if mode not in ("skip", "reingest_if_changed"):
         raise SourceError(f"mode must be 'skip' or 'reingest_if_changed', got {mode!r}")
-    if not folder.is_dir():
+    # Path.is_dir() raises where the path is too long for the system.
+    if not os.path.isdir(folder):
         raise SourceError(f"{folder} is no folder to ingest from", path=str(folder))
     run = _Sync(store, zarr_format, Path(os.path.realpath(folder)), mode, reader or TiffReader(), overwrite)
     try:

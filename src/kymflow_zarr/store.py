@@ -62,6 +62,36 @@ class Fingerprint:
         return later.mtime_ns == self.mtime_ns and self.mtime_ns < seen_ns - SETTLED_AFTER_NS
 
 
+class OutdatedError(Exception):
+    """Raised by a change that sees that another writer was first; it is then called again."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What one listing told of many records, as parallel lists: a hundred thousand need no objects.
+
+    Attributes
+    ----------
+    names : list of str
+        Names of the records, sorted.
+    keys : list of str
+        Every key below the folder that was looked into, of each of them; in no particular order.
+    sizes, mtimes_ns : list of int
+        Of each key, as in :class:`Fingerprint`.
+    etags : list of str or None
+        Of each key; None throughout on a local disk.
+    seen_ns : int
+        When the listing began, ns since 1970.
+    """
+
+    names: list[str]
+    keys: list[str]
+    sizes: list[int]
+    mtimes_ns: list[int]
+    etags: list[str | None]
+    seen_ns: int
+
+
 class Store(ABC):
     """Keys and bytes below one root.
 
@@ -103,12 +133,16 @@ class Store(ABC):
         """
 
     @abstractmethod
+    def survey(self, prefix: str, mark: str, folder: str) -> Survey:
+        """Look at everything below ``<prefix>/<name>/<folder>`` of all names that have the key `mark`."""
+
+    @abstractmethod
     def delete(self, key: str) -> bool:
         """Delete one key; tell whether it was there."""
 
     @abstractmethod
     def delete_tree(self, prefix: str) -> None:
-        """Delete every key below `prefix`; symbolic links are removed, never followed."""
+        """Delete `prefix` and every key below it; symbolic links are removed, never followed."""
 
     @abstractmethod
     def put_tree(self, prefix: str, blobs: Mapping[str, bytes], *, last: str) -> None:
@@ -125,6 +159,15 @@ class Store(ABC):
             swapped in one step it is removed first and written last.
         """
 
+    @property
+    @abstractmethod
+    def keeps_others_out(self) -> bool:
+        """Whether :meth:`update` keeps other writers out while it runs.
+
+        If not, others may write until the very end, and only a conditional put tells; a change that
+        writes nothing then proves nothing.
+        """
+
     @abstractmethod
     def update(self, key: str, change: Change, *, timeout_s: float = LOCK_TIMEOUT_S) -> Fingerprint | None:
         """Read `key`, let `change` say what it becomes, and write that, as one step among all writers.
@@ -135,7 +178,8 @@ class Store(ABC):
             What to change.
         change : callable
             Gets the present bytes, or None if there are none; returns the new bytes, or None
-            to leave everything as it is. It may be called again if another writer was first.
+            to leave everything as it is. It may be called again if another writer was first,
+            and may raise :class:`OutdatedError` where it sees that itself.
         timeout_s : float
             How long to wait for other writers, in seconds.
 
@@ -148,6 +192,13 @@ class Store(ABC):
         ------
         LockTimeoutError
             Other writers held the key all that time; the message says who.
+        """
+
+    @abstractmethod
+    def leftovers(self) -> Sequence[Fingerprint]:
+        """Return what interrupted writes left behind: files and trees under temporary names.
+
+        A write that is under way looks the same; only time tells. :meth:`delete_tree` takes either.
         """
 
     @abstractmethod

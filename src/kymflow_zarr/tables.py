@@ -150,6 +150,14 @@ def replace_rows(store: Store, name: str, image_id: str, rows: pd.DataFrame, id_
 def _check_rows(store: Store, name: str, image_id: str, rows: pd.DataFrame, id_column: str) -> None:
     if not isinstance(image_id, str):
         raise InvalidNameError(f"an image id must be a str, got {type(image_id).__name__}: {image_id!r}")
+    try:
+        image_id.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidNameError(
+            f"{image_id!r} cannot be used as image id: it cannot be written as UTF-8",
+            dataset=store.url,
+            table_name=name,
+        ) from error
     if not isinstance(rows, pd.DataFrame):
         raise ColumnError(f"rows for table {name!r} must be a DataFrame, got {type(rows).__name__}")
     frames.check_column_names(rows)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -53,16 +55,85 @@ def test_the_authors_page_works_when_pasted(tmp_path: Path) -> None:
     assert "[2.0, 5.0]" in run_python(declared + tried + computed + more, other)
 
 
+def test_the_plugins_of_the_plugins_page_work_when_installed(tmp_path: Path) -> None:
+    stalls, follower, own, without = python_blocks(REPO / "docs" / "plugins.md")
+    (entry_points,) = re.findall(
+        r"^```toml\n(.*?)^```", (REPO / "docs" / "plugins.md").read_text("utf-8"), re.S | re.M
+    )
+    (group,) = tomllib.loads(entry_points)["project"]["entry-points"]
+    for name, code in (("lab_stalls", stalls), ("lab_follower", follower)):
+        (tmp_path / f"{name}.py").write_text(code, "utf-8")
+        info = tmp_path / f"{name}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", "utf-8")
+        (info / "entry_points.txt").write_text(f"[{group}]\nlab = {name}\n", "utf-8")
+    prepare = (
+        "import os\n"
+        "os.environ['KYMFLOW_PLUGINS'] = 'lab-stalls,lab-follower'\n"
+        "from kymflow import IndexerRegistry\n"
+    )
+    work = (
+        "print([(info.name, info.summary, info.status) for info in registry.list()])\n"
+        "record = kd.ds.add_image([[1, 2], [3, 4]])\n"
+        "record.save_json('stalls', [{'roi_id': 1}, {'roi_id': 2}])\n"
+        "kd.rebuild_all()\n"
+    )
+
+    out = run_python(prepare + own + work, tmp_path)
+
+    image_id = re.search(r"repaint \['([0-9a-f-]{36})'\] in stalls\n", out)
+    assert image_id is not None, out
+    assert out.splitlines() == [
+        "[('stalls', 'Stalls of every line scan.', 'ok')]",
+        "stalls: 1 images updated, 2 rows",
+        f"repaint ['{image_id[1]}'] in stalls",
+    ]
+    assert run_python(without + "print(kd.rebuild_all())", tmp_path) == "{}\n"
+
+
+def test_the_plugins_page_names_every_hook_and_switch() -> None:
+    from kymflow.plugins import hookspecs, switches
+
+    page = (REPO / "docs" / "plugins.md").read_text("utf-8")
+    hooks = {name for name in vars(hookspecs) if name.startswith("kymflow_")}
+    assert set(re.findall(r"^## `(\w+)\(", page, re.MULTILINE)) == hooks
+    names = {switches.AUTOLOAD, switches.ONLY, switches.DISABLED, switches.STRICT}
+    assert set(re.findall(r"^\| `(KYMFLOW_\w+)=", page, re.MULTILINE)) == names
+
+
+def test_the_testers_page_works_when_pasted(tmp_path: Path) -> None:
+    indexer, checked, tested = python_blocks(REPO / "docs" / "testing-an-indexer.md")
+    (tmp_path / "some_lab_indexer.py").write_text(indexer, "utf-8")
+    (tmp_path / "test_some_lab.py").write_text(tested, "utf-8")
+    assert run_python(checked, tmp_path) == ""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "kymflow.testing.pytest_plugin"],
+        # Where kymflow is installed, pytest finds its plugin by itself.
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert "32 passed" in done.stdout, done.stdout
+
+
+def test_the_testers_page_names_every_check() -> None:
+    from kymflow.testing.conformance.catalogue import CHECKS
+
+    page = (REPO / "docs" / "testing-an-indexer.md").read_text("utf-8")
+    assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == [check.__name__ for check in CHECKS]
+
+
 def test_the_recipes_work_when_pasted(tmp_path: Path) -> None:
     (recipes,) = python_blocks(REPO / "docs" / "getting-started.md")
     prepare = (
         "from kymflow import KymDataset\n"
         "from kymflow.testing import simulate_folder\n"
-        "simulate_folder('f', 3, n_lines=200)\n"
+        "simulate_folder('f', 2, n_lines=200)\n"  # both of them analysed
         "KymDataset('lab.zarr').ingest_folder('f')\n"
     )
     out = run_python(REGISTER + prepare + recipes + "print(len(kd.ds.list_image_ids()))", tmp_path)
-    assert out == "2\n"
+    assert out == "1\n"
 
 
 def test_the_example_runs(tmp_path: Path) -> None:
@@ -100,8 +171,6 @@ def test_the_command_line_page_names_every_command_and_option() -> None:
 
 
 def test_every_dependency_is_explained() -> None:
-    import tomllib
-
     page = (REPO / "docs" / "dependencies.md").read_text("utf-8")
     project = tomllib.loads((REPO / "pyproject.toml").read_text("utf-8"))
     wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]

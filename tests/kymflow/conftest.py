@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+import textwrap
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from importlib_metadata import EntryPoint
+from plugin_makers import Install
 from simple_indexers import add_image, write_distribution
 
 from kymflow import IndexerRegistry, KymDataset
@@ -62,3 +67,31 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     get_registry.cache_clear()
     yield site
     get_registry.cache_clear()
+
+
+@pytest.fixture
+def install(monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Make a module of these members and return an entry point to it, or to one of them."""
+
+    def make(name: str, value: str | None = None, /, **members: object) -> EntryPoint:
+        module = types.ModuleType(f"plugin_{name}")
+        for member, content in members.items():
+            setattr(module, member, content)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        target = module.__name__ if value is None else f"{module.__name__}:{value}"
+        return EntryPoint(name=name, value=target, group="kymflow.indexers")
+
+    return make
+
+
+@pytest.fixture
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Write a module and return an entry point to it."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def make(name: str, code: str) -> EntryPoint:
+        (tmp_path / f"plugin_{name}.py").write_text(textwrap.dedent(code), "utf-8")
+        monkeypatch.delitem(sys.modules, f"plugin_{name}", raising=False)
+        return EntryPoint(name=name, value=f"plugin_{name}", group="kymflow.indexers")
+
+    return make

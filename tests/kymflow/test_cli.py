@@ -125,7 +125,12 @@ def test_indexers_lists_what_is_installed(run: Run) -> None:
 
 
 def test_indexers_as_json_is_a_list_of_documented_fields(run: Run) -> None:
-    assert read_json(run("indexers", "--json")) == [
+    found = read_json(run("indexers", "--json"))
+
+    assert found[0].pop("required_columns") == ["mean_velocity", "median_velocity", "n_valid", "notes"]
+    assert "score" in found[1].pop("required_columns")
+    assert all(info.pop("summary").endswith(".") for info in found)
+    assert found == [
         {
             "name": name,
             "table_name": name,
@@ -135,6 +140,7 @@ def test_indexers_as_json_is_a_list_of_documented_fields(run: Run) -> None:
             "entry_point": "builtin = kymflow_indexers_builtin",
             "status": "ok",
             "error": None,
+            "traceback": None,
         }
         for name in ("radon_report", "velocity_events")
     ]
@@ -161,7 +167,7 @@ def test_indexers_lists_a_broken_plugin_with_its_cause(run: Run, site: Path) -> 
 def test_without_plugins_it_says_what_to_install(
     run: Run, lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("importlib_metadata.entry_points", lambda group: [])
+    monkeypatch.setattr("importlib_metadata.distributions", list)
     get_registry.cache_clear()
 
     for command in (["indexers"], ["rebuild", lab]):

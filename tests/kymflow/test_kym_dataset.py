@@ -12,7 +12,7 @@ from pandas.testing import assert_frame_equal
 from simple_indexers import FrameIndexer, add_image, frame
 
 from kymflow import ExtractionError, IndexerRegistry, InvalidIndexerError, KymDataset, UnknownIndexerError
-from kymflow.core.zarr.ledger import commit_of
+from kymflow.core.zarr.ledger_file import commit_of
 from kymflow.testing import simulate_folder
 from kymflow_indexers_builtin import VelocityEventsIndexer
 from kymflow_zarr import (
@@ -536,11 +536,11 @@ def test_a_table_that_is_not_there_is_refused_with_those_that_are(kd: KymDataset
 
 def test_commit_ids_of_two_rebuilds_differ(kd: KymDataset, table_file: TableFile) -> None:
     kd.rebuild("radon_report")
-    first = commit_of(pq.read_table(table_file(kd, "radon_report")))
+    first = commit_of(pq.read_table(table_file(kd, "radon_report")).schema)
     kd.rebuild("radon_report")
 
     assert first is not None
-    assert commit_of(pq.read_table(table_file(kd, "radon_report"))) not in (None, first)
+    assert commit_of(pq.read_table(table_file(kd, "radon_report")).schema) not in (None, first)
 
 
 def test_the_frame_returned_is_the_one_in_memory(kd: KymDataset) -> None:
@@ -557,7 +557,7 @@ def test_changes_of_an_ingest_that_never_came_to_the_tables_are_taken_up_by_the_
     empty.ingest_folder(folder)
     edit_events(folder)
     cancel = threading.Event()
-    with pytest.raises(CancelledError, match="was cancelled after 0 of 1 images"):
+    with pytest.raises(CancelledError, match="was cancelled"):
         empty.ingest_folder(folder, cancel=cancel, on_table=lambda name: cancel.set())
 
     empty.ingest_folder(folder)

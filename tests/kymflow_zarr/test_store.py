@@ -77,6 +77,61 @@ def test_list_goes_to_any_depth(store) -> None:
     assert all(store.stat(found.key) == found for found in store.list())
 
 
+def test_a_survey_is_what_children_list_and_stat_tell(store) -> None:
+    for key in (
+        "a/mark",
+        "a/in/x",
+        "a/in/deep/y",
+        "a/out/z",
+        "b/in/x",
+        "b/mark/x",
+        "c/mark",
+        "ä/mark",
+        "ä/in/é",
+    ):
+        store.put(f"images/{key}", key.encode())
+    store.put("other/a/in/x", b"")
+    survey = store.survey("images", "mark", "in")
+    # "b" has no key of that name: what is called so is a folder.
+    assert survey.names == list(store.children("images", having=["mark"])) == ["a", "c", "ä"]
+    found = {
+        key: Fingerprint(key, size, mtime_ns, etag)
+        for key, size, mtime_ns, etag in zip(
+            survey.keys, survey.sizes, survey.mtimes_ns, survey.etags, strict=True
+        )
+    }
+    assert set(found) == {"images/a/in/x", "images/a/in/deep/y", "images/ä/in/é"}
+    assert all(store.stat(key) == fingerprint for key, fingerprint in found.items())
+    assert survey.seen_ns <= store.now_ns()
+
+
+def test_a_survey_of_nothing_is_empty(store) -> None:
+    survey = store.survey("images", "mark", "in")
+    assert (survey.names, survey.keys, survey.sizes, survey.mtimes_ns, survey.etags) == ([], [], [], [], [])
+
+
+def test_leftovers_are_found_at_any_depth_and_nothing_else(disk, tmp_path) -> None:
+    disk.put("tables/x.parquet", b"x")
+    root = tmp_path / "root"
+    (root / "tables" / ".1.kymflow-tmp").write_bytes(b"half")
+    (root / "images" / "a" / ".2.kymflow-tmp" / "deeper").mkdir(parents=True)
+    (root / "images" / "a" / ".3.kymflow-tmp").symlink_to(tmp_path)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / ".4.kymflow-tmp").write_bytes(b"not ours")
+    (root / "link").symlink_to(outside)
+
+    found = disk.leftovers()
+
+    keys = ["images/a/.2.kymflow-tmp", "images/a/.3.kymflow-tmp", "tables/.1.kymflow-tmp"]
+    assert sorted(one.key for one in found) == keys
+    for one in found:
+        disk.delete_tree(one.key)
+    assert disk.leftovers() == []
+    assert disk.read("tables/x.parquet")[0] == b"x"
+    assert outside.is_dir()
+
+
 def test_children_are_folders_that_hold_a_key(store) -> None:
     for key in ("images/b/zarr.json", "images/a/zarr.json", "images/c/data/zarr.json", "images/zarr.json"):
         store.put(key, b"{}")

@@ -13,7 +13,7 @@ from kymflow import (
     ZarrImageRecord,
     get_registry,
 )
-from kymflow.testing import simulate_folder
+from kymflow.testing import IndexerContract, simulate_folder
 
 from kymflow_indexer_heart_rate import HeartRateIndexer
 
@@ -33,6 +33,14 @@ def pulsating(roi_id: int, heart_hz: float, channel: int = 1) -> pd.DataFrame:
     random = np.random.default_rng(roi_id)
     velocity = 0.8 + 0.1 * np.sin(2 * np.pi * heart_hz * time_s) + random.normal(0, 0.01, len(time_s))
     return pd.DataFrame({"roi_id": roi_id, "channel": channel, "time": time_s, "velocity": velocity})
+
+
+class TestContract(IndexerContract):
+    indexer = HeartRateIndexer()
+
+    def write_artifacts(self, record: ZarrImageRecord, number: int) -> None:
+        traces = [pulsating(1, 5.0 + number), pulsating(2, 6.5 + number)]
+        record.save_df_parquet("radon", pd.concat(traces[: 1 + number % 2]))
 
 
 def test_the_indexer_is_installed() -> None:

@@ -14,6 +14,8 @@ from typing import NoReturn, ParamSpec, TextIO
 
 import typer
 
+from kymflow.cli.output import json_alone
+
 P = ParamSpec("P")
 
 FAILED = 1
@@ -31,7 +33,7 @@ def say(message: str) -> None:
 
 def fail(message: str, code: int = FAILED) -> NoReturn:
     """Print why, and end with `code`."""
-    say(f"kymflow: {message}")
+    say(f"kymflow: {_one_line(message)}")
     raise typer.Exit(code)
 
 
@@ -41,7 +43,7 @@ def one_line_failures(command: Callable[P, None]) -> Callable[P, None]:
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            with warnings.catch_warnings(), _noting_interrupts():
+            with warnings.catch_warnings(), _noting_interrupts(), json_alone(bool(kwargs.get("json"))):
                 warnings.showwarning = _show_warning
                 command(*args, **kwargs)
         except KeyboardInterrupt:
@@ -56,7 +58,7 @@ def one_line_failures(command: Callable[P, None]) -> Callable[P, None]:
             if isinstance(error, CancelledError):
                 _end_interrupted()
             if isinstance(error, KymflowError | OSError):
-                fail(_one_line(error))
+                fail(str(error))
             raise
 
     return wrapped
@@ -84,8 +86,10 @@ def _noting_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+def _one_line(message: object) -> str:
+    """Return a message as one line that a terminal takes for text, whatever names are in it."""
+    line = " ".join(str(message).split())
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
 
 
 def _show_warning(
@@ -96,4 +100,4 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    say(f"kymflow: warning: {' '.join(str(message).split())}")
+    say(f"kymflow: warning: {_one_line(message)}")

@@ -2,36 +2,52 @@
 
 from __future__ import annotations
 
+import textwrap
 import warnings
+from collections.abc import Sequence
 
 from kymflow.cli.failures import say
 from kymflow.cli.output import print_json, print_table
-from kymflow.plugins.registry import PluginWarning, get_registry, missing_plugins_hint
+from kymflow.plugins.faults import PluginWarning
+from kymflow.plugins.info import IndexerInfo
+from kymflow.plugins.registry import get_registry
 
 
 def list_indexers(*, verbose: bool, as_json: bool) -> None:
     """Print the registered indexers."""
+    registry = get_registry()
     with warnings.catch_warnings():
         # The list itself tells of every broken plugin.
-        warnings.simplefilter("ignore", PluginWarning)
-        infos = get_registry().list()
+        warnings.filterwarnings("ignore", "plugin ", PluginWarning)
+        infos = registry.list()
+        observers = registry.observers()
     if as_json:
         print_json([info.to_dict() for info in infos])
         return
-    if not infos:
-        say(f"kymflow: {missing_plugins_hint()}")
-        return
-    print_table(
-        "indexers",
-        ("indexer", "table", "from", "status", "what it gives"),
-        [(i.name, i.table_name, i.origin, i.status, i.error or i.summary) for i in infos],
-    )
+    if infos:
+        print_table(
+            "indexers",
+            ("indexer", "table", "from", "status", "what it gives"),
+            [(i.name, i.table_name, i.origin, i.status, i.error or i.summary) for i in infos],
+        )
     if verbose:
-        for info in infos:
-            print(f"\n{info.name} ({info.entry_point or 'registered by this program'})")
-            print(f"  schema version: {info.schema_version or '-'}")
-            print(f"  required columns: {', '.join(info.required_columns) or '-'}")
-            if info.error:
-                print(f"  error: {info.error}")
-    if not any(info.status == "ok" for info in infos):
+        _print_details(infos)
+        for observer in observers:
+            print(f"\nfollows changes of tables: {observer}")
+        for plugin in registry.switched_off():
+            print(f"\nswitched off by {plugin.by}: {plugin.origin} ({plugin.entry_point})")
+    if not infos:
+        say(f"kymflow: {registry.what_there_is()}")
+    elif not any(info.status == "ok" for info in infos):
         say("kymflow: none of these indexers can be used")
+
+
+def _print_details(infos: Sequence[IndexerInfo]) -> None:
+    for info in infos:
+        print(f"\n{info.name} ({info.entry_point or 'registered by this program'})")
+        print(f"  schema version: {info.schema_version or '-'}")
+        print(f"  required columns: {', '.join(info.required_columns) or '-'}")
+        if info.error:
+            print(f"  error: {info.error}")
+        if info.traceback:
+            print(textwrap.indent(info.traceback.rstrip(), "    "))

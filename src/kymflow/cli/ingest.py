@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,8 @@ def run_ingest(
     dataset: str, folder: Path, pattern: str, *, overwrite: bool, new_only: bool, as_json: bool
 ) -> None:
     """Ingest a folder into a dataset, which is made if it is absent."""
-    if not folder.is_dir():
+    # Path.is_dir() raises where the path is too long for the system.
+    if not os.path.isdir(folder):
         fail(f"{folder} is no folder to ingest from. Usage: kymflow ingest DATASET FOLDER")
     is_new = not is_dataset(dataset)
     kd = KymDataset(dataset)

@@ -94,6 +94,29 @@ def indexers(
 
 @app.command()
 @one_line_failures
+def check_indexer(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="NAME", help="Of indexers; all that are registered by default.", show_default=False
+        ),
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            help="Check on copies of this dataset's records.", metavar="DATASET", show_default=False
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Check that indexers keep to their contract, on a simulated lab or on copies of real records."""
+    from kymflow.cli.check_indexer import run_check_indexer
+
+    run_check_indexer(names, dataset, as_json=json)
+
+
+@app.command()
+@one_line_failures
 def rebuild(dataset: Dataset, indexer: Indexers = None, json: Json = False) -> None:
     """Rebuild all registered tables, or those of some indexers, from all images."""
     from kymflow.cli.update import run_rebuild
@@ -141,6 +164,21 @@ def status(dataset: Dataset, json: Json = False) -> None:
     from kymflow.cli.refresh import show_status
 
     show_status(dataset, as_json=json)
+
+
+@app.command()
+@one_line_failures
+def check(
+    dataset: Dataset,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Rebuild tables that are wrong; delete what crashes left.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Verify every table against its records; reads everything, trusts nothing."""
+    from kymflow.cli.check import run_check
+
+    run_check(dataset, repair=repair, as_json=json)
 
 
 @app.command()

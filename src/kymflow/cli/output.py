@@ -5,18 +5,38 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from kymflow.core.zarr.reports import UpdateReport
 
 
+# Standard output itself, while all but the JSON document goes to standard error.
+_results: list[TextIO] = []
+
+
+@contextmanager
+def json_alone(wanted: bool) -> Iterator[None]:
+    """Keep standard output for one JSON document, if `wanted`; what plugins print goes to standard error."""
+    if not wanted:
+        yield
+        return
+    _results.append(sys.stdout)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _results.pop()
+
+
 def print_json(content: Any) -> None:
     """Print one JSON document."""
-    readable = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    json.dump(content, sys.stdout, indent=2, ensure_ascii=not readable, allow_nan=False)
-    sys.stdout.write("\n")
+    out = _results[-1] if _results else sys.stdout
+    readable = (out.encoding or "").lower().replace("-", "") == "utf8"
+    json.dump(content, out, indent=2, ensure_ascii=not readable, allow_nan=False)
+    out.write("\n")
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

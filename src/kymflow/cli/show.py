@@ -29,14 +29,15 @@ def show_dataset(dataset: str, *, as_json: bool) -> None:
     images = len(kd.ds.list_image_ids())
     infos = [_describe(kd, name) for name in kd.ds.list_table_names()]
     if as_json:
-        print_json({"dataset": kd.ds.path, "images": images, "tables": [info.to_dict() for info in infos]})
+        tables = [{**info.to_dict(), "problem": _absent(kd, info)} for info in infos]
+        print_json({"dataset": kd.ds.path, "images": images, "tables": tables})
         return
     print(f"{kd.ds.path}: {images} images, Zarr v{kd.ds.zarr_format}")
     if infos:
         print_table(
             "tables",
             ("table", "rows", "columns", "made by"),
-            [(info.name, info.rows, len(info.columns), info.error or info.made_by) for info in infos],
+            [(info.name, info.rows, len(info.columns), info.error or _made_by(kd, info)) for info in infos],
         )
 
 
@@ -45,6 +46,16 @@ def _describe(kd: KymDataset, name: str) -> TableInfo:
         return describe_table(kd.ds, name)
     except TableError as error:
         return TableInfo(name, error=str(error))
+
+
+def _made_by(kd: KymDataset, info: TableInfo) -> str:
+    return "; ".join(filter(None, (info.made_by, _absent(kd, info))))
+
+
+def _absent(kd: KymDataset, info: TableInfo) -> str:
+    """Say if the plugin that made a table is not there; nothing is imported for it."""
+    absent = kd.registry.why_absent(info.distribution) if info.distribution else ""
+    return f"its plugin {absent}" if absent else ""
 
 
 def show_table(
@@ -75,8 +86,10 @@ def show_table(
         return
     if as_json:
         shown = frame if limit is None else frame.head(limit)
-        info = describe_table(kd.ds, normalize_table_name(table))
-        print_json({**info.to_dict(), "rows": len(frame), "data": to_records(shown)})
+        named = table if table in kd.ds.list_table_names() else normalize_table_name(table)
+        info = describe_table(kd.ds, named)
+        content = {**info.to_dict(), "problem": _absent(kd, info)}
+        print_json({**content, "rows": len(frame), "data": to_records(shown)})
         return
     shown = frame.head(DEFAULT_LIMIT if limit is None else limit)
     cells = [
@@ -98,7 +111,8 @@ def _check_outside(output: Path, dataset: str) -> None:
 def _rows_of(kd: KymDataset, table: str, frame: pd.DataFrame, image: str) -> pd.DataFrame:
     if IMAGE_ID not in frame.columns:
         raise ColumnError(f"table {table!r} of {kd.ds.path} has no column {IMAGE_ID!r} to find an image by")
-    rows = frame[frame[IMAGE_ID] == image].reset_index(drop=True)
+    # As plain objects: an id that is no UTF-8 cannot be compared with a text column.
+    rows = frame[frame[IMAGE_ID].astype(object) == image].reset_index(drop=True)
     if rows.empty:
         # Without rows is an answer; without image is a mistake.
         kd.ds.record(image).get_attrs()

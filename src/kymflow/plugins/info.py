@@ -28,6 +28,8 @@ class IndexerInfo:
         ``broken``: its plugin failed. ``conflict``: another claims the same name or table.
     error : str
         Why it cannot be used; empty if it can.
+    traceback : str
+        Of a plugin that failed: the exception with its traceback, as Python prints it.
     """
 
     name: str
@@ -40,6 +42,19 @@ class IndexerInfo:
     entry_point: str = ""
     status: Status = "ok"
     error: str = ""
+    traceback: str = ""
+
+    @property
+    def claims(self) -> tuple[tuple[str, str], tuple[str, str]]:
+        """What no other may have: its name, whatever its case, and its table."""
+        return ("name", self.name.casefold()), ("table", self.table_name)
+
+    @property
+    def plugin(self) -> str:
+        """The plugin in words: its entry point, and who brings it."""
+        if not self.distribution:
+            return self.origin
+        return f"{self.origin} ({self.entry_point})"
 
     @property
     def origin(self) -> str:
@@ -50,6 +65,27 @@ class IndexerInfo:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that ``kymflow indexers --json`` documents."""
-        values = asdict(self)
-        names = ("name", "table_name", "schema_version", "distribution", "version", "entry_point", "status")
-        return {name: values[name] for name in names} | {"error": self.error or None}
+        return asdict(self) | {
+            "required_columns": list(self.required_columns),
+            "error": self.error or None,
+            "traceback": self.traceback or None,
+        }
+
+
+@dataclass(frozen=True)
+class SwitchedOff:
+    """A plugin that is installed but not loaded: who brings it, its entry point, and the switch."""
+
+    distribution: str
+    version: str
+    entry_point: str
+    by: str
+
+    @property
+    def origin(self) -> str:
+        """Where it comes from, in words."""
+        return (
+            f"{self.distribution} {self.version}"
+            if self.distribution
+            else f"entry point {self.entry_point!r}"
+        )

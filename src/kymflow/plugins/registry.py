@@ -1,39 +1,30 @@
-"""The registry: finds plugins, keeps each one's failure to itself, and tells which indexers there are."""
+"""The registry: which indexers there are, from plugins and from the program, and who follows their tables."""
 
 from __future__ import annotations
 
-import inspect
+import threading
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
-
-import pluggy
+from typing import TYPE_CHECKING
 
 from kymflow.core.zarr.indexers.base import DatasetIndexer
-from kymflow.core.zarr.indexers.contract import contract_of
-from kymflow.errors import InvalidIndexerError, UnknownIndexerError
-from kymflow.plugins import hookspecs
-from kymflow.plugins.info import IndexerInfo
+from kymflow.errors import InvalidIndexerError, PluginError, UnknownIndexerError
+from kymflow.plugins.discovery import PluginSource, in_order, installed_plugins, source_of
+from kymflow.plugins.faults import PluginWarning, in_words
+from kymflow.plugins.hooking import TABLE_UPDATED, HookedPlugin
+from kymflow.plugins.info import IndexerInfo, SwitchedOff
+from kymflow.plugins.loader import LoadedPlugins, load_all
+from kymflow.plugins.loading import Registered, describe
+from kymflow.plugins.observers import Observer, tell_all
+from kymflow.plugins.switches import Switches, normalized
 
 if TYPE_CHECKING:
     from importlib_metadata import EntryPoint
 
-ENTRY_POINT_GROUP = "kymflow.indexers"
+    from kymflow.core.zarr.reports import UpdateReport
+
 BUILTIN_DISTRIBUTION = "kymflow-indexers-builtin"
-
-
-class PluginWarning(UserWarning):
-    """A plugin could not be used; everything else works."""
-
-
-@dataclass(frozen=True)
-class _Registered:
-    """An indexer and what is known of it; no indexer, if its plugin failed."""
-
-    indexer: DatasetIndexer | None
-    info: IndexerInfo
 
 
 class IndexerRegistry:
@@ -44,25 +35,34 @@ class IndexerRegistry:
     entry_points : iterable of EntryPoint, optional
         The plugins to load; by default all installed ones of the group ``kymflow.indexers``.
         ``()`` gives a registry of one's own, for programs and tests.
+    switches : Switches, optional
+        Which of them are used; by default what the environment says of installed plugins
+        (``KYMFLOW_DISABLE_PLUGINS`` and others), and all that `entry_points` gives.
 
     Notes
     -----
     Plugins are loaded when an indexer is first asked for, one by one, in sorted order.
     """
 
-    def __init__(self, entry_points: Iterable[EntryPoint] | None = None) -> None:
+    def __init__(
+        self, entry_points: Iterable[EntryPoint] | None = None, *, switches: Switches | None = None
+    ) -> None:
         self._entry_points = None if entry_points is None else list(entry_points)
-        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
-        self._manager.add_hookspecs(hookspecs)
-        self._own: list[_Registered] = []
-        self._found: list[_Registered] | None = None
+        self._switches = switches
+        self._sources: list[PluginSource] | None = None
+        self._loaded: LoadedPlugins | None = None
+        self._own: list[Registered] = []
+        self._own_observers: list[Observer] = []
+        self._lock = threading.RLock()
+        self._loading = False
 
     # What is there
 
     def list(self) -> list[IndexerInfo]:
         """Return one entry per indexer, and one per plugin that failed, ordered by name."""
         return sorted(
-            (entry.info for entry in self._registered()), key=lambda info: (info.name, info.distribution)
+            (entry.info for entry in self._registered()),
+            key=lambda info: (info.name, info.distribution, info.entry_point),
         )
 
     def indexers(self) -> Sequence[DatasetIndexer]:
@@ -78,7 +78,9 @@ class IndexerRegistry:
         Raises
         ------
         UnknownIndexerError
-            There is none, or it cannot be used; the message says why, and what to install.
+            There is none, or it cannot be used; the message says why, and what to do.
+        PluginError
+            Under ``KYMFLOW_STRICT_PLUGINS=1``, any plugin failed.
         """
         entries = [entry for entry in self._registered() if entry.info.name == name]
         for entry in entries:
@@ -92,25 +94,61 @@ class IndexerRegistry:
             )
         raise UnknownIndexerError(f"no indexer is named {name!r}; {self.what_there_is()}", indexer=name)
 
+    def switched_off(self) -> Sequence[SwitchedOff]:
+        """Return the plugins that the environment keeps from being loaded; none is imported for it."""
+        switches = self._switches_now()
+        off = ((source, switches.off_by(source)) for source in self._found())
+        return [
+            SwitchedOff(source.distribution, source.version, source.entry_point, by)
+            for source, by in off
+            if by
+        ]
+
+    def observers(self) -> Sequence[str]:
+        """Return who is told of changes to tables, in words, in the order in which they are called."""
+        return [observer.origin for observer in [*self._load().observers, *self._own_observers]]
+
     def what_there_is(self) -> str:
         """Say in words which indexers there are, which cannot be used, or what to install."""
         infos = self.list()
         usable = [info.name for info in infos if info.status == "ok"]
         unusable = [f"{info.name} ({info.status})" for info in infos if info.status != "ok"]
+        off = [f"{plugin.origin} ({plugin.by})" for plugin in self.switched_off()]
         words = []
         if usable:
             words.append(f"there are: {', '.join(usable)}")
         if unusable:
             words.append(f"these cannot be used: {', '.join(unusable)}; `kymflow indexers` says why")
+        if off:
+            words.append(f"these plugins are switched off: {', '.join(off)}")
         return ". ".join(words) or missing_plugins_hint()
+
+    def why_absent(self, distribution: str) -> str:
+        """Say why a distribution gives no indexers, told from metadata alone; empty if it is there.
+
+        Parameters
+        ----------
+        distribution : str
+            Its name, as the footer of a table that it made has it.
+        """
+        name = normalized(distribution)
+        there = [source for source in self._found() if normalized(source.distribution) == name]
+        if not there:
+            return "is not installed any more"
+        switches = self._switches_now()
+        by = [switches.off_by(source) for source in there]
+        return f"is switched off by {by[0]}" if all(by) else ""
 
     def made_by(self, indexer: DatasetIndexer) -> Mapping[str, str]:
         """Return what a table's footer says of the indexer that made it: distribution and version.
 
-        Nothing, if plugins have not been looked for: an instance needs none of them.
+        Nothing, if it comes from no plugin.
         """
-        for entry in self._found or ():
-            if type(entry.indexer) is type(indexer) and entry.info.distribution:
+        from_plugins = self._load().indexers
+        same = [entry for entry in from_plugins if entry.indexer is indexer]
+        like = [entry for entry in from_plugins if type(entry.indexer) is type(indexer)]
+        for entry in same or [entry for entry in like if entry.info.name == indexer.name]:
+            if entry.info.distribution:
                 return {
                     "kymflow.distribution": entry.info.distribution,
                     "kymflow.version": entry.info.version,
@@ -127,11 +165,9 @@ class IndexerRegistry:
         InvalidIndexerError
             It does not meet the contract, or its name or table is taken.
         """
-        entry = _Registered(indexer, _describe(indexer, IndexerInfo(name="")))
+        entry = Registered(indexer, describe(indexer, IndexerInfo(name="")))
         for other in self._registered():
-            if other.indexer is None:
-                continue
-            if other.info.name == entry.info.name or other.info.table_name == entry.info.table_name:
+            if other.indexer is not None and set(other.info.claims) & set(entry.info.claims):
                 raise InvalidIndexerError(
                     f"indexer {entry.info.name!r} with table {entry.info.table_name!r}: "
                     f"{other.info.origin} has already one of that name or table ({other.info.name!r})",
@@ -154,124 +190,94 @@ class IndexerRegistry:
                 return
         raise UnknownIndexerError(f"this program registered no indexer named {name!r}", indexer=name)
 
-    # Discovery
+    # Who follows changes
 
-    def _registered(self) -> Sequence[_Registered]:
-        if self._found is None:
-            loaded = [
-                entry for entry_point in self._sorted_entry_points() for entry in self._load(entry_point)
-            ]
-            self._found = _mark_conflicts(loaded)
-        return [*self._found, *self._own]
+    def register_observer(self, plugin: object) -> None:
+        """Add an observer of the program's own: it is told of every table that changes.
 
-    def _sorted_entry_points(self) -> Sequence[EntryPoint]:
-        if self._entry_points is None:
-            from importlib_metadata import entry_points
+        Parameters
+        ----------
+        plugin : object
+            A module, or an instance, with a hook ``kymflow_table_updated`` that is marked with
+            ``@kymflow.hookimpl``. Any other hook of it is not called.
 
-            self._entry_points = list(entry_points(group=ENTRY_POINT_GROUP))
-        return sorted(self._entry_points, key=lambda point: (_distribution(point), point.name, point.value))
-
-    def _load(self, entry_point: EntryPoint) -> Iterator[_Registered]:
-        origin = IndexerInfo(
-            name=entry_point.name,
-            distribution=_distribution(entry_point),
-            version=entry_point.dist.version if entry_point.dist else "",
-            entry_point=f"{entry_point.name} = {entry_point.value}",
-        )
-        # A plugin's own code runs here. Whatever it does wrong, sys.exit() included, is its own
-        # failure; only the user's Ctrl-C is not.
+        Raises
+        ------
+        PluginError
+            It has no such hook, or with other arguments, or is registered already.
+        """
+        who = f"observer {_type_name(plugin)} of this program"
+        if any(observer.plugin.target is plugin for observer in self._own_observers):
+            raise PluginError(f"{who} is registered already")
         try:
-            entries = [_Registered(indexer, _describe(indexer, origin)) for indexer in self._ask(entry_point)]
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001
-            cause = f"{type(error).__name__}: {error}"
-            warnings.warn(
-                f"plugin {origin.entry_point!r} of {origin.origin} cannot be used: {cause}",
-                PluginWarning,
-                stacklevel=2,
+            hooked = HookedPlugin(plugin, who)
+        except Exception as error:
+            raise PluginError(f"{who} cannot be registered: {in_words(error)}") from error
+        if not hooked.has(TABLE_UPDATED):
+            raise PluginError(f"{who} has no function {TABLE_UPDATED} marked with @kymflow.hookimpl")
+        self._own_observers.append(Observer(hooked, who))
+
+    def unregister_observer(self, plugin: object) -> None:
+        """Take back an observer that :meth:`register_observer` added.
+
+        Raises
+        ------
+        PluginError
+            The program added no such observer.
+        """
+        for observer in self._own_observers:
+            if observer.plugin.target is plugin:
+                self._own_observers.remove(observer)
+                return
+        raise PluginError(f"this program registered no observer {_type_name(plugin)}")
+
+    def notify_table_updated(self, dataset: str, table_name: str, report: UpdateReport) -> None:
+        """Tell every observer that a table has changed on disk; one that fails is warned of."""
+        tell_all([*self._load().observers, *self._own_observers], dataset, table_name, report)
+
+    # Loading
+
+    def _registered(self) -> Sequence[Registered]:
+        return [*self._load().indexers, *self._own]
+
+    def _found(self) -> Sequence[PluginSource]:
+        if self._sources is None:
+            self._sources = (
+                installed_plugins()
+                if self._entry_points is None
+                else in_order(map(source_of, self._entry_points))
             )
-            yield _Registered(None, replace(origin, status="broken", error=cause))
-            return
-        yield from entries
+        return self._sources
 
-    def _ask(self, entry_point: EntryPoint) -> Sequence[DatasetIndexer]:
-        target = entry_point.load()
-        if inspect.isclass(target) and hasattr(target, "extract_rows"):
-            target = target()
-        if isinstance(target, DatasetIndexer):
-            return [target]
-        plugin_name = f"{_distribution(entry_point)}:{entry_point.name}"
-        self._manager.register(target, name=plugin_name)
-        try:
-            self._manager.check_pending()
-            others = [plugin for plugin in self._manager.get_plugins() if plugin is not target]
-            answers = self._manager.subset_hook_caller("kymflow_indexers", others)()
-            return _flatten(answers, entry_point)
-        except BaseException:
-            self._manager.unregister(name=plugin_name)
-            raise
+    def _switches_now(self) -> Switches:
+        if self._switches is None:
+            self._switches = Switches.from_environment() if self._entry_points is None else Switches()
+        return self._switches
 
-
-def _flatten(answers: Sequence[Any], entry_point: EntryPoint) -> Sequence[DatasetIndexer]:
-    if not answers:
-        raise InvalidIndexerError(
-            f"{entry_point.value!r} is neither an indexer nor has it a function kymflow_indexers "
-            "marked with @kymflow.hookimpl"
-        )
-    indexers: list[DatasetIndexer] = []
-    for answer in answers:
-        if isinstance(answer, DatasetIndexer) and not inspect.isclass(answer):
-            indexers.append(answer)
-        elif isinstance(answer, Iterable) and not isinstance(answer, str | bytes | Mapping):
-            indexers.extend(answer)
-        else:
-            raise InvalidIndexerError(
-                f"kymflow_indexers() of {entry_point.value!r} must return a list of indexers, got {answer!r}"
-            )
-    return indexers
+    def _load(self) -> LoadedPlugins:
+        """Return what all plugins gave; it is kept once every one of them has been tried, not before."""
+        with self._lock:
+            if self._loaded is not None:
+                return self._loaded
+            if self._loading:
+                raise PluginError("plugins are being loaded: a plugin cannot ask for indexers on import")
+            self._loading = True
+            try:
+                loaded = load_all(self._found(), self._switches_now())
+            finally:
+                self._loading = False
+            self._loaded = loaded
+        for message in loaded.warnings:
+            warnings.warn(message, PluginWarning, stacklevel=3)
+        return loaded
 
 
-def _distribution(entry_point: EntryPoint) -> str:
-    return entry_point.dist.name if entry_point.dist else ""
-
-
-def _describe(indexer: DatasetIndexer, origin: IndexerInfo) -> IndexerInfo:
-    contract = contract_of(indexer)
-    summary = (inspect.getdoc(type(indexer)) or "").partition("\n")[0]
-    return replace(
-        origin,
-        name=contract.indexer,
-        table_name=contract.table_name,
-        schema_version=contract.schema_version,
-        required_columns=contract.required,
-        summary=summary,
+def _type_name(plugin: object) -> str:
+    return (
+        getattr(plugin, "__qualname__", None)
+        or getattr(plugin, "__name__", None)
+        or type(plugin).__qualname__
     )
-
-
-def _mark_conflicts(entries: Sequence[_Registered]) -> list[_Registered]:
-    """Mark all that claim one name or one table; none of them is preferred."""
-    marked = []
-    for entry in entries:
-        rivals = [
-            other
-            for other in entries
-            if other is not entry
-            and other.indexer is not None
-            and (other.info.name == entry.info.name or other.info.table_name == entry.info.table_name)
-        ]
-        if entry.indexer is None or not rivals:
-            marked.append(entry)
-            continue
-        rival = rivals[0].info
-        error = (
-            f"{entry.info.origin} and {rival.origin} both claim "
-            f"{'the name' if rival.name == entry.info.name else 'the table'} "
-            f"{entry.info.name if rival.name == entry.info.name else entry.info.table_name!r}; "
-            "uninstall one of them"
-        )
-        marked.append(_Registered(entry.indexer, replace(entry.info, status="conflict", error=error)))
-    return marked
 
 
 def missing_plugins_hint() -> str:

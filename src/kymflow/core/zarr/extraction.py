@@ -183,7 +183,9 @@ class _Fault:
         return ExtractionError(self._message(what), **self._where())
 
     def _message(self, what: str) -> str:
-        return f"indexer {self.contract.indexer!r}, image {self.image_id!r}: {what}"
+        message = f"indexer {self.contract.indexer!r}, image {self.image_id!r}: {what}"
+        # Half a letter in an error's text must not keep the ledger from holding it.
+        return message.encode("utf-8", "backslashreplace").decode("utf-8")
 
     def _where(self) -> dict[str, str]:
         return {

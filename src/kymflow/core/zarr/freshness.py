@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from kymflow.core.zarr.commit import TableState, known_ids, made_by_indexer, read_state
-from kymflow.core.zarr.ledger import Ledger, LedgerEntry, commit_of, encode_ledger
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kymflow.core.zarr.ledger import Ledger, LedgerEntry
+from kymflow.core.zarr.ledger_file import commit_of, encode_ledger
 from kymflow.core.zarr.schema import table_schema
+from kymflow.core.zarr.table_state import TableState, find_state, read_state
 from kymflow_zarr import layout
+from kymflow_zarr.errors import CancelledError
+from kymflow_zarr.store import SETTLED_AFTER_NS
 
 if TYPE_CHECKING:
+    import threading
+
     from kymflow.core.zarr.indexers.contract import TableContract
     from kymflow_zarr import ZarrDataset
     from kymflow_zarr.observed import Seen
-    from kymflow_zarr.store import Store
+    from kymflow_zarr.store import Store, Survey
 
 
 @dataclass(frozen=True)
@@ -73,32 +81,36 @@ class RefreshPlan:
         return not (self.stale or self.removed or self.rewrite or self.whole)
 
 
-def find_state(store: Store, table_name: str) -> TableState | None:
-    """Return a table with its ledger as they are now, or None if there is no readable table.
+def make_plan(
+    ds: ZarrDataset,
+    contract: TableContract,
+    *,
+    survey: Survey | None = None,
+    cancel: threading.Event | None = None,
+) -> RefreshPlan:
+    """Return what a refresh would do; reads one listing, and artifacts only where that cannot tell.
 
-    Another writer may replace the table and take its old ledger away between two reads; then it is
-    looked at again.
+    Parameters
+    ----------
+    ds, contract
+        Of what to plan the refresh.
+    survey : Survey, optional
+        What is there, if it has been listed already; see :meth:`ZarrDataset.survey`.
+    cancel : threading.Event, optional
+        Set it to stop.
+
+    Raises
+    ------
+    CancelledError
+        `cancel` was set.
     """
-    before = None
-    while True:
-        try:
-            data, _ = store.read(layout.table_key(table_name))
-        except FileNotFoundError:
-            return None
-        state = read_state(store, table_name, data)
-        if data == before or (state is not None and state.ledger is not None):
-            return state
-        before = data
-
-
-def make_plan(ds: ZarrDataset, contract: TableContract) -> RefreshPlan:
-    """Return what a refresh would do; reads listings, and artifacts only where a listing cannot tell."""
-    live = ds.list_image_ids()
+    survey = survey or ds.survey()
+    live = survey.names
     state = find_state(ds.store, contract.table_name)
-    plan = RefreshPlan(contract.table_name, contract.indexer, rows=state.table.num_rows if state else 0)
+    plan = RefreshPlan(contract.table_name, contract.indexer, rows=state.n_rows if state else 0)
     why_all = _why_all(state, contract)
     if state is None or state.ledger is None or why_all:
-        known = known_ids(state)
+        known = state.known_ids() if state is not None else set()
         return replace(
             plan,
             stale={image_id: [why_all or "the table has no ledger"] for image_id in live},
@@ -106,26 +118,70 @@ def make_plan(ds: ZarrDataset, contract: TableContract) -> RefreshPlan:
             removed=sorted(known - set(live)),
             whole=True,
         )
-    stale: dict[str, list[str]] = {}
+    ledger = state.ledger
+    known = set(ledger)
+    new = [image_id for image_id in live if image_id not in known]
+    removed = sorted(known.difference(live))
+    stale: dict[str, list[str]] = {image_id: ["new image"] for image_id in new}
     renewed = {}
-    for image_id in live:
-        entry = state.ledger.get(image_id)
-        reasons, seen = (["new image"], ()) if entry is None else _why_stale(ds.store, entry)
+    for image_id in sorted(set(unproven(ledger, survey)).difference(removed)):
+        if cancel is not None and cancel.is_set():
+            raise CancelledError(
+                f"looking for stale images of table {contract.table_name!r} was cancelled; it is as it was",
+                dataset=ds.path,
+                table_name=contract.table_name,
+                indexer=contract.indexer,
+            )
+        entry = ledger[image_id]
+        reasons, seen = _why_stale(ds.store, entry)
         if reasons:
             stale[image_id] = reasons
-        elif entry is not None and seen != entry.seen:
+        elif seen != entry.seen:
             renewed[image_id] = seen
-    removed = sorted(set(state.ledger) - set(live))
     return replace(
         plan,
-        stale=stale,
-        new=[image_id for image_id in stale if image_id not in state.ledger],
-        failed=[image_id for image_id in stale if image_id in state.ledger and state.ledger[image_id].error],
+        stale=dict(sorted(stale.items())),
+        new=new,
+        failed=[image_id for image_id in sorted(stale) if image_id in known and ledger[image_id].error],
         removed=removed,
         fresh=len(live) - len(stale),
         rewrite=not (stale or removed) and not _has_right_columns(state, contract),
         renewed=renewed,
     )
+
+
+def unproven(ledger: Ledger, survey: Survey) -> list[str]:
+    """Return the images of which a listing alone does not prove that they are as they were.
+
+    The same rule as :meth:`Fingerprint.proves_unchanged`, for all artifacts of all images at once.
+    """
+    lists = ledger.column("seen")
+    seen = lists.flatten()
+    owners = pc.list_parent_indices(lists)
+    short = seen.field("key")
+    ids = pc.take(ledger.column("image_id"), owners)
+    keys = pc.binary_join_element_wise(layout.IMAGES, ids, short, "/")
+    place = pc.index_in(keys, value_set=pa.array(survey.keys, pa.string()))
+    there, was_there = pc.is_valid(place), pc.is_valid(seen.field("size"))
+    # The survey tells of nothing but artifacts.
+    told = pc.and_(pc.starts_with(short, layout.ANALYSIS + "/"), pc.not_equal(seen.field("asked"), "names"))
+
+    def now(values: list[Any], kind: pa.DataType) -> pa.Array:
+        return pc.take(pa.array(values, kind), place)
+
+    same_size = pc.equal(seen.field("size"), now(survey.sizes, pa.int64()))
+    etag, etag_now = seen.field("etag"), now(survey.etags, pa.string())
+    same_etag = pc.equal(etag, etag_now)
+    settled = pc.less(seen.field("mtime_ns"), pc.subtract(seen.field("seen_ns"), SETTLED_AFTER_NS))
+    same_time = pc.and_(pc.equal(seen.field("mtime_ns"), now(survey.mtimes_ns, pa.int64())), settled)
+    by_tag = pc.or_(pc.is_valid(etag), pc.is_valid(etag_now))
+    same = pc.and_(same_size, pc.if_else(by_tag, same_etag, same_time))
+    still_there = pc.and_(there, pc.or_(pc.equal(seen.field("asked"), "presence"), same))
+    holds = pc.and_(told, pc.if_else(was_there, still_there, pc.invert(there)))
+    doubtful = pc.unique(owners.filter(pc.invert(pc.fill_null(holds, False))))
+    failed = pc.not_equal(ledger.column("error"), "")
+    image_ids = ledger.column("image_id")
+    return [*image_ids.take(doubtful).to_pylist(), *image_ids.filter(failed).to_pylist()]
 
 
 def _why_all(state: TableState | None, contract: TableContract) -> str | None:
@@ -134,12 +190,9 @@ def _why_all(state: TableState | None, contract: TableContract) -> str | None:
         return "there is no table yet, or it is damaged"
     if state.ledger is None:
         return "the table was written by somebody else, or its ledger is lost or damaged"
-    if not made_by_indexer(state.table, contract):
+    if not state.made_by(contract):
         return "the table was made by another indexer"
-    versions = sorted(
-        {entry.schema_version for entry in state.ledger.values() if not entry.error}
-        - {contract.schema_version}
-    )
+    versions = [version for version in state.ledger.versions() if version != contract.schema_version]
     if versions:
         return f"schema version {versions[0]!r} -> {contract.schema_version!r}"
     return None
@@ -167,9 +220,8 @@ def _short(key: str) -> str:
 
 
 def _has_right_columns(state: TableState, contract: TableContract) -> bool:
-    schemas = ((image_id, entry.schema) for image_id, entry in sorted((state.ledger or {}).items()))
-    wanted = table_schema(contract, schemas)
-    return bool(state.table.schema.remove_metadata().equals(wanted, check_metadata=True))
+    wanted = table_schema(contract, state.ledger.distinct_schemas() if state.ledger is not None else ())
+    return bool(state.schema.remove_metadata().equals(wanted, check_metadata=True))
 
 
 def remember(ds: ZarrDataset, plan: RefreshPlan) -> None:
@@ -183,27 +235,25 @@ def remember(ds: ZarrDataset, plan: RefreshPlan) -> None:
 
     def change(present: bytes | None) -> bytes | None:
         state = read_state(store, plan.table_name, present)
-        if state is None or present is None or state.ledger is None:
+        if state is None or state.ledger is None:
             return None
-        ledger: Ledger = {
-            image_id: replace(entry, seen=plan.renewed.get(image_id, entry.seen))
-            if _same_contents(entry.seen, plan.renewed.get(image_id, ()))
-            else entry
-            for image_id, entry in state.ledger.items()
+        renewed = {
+            image_id: replace(state.ledger[image_id], seen=seen)
+            for image_id, seen in plan.renewed.items()
+            if image_id in state.ledger and same_contents(state.ledger[image_id].seen, seen)
         }
-        commit_id = commit_of(state.table)
-        if commit_id is not None and ledger != state.ledger:
-            store.put(
-                layout.ledger_key(plan.table_name, commit_id),
-                encode_ledger(ledger, commit_id, present),
-                flush=True,
-            )
+        commit_id = commit_of(state.schema)
+        if commit_id is not None and renewed:
+            key = layout.ledger_key(plan.table_name, commit_id)
+            data = encode_ledger(state.ledger.changed(renewed), commit_id, state.file)
+            store.put(key, data, flush=True)
         return None
 
     store.update(layout.table_key(plan.table_name), change)
 
 
-def _same_contents(one: tuple[Seen, ...], other: tuple[Seen, ...]) -> bool:
+def same_contents(one: Sequence[Seen], other: Sequence[Seen]) -> bool:
+    """Tell whether two extractions asked for the same things and got the same answers."""
     return [(seen.key, seen.asked, seen.sha256) for seen in one] == [
         (seen.key, seen.asked, seen.sha256) for seen in other
     ]

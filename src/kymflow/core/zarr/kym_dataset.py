@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from kymflow.core.ingest.folder import KymographFolderReader
+from kymflow.core.zarr.check import check_dataset
 from kymflow.core.zarr.extraction import OnError, OnProgress
 from kymflow.core.zarr.freshness import RefreshPlan, make_plan
 from kymflow.core.zarr.indexers.base import IMAGE_ID, DatasetIndexer, normalize_table_name
 from kymflow.core.zarr.indexers.contract import contract_of
-from kymflow.core.zarr.reports import IngestReport, UpdateReport
+from kymflow.core.zarr.reports import CheckReport, IngestReport, UpdateReport
 from kymflow.core.zarr.status import DatasetStatus, dataset_status
 from kymflow.core.zarr.table_cache import TableCache
 from kymflow.core.zarr.update import refresh_table, update_table
@@ -271,7 +273,8 @@ class KymDataset:
     ) -> dict[str, UpdateReport]:
         """Refresh the table of every registered indexer; parameters and returns as :meth:`rebuild_all`."""
         how = {"on_error": on_error, "on_progress": on_progress, "cancel": cancel}
-        return self._run_all(refresh_table, indexers, on_table, **how)
+        # One listing of the artifacts serves all tables.
+        return self._run_all(refresh_table, indexers, on_table, survey=self.ds.survey(), **how)
 
     def plan(self, indexer: DatasetIndexer | str) -> RefreshPlan:
         """Say what :meth:`refresh` would do, image by image and why; nothing is extracted or written."""
@@ -280,6 +283,40 @@ class KymDataset:
     def status(self) -> DatasetStatus:
         """Say how every table stands: rows, and images fresh, stale, failed and missing."""
         return dataset_status(self.ds, self.registry)
+
+    def check(
+        self,
+        *,
+        repair: bool = False,
+        on_progress: OnProgress | None = None,
+        on_table: OnTable | None = None,
+        cancel: threading.Event | None = None,
+    ) -> CheckReport:
+        """Read everything, extract every image again, and compare each table with what that gives.
+
+        Nothing is trusted: neither tables nor ledgers nor times. It also tells of artifacts and
+        pixels that cannot be read, and of what interrupted writes left behind.
+
+        Parameters
+        ----------
+        repair : bool
+            Rebuild the tables that are wrong, and delete leftovers that are older than ten
+            minutes. Records are never touched.
+        on_progress, on_table, cancel
+            As :meth:`rebuild_all`.
+        """
+        rebuild = None
+        if repair:
+            self.ds.check_writable()
+            rebuild = partial(self._run, update_table, on_error="skip", cancel=cancel)
+        return check_dataset(
+            self.ds,
+            self.registry.indexers(),
+            rebuild=rebuild,
+            on_progress=on_progress,
+            on_table=on_table,
+            cancel=cancel,
+        )
 
     # Images from a folder
 
@@ -357,6 +394,8 @@ class KymDataset:
         made_by = self.registry.made_by(indexer)
         commit, report = run(self.ds, indexer, contract, made_by=made_by, **how)
         self.reports[report.table_name] = report
+        if commit is not None and commit.fingerprint is not None:
+            self.registry.notify_table_updated(self.ds.path, report.table_name, report)
         return commit, report
 
     def _frame_of(self, commit: Commit | None, report: UpdateReport) -> pd.DataFrame:
@@ -364,5 +403,5 @@ class KymDataset:
             self._cache.load(report.table_name)
             return self.tables[report.table_name]
         frame = frames.arrow_to_frame(commit.table.replace_schema_metadata(None))
-        self._cache.put(report.table_name, frame, commit.data, commit.fingerprint)
+        self._cache.put(report.table_name, frame, commit.file.sha256, commit.fingerprint)
         return frame

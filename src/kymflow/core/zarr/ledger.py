@@ -1,45 +1,44 @@
-"""The ledger of a table: what each image gave to it, and the proof that both belong together."""
+"""The ledger of a table: what each image gave to it, and what its rows were made from."""
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kymflow_zarr import frames, layout
+from kymflow_zarr import layout
 from kymflow_zarr.observed import Seen
-from kymflow_zarr.store import Fingerprint, Store
+from kymflow_zarr.store import Fingerprint
 
-COMMIT = b"kymflow.commit"
-_SIZE = b"kymflow.table_size"
-_SHA256 = b"kymflow.table_sha256"
-_VERSION = b"kymflow.ledger_version"
-_LEDGER_VERSION = b"1"
-
-_SEEN = pa.struct(
+SEEN = pa.struct(
     [
+        # Below the record; the few that lie elsewhere begin with a slash.
         ("key", pa.string()),
         ("asked", pa.string()),
         ("size", pa.int64()),
         ("mtime_ns", pa.int64()),
         ("etag", pa.string()),
-        ("sha256", pa.string()),
+        ("sha256", pa.binary()),
         ("seen_ns", pa.int64()),
     ]
 )
-_SCHEMA = pa.schema(
+SCHEMA = pa.schema(
     [
         pa.field("image_id", pa.string(), nullable=False),
         pa.field("n_rows", pa.int64(), nullable=False),
-        # Many images share few schemas.
-        pa.field("schema", pa.dictionary(pa.int32(), pa.binary()), nullable=False),
+        # Many images share few schemas: this is the place in the list of them.
+        pa.field("schema", pa.int32(), nullable=False),
         pa.field("schema_version", pa.string(), nullable=False),
         pa.field("error", pa.string(), nullable=False),
-        pa.field("seen", pa.list_(_SEEN), nullable=False),
+        pa.field("seen", pa.list_(SEEN), nullable=False),
     ]
 )
 
@@ -69,103 +68,179 @@ class LedgerEntry:
     error: str = ""
 
 
-Ledger = dict[str, LedgerEntry]
+class Ledger(Mapping[str, LedgerEntry]):
+    """The entries of all images, ordered by image id, kept as Arrow columns.
 
-
-def encode_ledger(ledger: Ledger, commit_id: str, table_bytes: bytes) -> bytes:
-    """Return the bytes of the ledger that belongs to a table's file of just these bytes."""
-    ids = sorted(ledger)
-    schemas = [ledger[image_id].schema.serialize().to_pybytes() for image_id in ids]
-    table = pa.table(
-        {
-            "image_id": pa.array(ids, pa.string()),
-            "n_rows": pa.array([ledger[image_id].n_rows for image_id in ids], pa.int64()),
-            "schema": pa.array(schemas, pa.binary()).dictionary_encode(),
-            "schema_version": pa.array([ledger[image_id].schema_version for image_id in ids], pa.string()),
-            "error": pa.array([ledger[image_id].error for image_id in ids], pa.string()),
-            "seen": _encode_seen([ledger[image_id].seen for image_id in ids]),
-        },
-        schema=_SCHEMA,
-    )
-    proof = {
-        COMMIT: commit_id.encode(),
-        _SIZE: str(len(table_bytes)).encode(),
-        _SHA256: hashlib.sha256(table_bytes).hexdigest().encode(),
-        _VERSION: _LEDGER_VERSION,
-    }
-    return frames.arrow_to_parquet(table.replace_schema_metadata(proof))
-
-
-def find_ledger(store: Store, table_name: str, table: pa.Table, table_bytes: bytes) -> Ledger | None:
-    """Return the ledger of a table, or None if there is none that provably belongs to it.
-
-    A ledger that is missing, damaged, or of other bytes than these makes everything stale, and
-    nothing wrong: the caller extracts all images again.
+    Parameters
+    ----------
+    columns : pyarrow.Table
+        A row per image, at :data:`SCHEMA`, ordered by ``image_id``.
+    schemas : sequence of pyarrow.Schema
+        What column ``schema`` counts.
     """
-    commit_id = commit_of(table)
-    if commit_id is None:
-        return None
-    try:
-        data, _ = store.read(layout.ledger_key(table_name, commit_id))
-        found = frames.parquet_to_arrow(data)
-        proof = found.schema.metadata or {}
-        belongs = (
-            proof.get(_VERSION) == _LEDGER_VERSION
-            and proof.get(COMMIT) == commit_id.encode()
-            and proof.get(_SIZE) == str(len(table_bytes)).encode()
-            and proof.get(_SHA256) == hashlib.sha256(table_bytes).hexdigest().encode()
+
+    def __init__(self, columns: pa.Table, schemas: Sequence[pa.Schema]) -> None:
+        self.columns = columns.combine_chunks()
+        self.schemas = tuple(schemas)
+        self._ids = self.column("image_id")
+
+    @classmethod
+    def of(cls, entries: Mapping[str, LedgerEntry]) -> Ledger:
+        """Make a ledger of single entries."""
+        ids = sorted(entries)
+        ordered = [entries[image_id] for image_id in ids]
+        places: dict[pa.Schema, int] = {}
+        codes = [places.setdefault(entry.schema, len(places)) for entry in ordered]
+        columns = pa.table(
+            {
+                "image_id": pa.array(ids, pa.string()),
+                "n_rows": pa.array([entry.n_rows for entry in ordered], pa.int64()),
+                "schema": pa.array(codes, pa.int32()),
+                "schema_version": pa.array([entry.schema_version for entry in ordered], pa.string()),
+                "error": pa.array([entry.error for entry in ordered], pa.string()),
+                "seen": _seen_to_arrow([(image_id, entries[image_id].seen) for image_id in ids]),
+            },
+            schema=SCHEMA,
         )
-        return _entries(found) if belongs else None
-    except (FileNotFoundError, frames.UnreadableParquet, pa.ArrowException, KeyError, ValueError):
-        return None
+        return cls(columns, tuple(places))
+
+    def column(self, name: str) -> pa.Array:
+        """Return one column, unchunked."""
+        chunks = self.columns.column(name)
+        return chunks.chunk(0) if chunks.num_chunks else pa.array([], chunks.type)
+
+    # A mapping of image id to entry
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(cast("list[str]", self._ids.to_pylist()))
+
+    def __contains__(self, image_id: object) -> bool:
+        place = self._place(image_id) if isinstance(image_id, str) else 0
+        return place < len(self) and bool(self._ids[place].as_py() == image_id)
+
+    def __getitem__(self, image_id: str) -> LedgerEntry:
+        if image_id not in self:
+            raise KeyError(image_id)
+        (row,) = self.columns.slice(self._place(image_id), 1).to_pylist()
+        seen = tuple(_seen_of(image_id, item) for item in row["seen"])
+        return LedgerEntry(
+            row["n_rows"], self.schemas[row["schema"]], row["schema_version"], seen, row["error"]
+        )
+
+    def _place(self, image_id: str) -> int:
+        return bisect_left(range(len(self._ids)), image_id, key=lambda place: self._ids[place].as_py())
+
+    # What it says as a whole
+
+    @cached_property
+    def _ends(self) -> npt.NDArray[np.int64]:
+        return np.cumsum(self.column("n_rows").to_numpy())
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of all images."""
+        return int(self._ends[-1]) if len(self) else 0
+
+    @property
+    def n_known(self) -> int:
+        """How many images the table speaks of: those that failed and never gave a row are not among them."""
+        known = pc.or_(pc.greater(self.column("n_rows"), 0), pc.equal(self.column("error"), ""))
+        return int(pc.sum(known).as_py() or 0)
+
+    def versions(self) -> list[str]:
+        """Return the schema versions of all entries without error, sorted.
+
+        A failed image keeps rows of whatever version until it can be extracted again.
+        """
+        good = pc.equal(self.column("error"), "")
+        return sorted(cast("list[str]", pc.unique(self.column("schema_version").filter(good)).to_pylist()))
+
+    def distinct_schemas(self) -> list[tuple[str, pa.Schema]]:
+        """Return each schema once, with the first image that has it, in the order of image ids."""
+        codes, first = np.unique(self.column("schema").to_numpy(), return_index=True)
+        return [
+            (self._ids[int(place)].as_py(), self.schemas[int(code)])
+            for place, code in sorted(zip(first, codes, strict=True))
+        ]
+
+    def span(self, image_id: str) -> tuple[int, int]:
+        """Return where the rows of an image begin and end in the table, or would."""
+        place = self._place(image_id)
+        begin = int(self._ends[place - 1]) if place else 0
+        return begin, int(self._ends[place]) if image_id in self else begin
+
+    def changed(self, changes: Mapping[str, LedgerEntry | None]) -> Ledger:
+        """Return a ledger in which some entries are others, or are gone (None)."""
+        new = Ledger.of({image_id: entry for image_id, entry in changes.items() if entry is not None})
+        schemas = {schema: place for place, schema in reversed(list(enumerate(self.schemas)))}
+        codes = [schemas.setdefault(schema, len(schemas)) for schema in new.schemas]
+        moved = pc.take(pa.array(codes, pa.int32()), new.column("schema"))
+        columns = new.columns.set_column(2, SCHEMA.field("schema"), moved)
+        spans = []
+        for image_id in sorted(changes):
+            place = self._place(image_id)
+            spans.append((place, place + (image_id in self), int(changes[image_id] is not None)))
+        return Ledger(splice(self.columns, columns, spans), sorted(schemas, key=lambda one: schemas[one]))
+
+    def without(self, gone: Iterable[str]) -> Ledger:
+        """Return a ledger without the entries of some images."""
+        return self.changed(dict.fromkeys(gone))
 
 
-def _encode_seen(rows: Sequence[Sequence[Seen]]) -> pa.Array:
-    offsets = [0, *itertools.accumulate(len(row) for row in rows)]
-    flat = [seen for row in rows for seen in row]
+def splice(old: pa.Table, new: pa.Table, spans: Iterable[tuple[int, int, int]]) -> pa.Table:
+    """Return `old` with stretches of its rows replaced by the rows of `new`; nothing is copied.
+
+    Parameters
+    ----------
+    old, new : pyarrow.Table
+        Of one schema.
+    spans : iterable of (int, int, int)
+        In order: where the stretch begins and ends in `old`, and how many of the next rows of
+        `new` take its place.
+    """
+    pieces = []
+    kept = used = due = 0
+    for begin, end, count in spans:
+        if begin > kept:
+            pieces += [new.slice(used, due - used), old.slice(kept, begin - kept)]
+            used = due
+        kept, due = end, due + count
+    pieces += [new.slice(used, due - used), old.slice(kept)]
+    return pa.concat_tables([piece for piece in pieces if piece.num_rows] or [old.slice(0, 0)])
+
+
+def _seen_to_arrow(rows: Sequence[tuple[str, Sequence[Seen]]]) -> pa.Array:
+    offsets = [0, *itertools.accumulate(len(seen) for _, seen in rows)]
+    flat = [seen for _, row in rows for seen in row]
     prints = [seen.fingerprint for seen in flat]
     columns = {
-        "key": [seen.key for seen in flat],
+        "key": [_short_key(image_id, seen.key) for image_id, row in rows for seen in row],
         "asked": [seen.asked for seen in flat],
         "size": [None if found is None else found.size for found in prints],
         "mtime_ns": [None if found is None else found.mtime_ns for found in prints],
         "etag": [None if found is None else found.etag for found in prints],
-        "sha256": [seen.sha256 for seen in flat],
+        "sha256": [bytes.fromhex(seen.sha256) for seen in flat],
         "seen_ns": [seen.seen_ns for seen in flat],
     }
-    fields = list(_SEEN)
+    fields = list(SEEN)
     arrays = [pa.array(columns[field.name], field.type) for field in fields]
     return pa.ListArray.from_arrays(
         pa.array(offsets, pa.int32()), pa.StructArray.from_arrays(arrays, fields=fields)
     )
 
 
-def _decode_seen(column: pa.ChunkedArray) -> list[tuple[Seen, ...]]:
-    lists = column.combine_chunks()
-    lengths = pc.list_value_length(lists).to_pylist()
-    values = [lists.flatten().field(field.name).to_pylist() for field in _SEEN]
-    flat = (
-        Seen(key, asked, None if size is None else Fingerprint(key, size, mtime_ns, etag), sha256, seen_ns)
-        for key, asked, size, mtime_ns, etag, sha256, seen_ns in zip(*values, strict=True)
+def _short_key(image_id: str, key: str) -> str:
+    prefix = f"{layout.IMAGES}/{image_id}/"
+    return key[len(prefix) :] if key.startswith(prefix) else "/" + key
+
+
+def _seen_of(image_id: str, item: Mapping[str, Any]) -> Seen:
+    short = item["key"]
+    key = short[1:] if short.startswith("/") else f"{layout.IMAGES}/{image_id}/{short}"
+    fingerprint = (
+        None if item["size"] is None else Fingerprint(key, item["size"], item["mtime_ns"], item["etag"])
     )
-    return [tuple(itertools.islice(flat, length)) for length in lengths]
-
-
-def _entries(found: pa.Table) -> Ledger:
-    known: dict[bytes, pa.Schema] = {}
-    entries = {}
-    columns = [found.column(name).to_pylist() for name in _SCHEMA.names[:-1]]
-    for image_id, n_rows, schema, schema_version, error, seen in zip(
-        *columns, _decode_seen(found.column("seen")), strict=True
-    ):
-        if schema not in known:
-            known[schema] = pa.ipc.read_schema(pa.py_buffer(schema))
-        entries[image_id] = LedgerEntry(n_rows, known[schema], schema_version, seen, error)
-    return entries
-
-
-def commit_of(table: pa.Table) -> str | None:
-    """Return the commit id in a table's footer; None if kymflow did not commit it, or it is no name."""
-    raw = (table.schema.metadata or {}).get(COMMIT)
-    text = raw.decode("utf-8", "replace") if raw else ""
-    return text if text.isalnum() else None
+    return Seen(key, item["asked"], fingerprint, item["sha256"].hex(), item["seen_ns"])

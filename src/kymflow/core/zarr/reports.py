@@ -1,4 +1,4 @@
-"""What an update of tables, or an ingest, did."""
+"""What an update of tables, an ingest or a check did."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kymflow_zarr.ingest_report import Conflict
+from kymflow_zarr.problems import Problem
 
 
 @dataclass
@@ -80,3 +81,42 @@ class IngestReport:
     failed: dict[str, str] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     tables: dict[str, UpdateReport] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What a check found.
+
+    Attributes
+    ----------
+    images, artifacts : int
+        How many records, and how many artifacts and arrays, were read.
+    tables : list of str
+        The tables that were looked at.
+    problems : list of Problem
+        All that is wrong, or was and has been repaired.
+    stale : dict of str to list of str
+        Images that have changed since, by table name; that is no fault, and a refresh takes it up.
+    """
+
+    images: int
+    artifacts: int
+    tables: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    stale: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing is wrong any more."""
+        return all(problem.repaired for problem in self.problems)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, in the shape that ``check --json`` documents."""
+        return {
+            "images": self.images,
+            "artifacts": self.artifacts,
+            "tables": self.tables,
+            "problems": [problem.to_dict() for problem in self.problems],
+            "stale": self.stale,
+            "clean": self.is_clean,
+        }

@@ -91,6 +91,7 @@ def dataset_status(ds: ZarrDataset, registry: IndexerRegistry) -> DatasetStatus:
     contracts = {contract.table_name: contract for contract in map(contract_of, registry.indexers())}
     names = sorted({*contracts, *ds.list_table_names()})
     infos = registry.list()
+    survey = ds.survey()
     tables = []
     for name in names:
         info = _describe(ds, name)
@@ -98,7 +99,7 @@ def dataset_status(ds: ZarrDataset, registry: IndexerRegistry) -> DatasetStatus:
         if contract is None:
             tables.append(TableStatus(name, info.indexer, info.rows, problem=_why_no_indexer(info, infos)))
             continue
-        plan = make_plan(ds, contract)
+        plan = make_plan(ds, contract, survey=survey)
         version = next((found.version for found in infos if found.name == contract.indexer), "")
         tables.append(
             TableStatus(
@@ -115,7 +116,7 @@ def dataset_status(ds: ZarrDataset, registry: IndexerRegistry) -> DatasetStatus:
                 or ("other columns" if plan.rewrite else ""),
             )
         )
-    images = len(ds.list_image_ids())
+    images = len(survey.names)
     try:
         return DatasetStatus(images, tables, _missing_sources(ds))
     except TableError as error:

@@ -50,20 +50,20 @@ class TableCache:
             frame = frames.parquet_to_frame(data)
         except frames.UnreadableParquet as error:
             raise tables.damaged_table(store, name, error) from error
-        self.put(name, frame, data, fingerprint, seen_ns)
+        self.put(name, frame, _sha256(data), fingerprint, seen_ns)
 
     def put(
         self,
         name: str,
         frame: pd.DataFrame,
-        data: bytes,
+        sha256: str,
         fingerprint: Fingerprint | None,
         seen_ns: int | None = None,
     ) -> None:
-        """Keep a table that was just loaded or written."""
+        """Keep a table that was just loaded or written, and of which file it is."""
         self.frames[name] = frame
         seen = self._ds.store.now_ns() if seen_ns is None else seen_ns
-        self._origins[name] = _Origin(fingerprint, seen, hashlib.sha256(data).hexdigest())
+        self._origins[name] = _Origin(fingerprint, seen, sha256)
 
     def forget(self, name: str) -> None:
         """Drop a table from memory."""
@@ -120,7 +120,7 @@ class TableCache:
         if fingerprint is not None:
             back = frames.parquet_to_frame(written)
             # The frame in the user's hands stays the one that the next call saves.
-            self.put(name, frame if back.equals(frame) else back, written, fingerprint)
+            self.put(name, frame if back.equals(frame) else back, _sha256(written), fingerprint)
 
     def _conflict(self, name: str, what: str) -> ConflictError:
         return ConflictError(

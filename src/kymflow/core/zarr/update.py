@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from kymflow.core.zarr.commit import Commit, LedgerLost, commit_rows
 from kymflow.core.zarr.extraction import ImageRows, OnError, extract_image, extract_images
-from kymflow.core.zarr.freshness import find_state, make_plan, remember
+from kymflow.core.zarr.freshness import make_plan, remember
 from kymflow.core.zarr.indexers.contract import TableContract
 from kymflow.core.zarr.reports import UpdateReport
+from kymflow.core.zarr.table_state import find_state
 from kymflow.errors import IndexerError, SchemaError
 from kymflow_zarr import layout
 from kymflow_zarr.errors import RecordNotFoundError
 
 if TYPE_CHECKING:
+    import threading
+
     from kymflow.core.zarr.indexers.base import DatasetIndexer
     from kymflow_zarr import ZarrDataset
+    from kymflow_zarr.store import Survey
 
 
 def update_table(
@@ -29,7 +33,6 @@ def update_table(
     *,
     image_ids: Iterable[str] | None = None,
     made_by: Mapping[str, str] | None = None,
-    must_exist: bool = True,
     **how: Any,
 ) -> tuple[Commit, UpdateReport]:
     """Extract images again and put their rows into the table, in one write.
@@ -43,8 +46,6 @@ def update_table(
         (there is no table yet, or somebody else wrote it), all are extracted.
     made_by : mapping of str to str, optional
         More words for the table's footer.
-    must_exist : bool
-        Whether an id that nobody knows is an error; if not, it is passed over.
     **how
         ``on_error``, ``on_progress`` and ``cancel`` of :func:`extract_images`.
 
@@ -56,20 +57,31 @@ def update_table(
     ds.check_writable()
     _check_on_error(**how)
     started = time.perf_counter()
-    wanted = None if image_ids is None else _wanted(ds, contract, image_ids, must_exist)
+    asked = None if image_ids is None else _check_known(ds, contract, image_ids)
+    return _update(ds, indexer, contract, asked, made_by, started, **how)
+
+
+def _update(
+    ds: ZarrDataset,
+    indexer: DatasetIndexer,
+    contract: TableContract,
+    asked: Sequence[str] | None,
+    made_by: Mapping[str, str] | None,
+    started: float,
+    **how: Any,
+) -> tuple[Commit, UpdateReport]:
     try:
-        rows, failed, commit = _run(ds, indexer, contract, wanted, made_by, **how)
+        rows, failed, commit = _run(ds, indexer, contract, asked, made_by, **how)
     except LedgerLost:
         rows, failed, commit = _run(ds, indexer, contract, None, made_by, **how)
     updated = sorted(image_id for image_id in rows if image_id in commit.ledger)
-    spoken_of = [entry for entry in commit.ledger.values() if entry.n_rows or not entry.error]
     report = UpdateReport(
         table_name=contract.table_name,
         rows=commit.table.num_rows,
-        images=len(spoken_of),
+        images=commit.ledger.n_known,
         updated=updated,
         removed=commit.removed,
-        unchanged=len(commit.ledger) - len(updated) - len(set(failed) & set(commit.ledger)),
+        unchanged=len(commit.ledger) - len(updated) - sum(image_id in commit.ledger for image_id in failed),
         failed=failed,
         seconds=time.perf_counter() - started,
     )
@@ -80,15 +92,18 @@ def _run(
     ds: ZarrDataset,
     indexer: DatasetIndexer,
     contract: TableContract,
-    wanted: list[str] | None,
+    asked: Sequence[str] | None,
     made_by: Mapping[str, str] | None,
     *,
     on_error: OnError = "raise",
     **how: Any,
 ) -> tuple[dict[str, ImageRows], dict[str, str], Commit]:
-    complete = wanted is None
-    ids = ds.list_image_ids() if wanted is None else wanted
+    if asked is None:
+        ids = ds.list_image_ids()
+    else:
+        ids = [image_id for image_id in asked if ds.record(image_id).exists()]
     rows, failed = extract_images(ds, indexer, contract, ids, on_error=on_error, **how)
+    gone = set(asked or ()).difference(rows, failed)
 
     def redo(image_id: str) -> ImageRows | str:
         try:
@@ -104,7 +119,14 @@ def _run(
     while True:
         try:
             commit = commit_rows(
-                ds, contract, rows, complete=complete, redo=redo, failed=failed, made_by=made_by
+                ds,
+                contract,
+                rows,
+                complete=asked is None,
+                redo=redo,
+                failed=failed,
+                gone=gone,
+                made_by=made_by,
             )
             return rows, failed, commit
         except SchemaError as error:
@@ -142,9 +164,16 @@ def refresh_table(
     contract: TableContract,
     *,
     made_by: Mapping[str, str] | None = None,
+    survey: Survey | None = None,
+    cancel: threading.Event | None = None,
     **how: Any,
 ) -> tuple[Commit | None, UpdateReport]:
     """Bring a table up to its images' artifacts, extracting only what is stale; see :func:`update_table`.
+
+    Parameters
+    ----------
+    survey : Survey, optional
+        What is there, if it has been listed already.
 
     Returns
     -------
@@ -155,10 +184,10 @@ def refresh_table(
     ds.check_writable()
     _check_on_error(**how)
     started = time.perf_counter()
-    plan = make_plan(ds, contract)
+    plan = make_plan(ds, contract, survey=survey, cancel=cancel)
     if not plan.is_empty:
-        ids = None if plan.whole else list(plan.stale)
-        return update_table(ds, indexer, contract, image_ids=ids, made_by=made_by, must_exist=False, **how)
+        asked = None if plan.whole else [*plan.stale, *plan.removed]
+        return _update(ds, indexer, contract, asked, made_by, started, cancel=cancel, **how)
     remember(ds, plan)
     report = UpdateReport(
         table_name=contract.table_name,
@@ -170,27 +199,27 @@ def refresh_table(
     return None, report
 
 
-def _wanted(
-    ds: ZarrDataset, contract: TableContract, image_ids: Iterable[str], must_exist: bool
-) -> list[str] | None:
-    """Return the ids to extract, or None for all; ids that are only in the table go from it anyway."""
+def _check_known(ds: ZarrDataset, contract: TableContract, image_ids: Iterable[str]) -> list[str]:
+    """Return the ids, each once and sorted, if the dataset or the table knows them all."""
     ids = [image_ids] if isinstance(image_ids, str) else list(image_ids)
     asked = sorted({layout.check_name(image_id, "image id") for image_id in ids})
+    absent = [image_id for image_id in asked if not ds.record(image_id).exists()]
+    if not absent:
+        return asked
     state = find_state(ds.store, contract.table_name)
-    ledger = state.ledger if state is not None else None
-    live = [image_id for image_id in asked if ds.record(image_id).exists()]
-    unknown = set(asked) - set(live) - set(ledger or ())
-    if not must_exist:
-        unknown = set()
-    if ledger is None and ds.store.exists(layout.table_key(contract.table_name)):
-        # A table without ledger may have known them.
-        unknown = set()
-    for image_id in sorted(unknown):
-        raise RecordNotFoundError(
-            f"{ds.path} has no image {image_id!r}, and neither has table {contract.table_name!r}. "
-            "list_image_ids() tells which images there are.",
-            dataset=ds.path,
-            image_id=image_id,
-            table_name=contract.table_name,
-        )
-    return None if ledger is None else live
+    if state is None and ds.store.exists(layout.table_key(contract.table_name)):
+        # A damaged table may have known them, and so may one without ledger.
+        return asked
+    if state is not None and state.ledger is None:
+        return asked
+    known = state.ledger if state is not None and state.ledger is not None else {}
+    for image_id in absent:
+        if image_id not in known:
+            raise RecordNotFoundError(
+                f"{ds.path} has no image {image_id!r}, and neither has table {contract.table_name!r}. "
+                "list_image_ids() tells which images there are.",
+                dataset=ds.path,
+                image_id=image_id,
+                table_name=contract.table_name,
+            )
+    return asked

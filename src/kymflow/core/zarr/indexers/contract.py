@@ -71,6 +71,10 @@ def contract_of(indexer: DatasetIndexer) -> TableContract:
         )
     if not isinstance(indexer.name, str) or not indexer.name.strip():
         raise InvalidIndexerError(f"{who}: name must be text, got {indexer.name!r}")
+    try:
+        indexer.name.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidIndexerError(f"{who}: its name is no UTF-8: {error}") from error
     if not callable(indexer.extract_rows):
         raise InvalidIndexerError(f"{who}: extract_rows must be a method")
     try:

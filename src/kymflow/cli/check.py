@@ -1,0 +1,33 @@
+"""``kymflow check``: every table against its records, and what else is wrong."""
+
+from __future__ import annotations
+
+import typer
+
+from kymflow.cli.datasets import hint_at_indexers, open_existing
+from kymflow.cli.failures import FAILED, interrupted
+from kymflow.cli.output import print_json
+from kymflow.cli.progress import progress
+
+
+def run_check(dataset: str, *, repair: bool, as_json: bool) -> None:
+    """Check a dataset; end with exit code 1 if something is wrong and was not repaired."""
+    kd = open_existing(dataset, "a" if repair else "r")
+    with progress("images") as bar:
+        report = kd.check(repair=repair, on_progress=bar.step, on_table=bar.begin, cancel=interrupted)
+    hint_at_indexers(kd)
+    if as_json:
+        print_json({"dataset": kd.ds.path, **report.to_dict()})
+    else:
+        print(
+            f"{kd.ds.path}: read {report.images} images with {report.artifacts} artifacts and arrays, "
+            f"{len(report.tables)} tables"
+        )
+        for problem in report.problems:
+            print(f"{'repaired' if problem.repaired else 'wrong'}: {problem.kind}: {problem.message}")
+        for name, image_ids in report.stale.items():
+            print(f"stale: {len(image_ids)} images of table {name}; kymflow refresh takes them up")
+        if not report.problems:
+            print("nothing is wrong")
+    if not report.is_clean:
+        raise typer.Exit(FAILED)

@@ -1,0 +1,238 @@
+"""The check of tables against the records: everything is read and extracted again, nothing is trusted."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kymflow.core.zarr.extraction import ImageRows, OnProgress, extract_images
+from kymflow.core.zarr.freshness import same_contents
+from kymflow.core.zarr.indexers.base import IMAGE_ID
+from kymflow.core.zarr.indexers.contract import contract_of
+from kymflow.core.zarr.ledger_file import commit_of
+from kymflow.core.zarr.merging import Kept, Merge
+from kymflow.core.zarr.reports import CheckReport
+from kymflow.core.zarr.table_state import TableState, find_state
+from kymflow.errors import SchemaError
+from kymflow_zarr import frames, layout
+from kymflow_zarr.checking import LEFTOVER_AGE_S, check_storage
+from kymflow_zarr.problems import Kind, Problem
+
+if TYPE_CHECKING:
+    from kymflow.core.zarr.indexers.base import DatasetIndexer
+    from kymflow.core.zarr.indexers.contract import TableContract
+    from kymflow.core.zarr.ledger import Ledger
+    from kymflow_zarr import ZarrDataset
+
+_BY_REBUILD = frozenset(
+    {"unreadable table", "missing table", "no ledger", "wrong rows", "wrong columns", "unknown image"}
+)
+
+
+@dataclass
+class TableCheck:
+    """What is wrong with one table, and which of its images have only changed since."""
+
+    ds: ZarrDataset
+    table_name: str
+    problems: list[Problem] = field(default_factory=list)
+    stale: list[str] = field(default_factory=list)
+
+    def add(self, kind: Kind, what: str, *, image_id: str = "", key: str = "") -> None:
+        """Note a problem; `what` goes on after the name of the table."""
+        message = f"table {self.table_name!r} of {self.ds.path} {what}"
+        key = key or layout.table_key(self.table_name)
+        self.problems.append(Problem(kind, message, key, image_id, self.table_name))
+
+
+def check_table(
+    ds: ZarrDataset,
+    indexer: DatasetIndexer,
+    contract: TableContract,
+    *,
+    on_progress: OnProgress | None = None,
+    cancel: threading.Event | None = None,
+) -> TableCheck:
+    """Extract every image, and compare the table with what a rebuild would make.
+
+    Rows are wrong where the ledger says that they were made from just the artifacts that are there
+    now, and an extraction gives others. Where artifacts have changed since, the image is stale.
+
+    Raises
+    ------
+    CancelledError
+        `cancel` was set.
+    """
+    found = TableCheck(ds, contract.table_name)
+    # The table first: what changes while images are extracted is then newer, and counts as stale.
+    state = _read(found)
+    live = ds.list_image_ids()
+    rows, failed = extract_images(
+        ds, indexer, contract, live, on_error="skip", on_progress=on_progress, cancel=cancel
+    )
+    for image_id, cause in failed.items():
+        found.problems.append(Problem("failed", cause, image_id=image_id, table_name=contract.table_name))
+    if state is None:
+        if live and all(problem.kind != "unreadable table" for problem in found.problems):
+            found.add("missing table", "is not there yet. Rebuild it.")
+        return found
+    _check_ids(found, state, live)
+    if state.ledger is None:
+        found.add("no ledger", "was written by somebody else, or its ledger is lost or damaged. Refresh it.")
+    elif not state.made_by(contract) or set(state.ledger.versions()) - {contract.schema_version}:
+        found.stale = live
+    else:
+        _compare(found, contract, state, state.ledger, rows)
+    return found
+
+
+def check_foreign_table(ds: ZarrDataset, table_name: str) -> TableCheck:
+    """Read a table that no indexer makes, and look whether its images are there."""
+    found = TableCheck(ds, table_name)
+    state = _read(found)
+    if state is not None:
+        _check_ids(found, state, ds.list_image_ids())
+    return found
+
+
+def _read(found: TableCheck) -> TableState | None:
+    key = layout.table_key(found.table_name)
+    there = found.ds.store.exists(key)
+    state = find_state(found.ds.store, found.table_name)
+    try:
+        if state is not None:
+            frames.arrow_to_frame(state.table)
+    except (pa.ArrowException, OSError, frames.UnreadableParquet) as error:
+        found.add("unreadable table", f"cannot be read: {error}. Rebuild it.")
+        return None
+    if state is None and there:
+        found.add("unreadable table", "is no readable Parquet table. Rebuild it, or drop it.")
+    return state
+
+
+def _check_ids(found: TableCheck, state: TableState, live: Sequence[str]) -> None:
+    if IMAGE_ID not in state.schema.names:
+        return
+    ids = pc.unique(state.table.column(IMAGE_ID)).to_pylist()
+    for image_id in sorted({str(image_id) for image_id in ids}.difference(live)):
+        found.add("unknown image", f"has rows of image {image_id!r}, which is not there.", image_id=image_id)
+
+
+def _compare(
+    found: TableCheck,
+    contract: TableContract,
+    state: TableState,
+    ledger: Ledger,
+    rows: Mapping[str, ImageRows],
+) -> None:
+    """Compare what images gave with what the table has of them, as far as it speaks of the same artifacts."""
+    same = {}
+    for image_id, extracted in sorted(rows.items()):
+        entry = ledger.get(image_id)
+        if entry is None or entry.error:
+            found.stale.append(image_id)
+        elif same_contents(entry.seen, extracted.seen):
+            same[image_id] = extracted
+        elif all(seen.still_holds(found.ds.store) for seen in entry.seen):
+            what = "does not have the present rows of image {!r}: an artifact was changed under its old time."
+            found.add("wrong rows", what.format(image_id), image_id=image_id)
+        else:
+            found.stale.append(image_id)
+    try:
+        merge = Merge(contract, Kept(state.table, ledger), same, {}, ())
+    except SchemaError as error:
+        found.add("wrong columns", f"cannot hold what its images give: {error}")
+        return
+    if not merge.changes_rows_of(state.schema):
+        return
+    if not state.schema.remove_metadata().equals(merge.schema, check_metadata=True):
+        there, wanted = state.schema.names, merge.schema.names
+        found.add("wrong columns", f"has other columns than its images give: {there}, expected {wanted}.")
+        return
+    place = 0
+    table = state.table.replace_schema_metadata(None)
+    for image_id, extracted in same.items():
+        begin, end = ledger.span(image_id)
+        n_rows = extracted.table.num_rows
+        if not table.slice(begin, end - begin).equals(merge.new.slice(place, n_rows)):
+            what = f"has {end - begin} rows of image {image_id!r}, which are not the {n_rows} that it gives."
+            found.add("wrong rows", what, image_id=image_id)
+        place += n_rows
+
+
+def _check_ledgers(ds: ZarrDataset) -> list[Problem]:
+    """Return ledgers of no table; a young one may belong to a commit that is under way."""
+    problems = []
+    for found in list(ds.store.list(layout.INDEX)):
+        table_name, _, file = found.key[len(layout.INDEX) + 1 :].partition("/")
+        old = found.mtime_ns < ds.store.now_ns() - LEFTOVER_AGE_S * 1e9
+        state = find_state(ds.store, table_name) if old and file.endswith(".parquet") else None
+        if old and (state is None or file != f"{commit_of(state.schema)}.parquet"):
+            message = f"the ledger {found.key!r} belongs to no table; nothing needs it."
+            problems.append(Problem("stray ledger", message, key=found.key, table_name=table_name))
+    return problems
+
+
+def check_dataset(
+    ds: ZarrDataset,
+    indexers: Iterable[DatasetIndexer],
+    *,
+    rebuild: Callable[[DatasetIndexer], object] | None = None,
+    on_progress: OnProgress | None = None,
+    on_table: Callable[[str], None] | None = None,
+    cancel: threading.Event | None = None,
+) -> CheckReport:
+    """Check all that is stored, and then every table.
+
+    Parameters
+    ----------
+    ds : ZarrDataset
+        The dataset.
+    indexers : iterable of DatasetIndexer
+        Those whose tables are compared with the records.
+    rebuild : callable, optional
+        Rebuilds the table of an indexer. With it, what can be put right is: wrong tables are
+        rebuilt, and what interrupted writes left behind is deleted.
+    on_progress, on_table, cancel
+        As for a rebuild.
+
+    Raises
+    ------
+    CancelledError
+        `cancel` was set.
+    """
+    stored = check_storage(ds.store, ds.zarr_format, on_progress=on_progress, cancel=cancel)
+    report = CheckReport(stored.images, stored.artifacts, problems=[*stored.problems, *_check_ledgers(ds)])
+    repaired: set[str] = set()
+    by_table = {contract_of(indexer).table_name: indexer for indexer in indexers}
+    for name in sorted({*by_table, *ds.list_table_names()}):
+        if on_table is not None:
+            on_table(name)
+        report.tables.append(name)
+        indexer = by_table.get(name)
+        if indexer is None:
+            report.problems.extend(check_foreign_table(ds, name).problems)
+            continue
+        found = check_table(ds, indexer, contract_of(indexer), on_progress=on_progress, cancel=cancel)
+        report.problems.extend(found.problems)
+        if found.stale:
+            report.stale[name] = found.stale
+        if rebuild is not None and any(problem.kind in _BY_REBUILD for problem in found.problems):
+            rebuild(indexer)
+            repaired.add(name)
+    if rebuild is not None:
+        for key in [*stored.sweepable, *(p.key for p in report.problems if p.kind == "stray ledger")]:
+            ds.store.delete_tree(key)
+            repaired.add(key)
+    report.problems[:] = [
+        replace(
+            problem, repaired=(problem.table_name if problem.kind in _BY_REBUILD else problem.key) in repaired
+        )
+        for problem in report.problems
+    ]
+    return report

@@ -1,0 +1,168 @@
+"""The merge: changed images put into the rows and the ledger that are there; nothing is read or written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kymflow.core.zarr.indexers.base import IMAGE_ID
+from kymflow.core.zarr.ledger import Ledger, LedgerEntry, splice
+from kymflow.core.zarr.schema import check_exact, conform, own_columns, table_schema
+from kymflow.errors import SchemaError
+
+if TYPE_CHECKING:
+    from kymflow.core.zarr.extraction import ImageRows
+    from kymflow.core.zarr.indexers.contract import TableContract
+
+# Of rows that a failed image keeps although nothing tells what made them.
+_UNKNOWN_VERSION = ""
+# A table in fewer pieces than this is written as fast as one in a single piece.
+_FEW_CHUNKS = 64
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is there before a merge: rows ordered by image id, and the ledger of just these."""
+
+    rows: pa.Table
+    ledger: Ledger
+
+
+def nothing_kept() -> Kept:
+    """Return what is there where there is nothing."""
+    return Kept(pa.table({}), Ledger.of({}))
+
+
+def keep_failed(table: pa.Table, failed: Iterable[str], contract: TableContract) -> Kept:
+    """Return what failed images have in a table of which no ledger tells, as far as it still fits."""
+    entries = {}
+    pieces = []
+    if IMAGE_ID in table.column_names:
+        ids = table.column(IMAGE_ID).cast(pa.string())
+        for image_id in sorted(failed):
+            rows = table.filter(pc.equal(ids, image_id))
+            schema = own_columns(rows).schema
+            if rows.num_rows and _fits(rows, schema, contract):
+                entries[image_id] = LedgerEntry(rows.num_rows, schema, _UNKNOWN_VERSION)
+                pieces.append(rows)
+    return Kept(pa.concat_tables(pieces), Ledger.of(entries)) if pieces else nothing_kept()
+
+
+def _fits(rows: pa.Table, schema: pa.Schema, contract: TableContract) -> bool:
+    try:
+        conform(rows, table_schema(contract, [("", schema)]), contract)
+    except SchemaError:
+        return False
+    return True
+
+
+class Merge:
+    """What a table becomes when some of its images change.
+
+    Parameters
+    ----------
+    contract : TableContract
+        The table's.
+    kept : Kept
+        What is there.
+    changed : mapping of str to ImageRows
+        New rows by image id, ordered by it.
+    failed : mapping of str to str
+        Causes by image id; these keep what they have.
+    vanished : iterable of str
+        Images that go.
+
+    Attributes
+    ----------
+    ledger : Ledger
+        What each image gives then.
+    schema : pyarrow.Schema
+        Of the table then.
+    new : pyarrow.Table
+        The rows of `changed`, at that schema.
+
+    Raises
+    ------
+    SchemaError
+        Columns of two images do not go together.
+    """
+
+    def __init__(
+        self,
+        contract: TableContract,
+        kept: Kept,
+        changed: Mapping[str, ImageRows],
+        failed: Mapping[str, str],
+        vanished: Iterable[str],
+    ) -> None:
+        self._contract = contract
+        self._kept = kept
+        version = contract.schema_version
+        entries: dict[str, LedgerEntry | None] = dict.fromkeys(vanished)
+        for image_id, rows in changed.items():
+            entries[image_id] = LedgerEntry(rows.table.num_rows, rows.own_schema, version, tuple(rows.seen))
+        self._spans = [
+            (*kept.ledger.span(image_id), 0 if entry is None else entry.n_rows)
+            for image_id, entry in sorted(entries.items(), key=lambda item: item[0])
+        ]
+        nothing = LedgerEntry(0, pa.schema([]), version)
+        for image_id, cause in failed.items():
+            entries[image_id] = replace(kept.ledger.get(image_id, nothing), error=cause)
+        self.ledger = kept.ledger.changed(entries)
+        self.schema = table_schema(contract, self.ledger.distinct_schemas())
+        self.new = _stack(
+            [rows.table for rows in changed.values() if rows.table.num_rows], self.schema, contract
+        )
+
+    def changes_rows_of(self, schema: pa.Schema) -> bool:
+        """Tell whether the table, of this schema now, becomes another one."""
+        if not schema.remove_metadata().equals(self.schema, check_metadata=True):
+            return True
+        if any(end - begin != count for begin, end, count in self._spans):
+            return True
+        old = self._kept.rows.replace_schema_metadata(None)
+        replaced = [old.slice(begin, end - begin) for begin, end, _ in self._spans]
+        return not pa.concat_tables([*replaced, old.slice(0, 0)]).equals(self.new)
+
+    def table(self) -> pa.Table:
+        """Return the whole table.
+
+        Raises
+        ------
+        SchemaError
+            Integers that would come back as other numbers beside missing values.
+        """
+        merged = _replace_rows(self._kept.rows, self.new, self._spans, self._contract)
+        if merged.column(0).num_chunks > _FEW_CHUNKS:
+            merged = merged.combine_chunks()
+        check_exact(merged, self._contract)
+        return merged
+
+
+def _replace_rows(
+    old: pa.Table, new: pa.Table, spans: Sequence[tuple[int, int, int]], contract: TableContract
+) -> pa.Table:
+    """Return the rows that stay, brought to the schema of the new ones, with these in their places."""
+    # First out, then in: rows that go need not fit the schema any more.
+    stay = splice(old, old.slice(0, 0), [(begin, end, 0) for begin, end, _ in spans])
+    places = []
+    out = 0
+    for begin, end, count in spans:
+        places.append((begin - out, begin - out, count))
+        out += end - begin
+    return splice(conform(stay, new.schema, contract), new, places)
+
+
+def _stack(tables: Iterable[pa.Table], schema: pa.Schema, contract: TableContract) -> pa.Table:
+    """Return the rows of many images, one below the other, at the table's schema."""
+    # Images of one schema are brought to it together.
+    pieces = [
+        conform(pa.concat_tables(list(alike)), schema, contract)
+        for _, alike in groupby(tables, key=lambda table: table.schema)
+    ]
+    return pa.concat_tables([*pieces, schema.empty_table()])

@@ -1,0 +1,101 @@
+"""A table with its ledger, as they are on disk at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from kymflow.core.zarr.indexers.base import IMAGE_ID
+from kymflow.core.zarr.ledger import Ledger
+from kymflow.core.zarr.ledger_file import TableFile, find_ledger
+from kymflow_zarr import frames, layout
+
+if TYPE_CHECKING:
+    from kymflow.core.zarr.indexers.contract import TableContract
+    from kymflow_zarr.store import Store
+
+INDEXER = "kymflow.indexer"
+
+
+@dataclass(frozen=True)
+class TableState:
+    """A table as found.
+
+    Attributes
+    ----------
+    file : TableFile
+        Its file.
+    schema : pyarrow.Schema
+        Its schema, with the words of the footer.
+    n_rows : int
+        How many rows it has.
+    ledger : Ledger or None
+        None, if there is none that provably belongs to it.
+    """
+
+    file: TableFile
+    schema: pa.Schema
+    n_rows: int
+    ledger: Ledger | None
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """Its rows, read when they are first asked for."""
+        if self.ledger is not None:
+            # The ledger proves that these are the very bytes that a commit wrote.
+            return pq.ParquetFile(pa.BufferReader(self.file.data)).read()
+        return frames.parquet_to_arrow(self.file.data)
+
+    def made_by(self, contract: TableContract) -> bool:
+        """Tell whether the footer names the indexer of this contract."""
+        return (self.schema.metadata or {}).get(INDEXER.encode()) == contract.indexer.encode()
+
+    def known_ids(self) -> set[str]:
+        """Return the images that the table spoke of."""
+        if self.ledger is not None:
+            return set(self.ledger)
+        if IMAGE_ID not in self.schema.names:
+            return set()
+        return {str(image_id) for image_id in pc.unique(self.table.column(IMAGE_ID)).to_pylist()}
+
+
+def read_state(store: Store, table_name: str, data: bytes | None) -> TableState | None:
+    """Return the table in `data` with its ledger, or None if there is no readable table."""
+    if data is None:
+        return None
+    file = TableFile(data)
+    try:
+        parquet = pq.ParquetFile(pa.BufferReader(data))
+        schema, n_rows = parquet.schema_arrow, parquet.metadata.num_rows
+        state = TableState(file, schema, n_rows, find_ledger(store, table_name, schema, file))
+        if state.ledger is None:
+            state.table  # noqa: B018 - nothing else tells whether it is whole
+        elif state.ledger.n_rows != n_rows:
+            return TableState(file, schema, n_rows, None)
+        return state
+    except (frames.UnreadableParquet, pa.ArrowException, OSError, ValueError, TypeError, KeyError):
+        # A damaged table is made anew; its bytes stay until then.
+        return None
+
+
+def find_state(store: Store, table_name: str) -> TableState | None:
+    """Return a table with its ledger as they are now, or None if there is no readable table.
+
+    Another writer may replace the table and take its old ledger away between two reads; then it is
+    looked at again.
+    """
+    before = None
+    while True:
+        try:
+            data, _ = store.read(layout.table_key(table_name))
+        except FileNotFoundError:
+            return None
+        state = read_state(store, table_name, data)
+        if data == before or (state is not None and state.ledger is not None):
+            return state
+        before = data

@@ -1,0 +1,110 @@
+"""The checks of an indexer as pytest tests: a class to subclass, that no forgotten part lets pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from inspect import getattr_static
+from typing import Any, ClassVar
+
+import pytest
+
+from kymflow.testing.conformance.catalogue import CHECKS, Check
+from kymflow.testing.conformance.run import run_check
+from kymflow.testing.conformance.samples import AnyDataset, WriteArtifacts
+from kymflow.testing.conformance.subject import DEFAULT_TIMEOUT_S, Subject
+
+
+class IndexerContract:
+    """Proves in a test suite that an indexer is right: a test for each check.
+
+    Subclass it in a test module, under a name that pytest collects::
+
+        from kymflow.testing import IndexerContract
+        from some_lab_indexer import HeartRateIndexer
+
+
+        class TestHeartRate(IndexerContract):
+            indexer = HeartRateIndexer()
+
+            def write_artifacts(self, record, number):
+                record.save_json("heart_rate", {"hz": 8.0 + number})
+
+    Attributes
+    ----------
+    indexer : DatasetIndexer
+        An instance.
+    write_artifacts : method, optional
+        ``write_artifacts(self, record, number)``, as the function of :func:`check_indexer`.
+    dataset : path, URL, ZarrDataset or KymDataset, optional
+        Take the records of this dataset, as :func:`check_indexer`.
+    timeout_s : float
+        How long one call of extract_rows may take, s.
+
+    Raises
+    ------
+    TypeError
+        At the definition of the subclass: it names no indexer, hands over a class instead of an
+        instance, replaces a check by something else, or pytest would not collect it.
+    """
+
+    indexer: ClassVar[Any]
+    dataset: ClassVar[AnyDataset | None] = None
+    timeout_s: ClassVar[float] = DEFAULT_TIMEOUT_S
+    write_artifacts: WriteArtifacts | None = None
+    _shared: ClassVar[Subject]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for problem in _problems(cls):
+            raise TypeError(f"class {cls.__qualname__}(IndexerContract): {problem}")
+
+    @pytest.fixture
+    def _subject(self, tmp_path_factory: pytest.TempPathFactory) -> Subject:
+        """The indexer with its sample records, made for the first check and shared by all."""
+        cls = type(self)
+        subject: Subject | None = cls.__dict__.get("_shared")
+        if subject is None:
+            subject = Subject(
+                self.indexer,
+                tmp_path_factory.mktemp(cls.__name__),
+                write_artifacts=self.write_artifacts,
+                dataset=self.dataset,
+                timeout_s=self.timeout_s,
+            )
+            cls._shared = subject
+        return subject
+
+
+def _problems(cls: type[IndexerContract]) -> Iterator[str]:
+    indexer = getattr(cls, "indexer", None)
+    if indexer is None:
+        yield "it needs a class attribute indexer = ...Indexer(), the instance to check"
+    elif isinstance(indexer, type):
+        yield f"indexer is the class itself; make it an instance: indexer = {indexer.__name__}()"
+    for name in (*_TESTS, "_subject"):
+        if getattr_static(cls, name) is not IndexerContract.__dict__[name]:
+            yield f"it replaces {name}, so that nobody would make that check; give it another name"
+    if not cls.__name__.startswith("Test"):
+        yield f"pytest does not collect it; call it Test{cls.__name__}"
+    if cls.__init__ is not object.__init__ or cls.__new__ is not object.__new__:
+        yield "pytest does not collect a class with __init__ or __new__; use fixtures or class attributes"
+    if not getattr(cls, "__test__", True):
+        yield "pytest does not collect it, because __test__ is false"
+
+
+def _test_of(check: Check) -> Callable[[IndexerContract, Subject], None]:
+    def test(self: IndexerContract, _subject: Subject) -> None:
+        finding = run_check(check, _subject)
+        if finding.status != "passed":
+            # Where in this file it was found helps nobody.
+            pytest.fail(f"indexer {_subject.name!r}: {finding.text}", pytrace=False)
+
+    test.__name__ = f"test_{check.__name__}"
+    test.__qualname__ = f"{IndexerContract.__name__}.{test.__name__}"
+    test.__doc__ = check.__doc__
+    return test
+
+
+_TESTS = {f"test_{check.__name__}": _test_of(check) for check in CHECKS}
+for _name, _test in _TESTS.items():
+    setattr(IndexerContract, _name, _test)

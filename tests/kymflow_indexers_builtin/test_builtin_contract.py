@@ -1,0 +1,14 @@
+"""The built-in indexers keep to the contract, as every plugin can prove of its own."""
+
+from __future__ import annotations
+
+from kymflow.testing import IndexerContract
+from kymflow_indexers_builtin import RadonReportIndexer, VelocityEventsIndexer
+
+
+class TestVelocityEvents(IndexerContract):
+    indexer = VelocityEventsIndexer()
+
+
+class TestRadonReport(IndexerContract):
+    indexer = RadonReportIndexer()
