@@ -150,7 +150,12 @@ class _Attempt:
         state = read_state(store, contract.table_name, present)
         live = self._live()
         self._redo_what_changed(live)
+        removed = self._removed(state, live)
         kept = self._kept(state)
+        if self.complete:
+            # A rebuild is asked for when somebody does not trust the file: it is written in any case.
+            # Meanwhile the old one, as large as the new one, need not be kept in memory.
+            state = present = None
         merge = Merge(
             contract,
             kept,
@@ -158,7 +163,6 @@ class _Attempt:
             {image_id: cause for image_id, cause in self.failed.items() if image_id in live},
             self._vanished(kept.ledger, live),
         )
-        removed = self._removed(state, live)
         if state is not None and self._leaves_the_file(state, merge):
             # The file stays, with its time; only what its rows were made from may be new.
             if state.ledger != merge.ledger:
@@ -222,8 +226,7 @@ class _Attempt:
             self.written = None
 
     def _leaves_the_file(self, state: TableState, merge: Merge) -> bool:
-        if self.complete or commit_of(state.schema) is None:
-            # A rebuild is asked for when somebody does not trust the file.
+        if commit_of(state.schema) is None:
             return False
         if not self.ds.store.keeps_others_out:
             # A slower writer with older rows would not notice that these were found to be right.
