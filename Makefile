@@ -10,6 +10,7 @@ endif
 
 USER_STAMP := $(VENV)/.kymflow-installed
 DEV_STAMP := $(VENV)/.kymflow-dev-installed
+HEART_RATE := examples/kymflow-indexer-heart-rate
 PROJECTS := pyproject.toml src/kymflow_indexers_builtin/pyproject.toml
 
 .PHONY: demo test test-long lint format bench clean
@@ -40,6 +41,7 @@ lint: $(DEV_STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy
+	$(BIN)/python -m mypy --config-file $(HEART_RATE)/pyproject.toml $(HEART_RATE)/src $(HEART_RATE)/tests
 	$(BIN)/lint-imports
 
 format: $(DEV_STAMP)
