@@ -105,7 +105,8 @@ def commit_rows(
     try:
         fingerprint = ds.store.update(layout.table_key(contract.table_name), attempt.change)
     except BaseException:
-        attempt.withdraw()
+        if not attempt.is_in_place():
+            attempt.withdraw()
         raise
     if attempt.result is None:
         raise AssertionError("the store did not call for the change")
@@ -139,6 +140,9 @@ class _Attempt:
 
     def change(self, present: bytes | None) -> bytes | None:
         """Return the table's new bytes, its ledger being written; None if it is right as it is."""
+        if self.result is not None and present == self.result.file.data:
+            # Only the answer to the last put was lost on its way.
+            return None
         self.withdraw()
         contract, store = self.contract, self.ds.store
         # What is there now is of older commits, or of writers that this commit makes start again.
@@ -200,6 +204,16 @@ class _Attempt:
         if state.ledger is not None:
             return sorted(self._vanished(state.ledger, live))
         return sorted(state.known_ids() - live)
+
+    def is_in_place(self) -> bool:
+        """Tell whether the table is this commit's, whatever went wrong after it was written."""
+        if self.written is None or self.result is None:
+            return False
+        try:
+            key = layout.table_key(self.contract.table_name)
+            return self.ds.store.read(key)[0] == self.result.file.data
+        except OSError:
+            return False
 
     def withdraw(self) -> None:
         """Delete the ledger of a commit that did not come about."""
