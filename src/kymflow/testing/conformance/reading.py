@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kymflow.testing.conformance.comparing import check_same
 from kymflow.testing.conformance.findings import Breach
+from kymflow.testing.conformance.outcome import artifacts_of
 from kymflow.testing.conformance.samples import digest_files
-from kymflow.testing.conformance.subject import Subject, artifacts_of
+from kymflow.testing.conformance.subject import Subject
 from kymflow_zarr.layout import record_prefix
 from kymflow_zarr.pixels import ARRAY_DOCUMENT
 
@@ -72,7 +74,7 @@ def reads_only_its_own_record(subject: Subject) -> None:
                 got=", ".join(repr(key) for key in foreign[:3]),
                 remedy=remedy,
             )
-        subject.check_same(
+        check_same(
             subject.extract(subject.fresh(), image_id, url=nowhere),
             rows,
             what="it finds files by path, around its record",
@@ -93,7 +95,7 @@ def rows_come_from_what_was_read(subject: Subject) -> None:
         for found in list(ds.store.list(record_prefix(image_id))):
             if not any(_belongs_to(found.key, key, what) for key, what in asked):
                 ds.store.delete(found.key)
-        subject.check_same(
+        check_same(
             subject.extract(subject.fresh(), image_id, ds=ds),
             subject.good[image_id],
             what="its rows are others in a copy of just what it was seen to read",
