@@ -46,6 +46,7 @@ ENTRY_POINT = re.compile(r"\w([\w. -]*\w)?", re.ASCII)
         ("3D flow", "kym_3d_flow", "Kym3dFlowIndexer"),
         ("2", "kym_2", "Kym2Indexer"),
         ("sources", "kym_sources", "KymSourcesIndexer"),
+        ("Metadata", "kym_metadata", "KymMetadataIndexer"),
         ("con", "kym_con", "KymConIndexer"),
         ("COM1", "kym_com1", "KymCom1Indexer"),
         ("artifact", "kym_artifact", "KymArtifactIndexer"),

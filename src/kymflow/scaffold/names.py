@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import kymflow
 from kymflow_zarr import layout
 from kymflow_zarr.errors import InvalidNameError
+from kymflow_zarr.record import METADATA
 
 # The longest import of the project is then no longer than a line of its code may be.
 MAX_LENGTH = 40
@@ -58,8 +59,8 @@ def indexer_names(text: str) -> IndexerNames:
 
     Words are told apart by whatever is no letter or digit, and by capitals within (``StallDuration``).
     Accents go. So do ``kymflow-indexer-`` in front and ``indexer`` behind, which every plugin has anyway.
-    ``kym_`` goes in front of what is no name alone: one that begins with a digit, is reserved by the
-    dataset or by Windows, or gives a class of kymflow's own.
+    ``kym_`` goes in front of what is no name alone: one that begins with a digit, means something else to
+    the dataset (``sources``, ``metadata``) or to Windows, or gives a class of kymflow's own.
 
     Raises
     ------
@@ -91,7 +92,7 @@ def _stands_alone(name: str) -> bool:
         return False
     return (
         not name[0].isdigit()
-        and name not in layout.RESERVED_TABLES
+        and name not in {METADATA, *layout.RESERVED_TABLES}
         and IndexerNames(name).class_name not in kymflow.__all__
     )
 
