@@ -1,8 +1,8 @@
-"""Full rebuild of both built-in tables against a plain pandas loop and DuckDB on the same artifact files.
+"""Full rebuild of both built-in tables against a pandas loop, DuckDB and Polars on the same artifact files.
 
-Run it with `make bench`, or `python benchmarks/rebuild.py --images 1000 --repeats 5`. All three run in
+Run it with `make bench`, or `python benchmarks/rebuild.py --images 1000 --repeats 5`. All run in
 turn in one process, after one round that is not counted; medians and ratios are printed. The
-artifacts are in the page cache, and all three write their tables as Parquet.
+artifacts are in the page cache, and all of them write their tables as Parquet.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pandas as pd
+import polars as pl
 
 from kymflow import IndexerRegistry, KymDataset, ZarrDataset
 from kymflow_indexers_builtin import RadonReportIndexer, VelocityEventsIndexer
@@ -98,11 +99,28 @@ def rebuild_duckdb(path: Path) -> None:
             )
 
 
+def rebuild_polars(path: Path) -> None:
+    tables = path.parent / "polars"
+    tables.mkdir(exist_ok=True)
+    records = sorted((path / "images").iterdir())
+    files = [file for record in records if (file := record / "analysis" / "velocity_events.parquet").exists()]
+    schema = pl.read_parquet_schema(files[0])
+    events = pl.scan_parquet(files, schema=schema, include_file_paths="path")
+    image_id = pl.col("path").str.extract("images/([^/]+)/").alias("image_id")
+    events.select(image_id, pl.exclude("path")).collect().write_parquet(tables / "velocity_events.parquet")
+    reports = []
+    for record in records:
+        file = record / "analysis" / "radon_report.json"
+        if file.exists():
+            reports.append({"image_id": record.name, **json.loads(file.read_bytes())})
+    pl.DataFrame(reports).write_parquet(tables / "radon_report.parquet")
+
+
 def check_equal(path: Path) -> None:
-    """All three must have made the same tables, or the times mean nothing."""
+    """All must have made the same tables, or the times mean nothing."""
     for name in ("velocity_events", "radon_report"):
         ours = pd.read_parquet(path / "tables" / f"{name}.parquet")
-        for other in ("pandas", "duckdb"):
+        for other in ("pandas", "duckdb", "polars"):
             theirs = pd.read_parquet(path.parent / other / f"{name}.parquet")
             shared = [column for column in ours.columns if column in theirs.columns]
             left = ours[shared].sort_values(shared, ignore_index=True)
@@ -130,7 +148,12 @@ def main() -> None:
     try:
         path = folder / "lab.zarr"
         make_dataset(path, options.images)
-        actions = {"kymflow": rebuild_kymflow, "pandas loop": rebuild_pandas, "DuckDB": rebuild_duckdb}
+        actions = {
+            "kymflow": rebuild_kymflow,
+            "pandas loop": rebuild_pandas,
+            "DuckDB": rebuild_duckdb,
+            "Polars": rebuild_polars,
+        }
         seconds = measure(actions, path, options.repeats)
         check_equal(path)
     finally:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kymflow.errors import RowsError as RowsError
     from kymflow.errors import SchemaError as SchemaError
     from kymflow.errors import UnknownIndexerError as UnknownIndexerError
+    from kymflow.errors import WorkerError as WorkerError
     from kymflow.plugins.faults import PluginWarning as PluginWarning
     from kymflow.plugins.hookspecs import hookimpl as hookimpl
     from kymflow.plugins.info import IndexerInfo as IndexerInfo
@@ -76,6 +77,7 @@ _HOME = {
     "TableStatus": "kymflow.core.zarr.status",
     "UnknownIndexerError": "kymflow.errors",
     "UpdateReport": "kymflow.core.zarr.reports",
+    "WorkerError": "kymflow.errors",
     "ZarrDataset": "kymflow_zarr",
     "ZarrImageRecord": "kymflow_zarr",
     "ensure_image_id_column": "kymflow.core.zarr.indexers.base",

@@ -43,3 +43,7 @@ class PluginError(KymflowError, RuntimeError):
 
 class ProjectError(KymflowError, FileExistsError):
     """A folder that is no place for a new project."""
+
+
+class WorkerError(KymflowError, RuntimeError):
+    """A worker that extracts images elsewhere ended without an answer."""

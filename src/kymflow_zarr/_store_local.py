@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
 import socket
 import stat as stat_module
@@ -30,6 +31,10 @@ _REPLACE_ATTEMPTS = 50
 _REPLACE_PAUSE_S = 0.02
 
 
+# An empty component, ".", "..", or a character that could begin another one.
+_NO_KEY = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|[\\\0]")
+
+
 def _temporary_name() -> str:
     return f".{uuid.uuid4().hex[:16]}{TEMPORARY_SUFFIX}"
 
@@ -46,10 +51,9 @@ class LocalStore(Store):
         return (LocalStore, (Path(self.root),))
 
     def _path(self, key: str) -> str:
-        components = key.split("/")
-        if any(part in ("", ".", "..") or "\\" in part or "\0" in part for part in components):
+        if _NO_KEY.search(key):
             raise InvalidNameError(f"{key!r} is no key of a dataset", dataset=self.url)
-        return os.path.join(self.root, *components)
+        return f"{self.root}{os.sep}{key if os.sep == '/' else key.replace('/', os.sep)}"
 
     def _refusal(self, error: OSError, doing: str, key: str) -> StoreError:
         kind = StorePermissionError if isinstance(error, PermissionError) else StoreError
@@ -161,7 +165,7 @@ class LocalStore(Store):
         for entry in self._scan(self._path(prefix)):
             if entry.name.startswith(".") or not entry.is_dir(follow_symlinks=False):
                 continue
-            if not having or any(os.path.isfile(os.path.join(entry.path, name)) for name in having):
+            if not having or any(_is_file(f"{entry.path}{os.sep}{name}") for name in having):
                 names.append(entry.name)
         return sorted(names)
 
@@ -297,6 +301,13 @@ class LocalStore(Store):
         from zarr.storage import LocalStore as ZarrLocalStore
 
         return ZarrLocalStore(self.root, read_only=True)
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return stat_module.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return False
 
 
 def _write_new(path: str, data: bytes, *, flush: bool) -> os.stat_result:

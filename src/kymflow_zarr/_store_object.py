@@ -6,6 +6,7 @@ import logging
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+REQUESTS_AT_ONCE = 64
 # A memory:// URL means the same dataset to everybody in this process.
 _memory: dict[str, MemoryStore] = {}
 
@@ -71,6 +73,11 @@ class ObjectStore(Store):
         except (BaseError, OSError) as error:
             raise self._refusal(error, "read", key) from error
         return data, _fingerprint(key, answer.meta)
+
+    def read_many(self, keys: Sequence[str]) -> list[tuple[bytes, Fingerprint] | None]:
+        # Each waits for the network, not for this process.
+        with ThreadPoolExecutor(min(REQUESTS_AT_ONCE, len(keys) or 1)) as threads:
+            return list(threads.map(self._read_or_none, keys))
 
     def put(self, key: str, data: bytes, *, flush: bool = False) -> Fingerprint:
         try:

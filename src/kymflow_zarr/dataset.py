@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from kymflow_zarr.reader import SourceReader
 
 Mode = Literal["r", "a", "w"]
+# So many single looks cost less than a listing of all images.
+_FEW = 100
 
 
 class ZarrDataset:
@@ -121,6 +123,12 @@ class ZarrDataset:
     def list_image_ids(self) -> list[str]:
         """Return the ids of all images, sorted."""
         return list(self._store.children(layout.IMAGES, having=[ATTRS_DOCUMENT[self.zarr_format]]))
+
+    def existing(self, image_ids: Collection[str]) -> set[str]:
+        """Return which of these images there are."""
+        if len(image_ids) > _FEW:
+            return set(self.list_image_ids()).intersection(image_ids)
+        return {image_id for image_id in image_ids if self.record(image_id).exists()}
 
     def survey(self) -> Survey:
         """List all images and their artifacts at once: names, sizes and times, nothing is read."""

@@ -18,7 +18,7 @@ Asked = Literal["content", "presence", "names"]
 Difference = Literal["appeared", "vanished", "changed"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Seen:
     """One thing that a store was asked for, and what it answered.
 
@@ -76,6 +76,13 @@ class Seen:
         if hashlib.sha256(data).hexdigest() != self.sha256:
             return "changed", self
         return None, replace(self, fingerprint=fingerprint, seen_ns=seen_ns)
+
+
+def seen_content(key: str, answer: tuple[bytes, Fingerprint] | None, seen_ns: int) -> Seen:
+    """Note that a key was read, or was not there; `seen_ns` is from before it was."""
+    if answer is None:
+        return Seen(key, "content", None, "", seen_ns)
+    return Seen(key, "content", answer[1], hashlib.sha256(answer[0]).hexdigest(), seen_ns)
 
 
 def _nothing(key: str) -> Fingerprint:

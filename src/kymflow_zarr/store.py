@@ -113,6 +113,16 @@ class Store(ABC):
             The medium refused.
         """
 
+    def read_many(self, keys: Sequence[str]) -> list[tuple[bytes, Fingerprint] | None]:
+        """Read many keys, as :meth:`read`; None for each that is not there."""
+        return [self._read_or_none(key) for key in keys]
+
+    def _read_or_none(self, key: str) -> tuple[bytes, Fingerprint] | None:
+        try:
+            return self.read(key)
+        except FileNotFoundError:
+            return None
+
     @abstractmethod
     def put(self, key: str, data: bytes, *, flush: bool = False) -> Fingerprint:
         """Write `data`, replacing what was there; with `flush`, it survives a power cut."""

@@ -89,6 +89,31 @@ class CategoriesAndTimes:
         return rows.assign(zoned=rows["when"].dt.tz_localize("UTC"))
 
 
+class ListsInCells:
+    name = "velocity_extremes"
+    table_name = "velocity_extremes"
+
+    def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+        try:
+            trace = rec.load_df_parquet("radon")
+        except FileNotFoundError:
+            return pd.DataFrame()
+        extremes = trace.dropna().groupby("roi_id")["velocity"].agg(["min", "max"])
+        return pd.DataFrame({"roi_id": list(extremes.index), "extremes_mm_s": extremes.to_numpy().tolist()})
+
+
+class IndexIsAColumnToo:
+    name = "indexed"
+    table_name = "indexed"
+
+    def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+        try:
+            report = rec.load_df_parquet("radon_report")
+        except FileNotFoundError:
+            return pd.DataFrame()
+        return report.set_index(["roi_id", "channel"], drop=False)
+
+
 class Pixels:
     """Reads pixels and axes, and no artifact."""
 

@@ -6,6 +6,7 @@ import datetime
 import os
 import random
 import sys
+import tempfile
 import threading
 import time
 import uuid
@@ -154,6 +155,11 @@ class ReturnsNothing(Reports):
         return rows if len(rows) else None
 
 
+class ReturnsAGenerator(Reports):
+    def rows(self, report: pd.DataFrame, rec: ZarrImageRecord) -> Any:
+        return (row for row in report.to_dict("records"))
+
+
 class MisspellsAColumn(Reports):
     def rows(self, report: pd.DataFrame, rec: ZarrImageRecord) -> Any:
         return report[["roi_id", "mean_velocity_mm_s"]]
@@ -207,6 +213,12 @@ class RandomNumbers(Reports):
 class NewIds(Reports):
     def rows(self, report: pd.DataFrame, rec: ZarrImageRecord) -> Any:
         return report.assign(row_id=[uuid.uuid4().hex for _ in range(len(report))])
+
+
+class GrowsItsDefault(Reports):
+    def rows(self, report: pd.DataFrame, rec: ZarrImageRecord, all_rows: list[Any] = []) -> Any:  # noqa: B006
+        all_rows += report.to_dict("records")
+        return pd.DataFrame(all_rows)
 
 
 class NotesTheTime(Reports):
@@ -276,6 +288,12 @@ class SeedsNumpy(Reports):
     def rows(self, report: pd.DataFrame, rec: ZarrImageRecord) -> Any:
         np.random.seed(0)
         return report.assign(jitter=np.random.random())
+
+
+class ChangesDirectory(Reports):
+    def rows(self, report: pd.DataFrame, rec: ZarrImageRecord) -> Any:
+        os.chdir(tempfile.gettempdir())
+        return report
 
 
 class SetsAVariable(Reports):
@@ -407,6 +425,14 @@ class ExitsOnDamage(Reports):
             sys.exit(f"damaged: {error}")
 
 
+class InterruptsOnDamage(Reports):
+    def extract_rows(self, rec: ZarrImageRecord) -> Any:
+        try:
+            return super().extract_rows(rec)
+        except ValueError:
+            raise KeyboardInterrupt from None
+
+
 class WaitsOnDamage(Reports):
     def extract_rows(self, rec: ZarrImageRecord) -> Any:
         try:
@@ -465,6 +491,12 @@ class DeclaresAnotherType(Reports):
 class TextOrNumber(Reports):
     def rows(self, report: pd.DataFrame, rec: ZarrImageRecord) -> Any:
         return pd.DataFrame({"speed": [v if v > 0.8 else "slow" for v in report["mean_velocity"]]})
+
+
+class SometimesInUtc(Reports):
+    def rows(self, report: pd.DataFrame, rec: ZarrImageRecord) -> Any:
+        zone = "UTC" if report["mean_velocity"].mean() > 0.8 else None
+        return report.assign(start=pd.Timestamp("2020-01-01", tz=zone))
 
 
 class NotesFileTimes(Reports):

@@ -144,6 +144,13 @@ def test_a_subclass_that_pytest_would_not_collect_is_refused(
         define(name, indexer=planted.Reports(), **members)
 
 
+def test_a_subclass_with_two_kinds_of_records_is_refused_at_once() -> None:
+    with pytest.raises(TypeError, match="it has both write_artifacts and dataset"):
+        define(
+            indexer=planted.Reports(), dataset="lab.zarr", write_artifacts=lambda self, record, number: None
+        )
+
+
 def test_a_complete_subclass_may_have_tests_of_its_own() -> None:
     complete = define(indexer=planted.Reports(), test_of_its_own=lambda self: None)
 

@@ -330,6 +330,10 @@ def test_progress_is_told(kd: KymDataset) -> None:
 
     kd.rebuild("radon_report", on_progress=lambda done, total: told.append((done, total)))
 
+    # Artifacts of many images are read together.
+    assert told == [(0, 3), (3, 3)]
+    told.clear()
+    kd.rebuild(FrameIndexer({}), on_progress=lambda done, total: told.append((done, total)))
     assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
 
 

@@ -45,6 +45,18 @@ def test_what_is_installed_is_found_with_its_origin(lab: Path) -> None:
     assert ("lab-indexers", "0.3", "lab = lab_stalls") in found
 
 
+def test_plugins_are_sorted_by_distribution_and_then_by_entry_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_distribution(tmp_path, "Zoo-lab", "1.0", "a = zoo")
+    write_distribution(tmp_path, "ant.lab", "1.0", "z = ant_z", "b = ant_b")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    found = [plugin.value for plugin in installed_plugins()]
+
+    assert [value for value in found if value in ("zoo", "ant_z", "ant_b")] == ["ant_b", "ant_z", "zoo"]
+
+
 def test_finding_imports_nothing(lab: Path) -> None:
     sys.modules.pop("lab_stalls", None)
     installed_plugins()

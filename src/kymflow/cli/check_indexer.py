@@ -9,8 +9,9 @@ import typer
 
 from kymflow.cli.failures import FAILED, say
 from kymflow.cli.output import print_json, print_table
+from kymflow.plugins.faults import PluginWarning
 from kymflow.plugins.info import IndexerInfo
-from kymflow.plugins.registry import PluginWarning, get_registry
+from kymflow.plugins.registry import get_registry
 from kymflow.testing import ConformanceReport, check_indexer
 
 
@@ -19,7 +20,7 @@ def run_check_indexer(names: Sequence[str] | None, dataset: str | None, *, as_js
     registry = get_registry()
     with warnings.catch_warnings():
         # What cannot be used is told below.
-        warnings.simplefilter("ignore", PluginWarning)
+        warnings.filterwarnings("ignore", "plugin ", PluginWarning)
         infos = registry.list()
     indexers = [registry.get(name) for name in names] if names else list(registry.indexers())
     unusable = [] if names else [info for info in infos if info.status != "ok"]

@@ -17,11 +17,20 @@ from kymflow.core.zarr.kym_dataset import KymDataset
 from kymflow_zarr import is_dataset
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from kymflow.core.zarr.reports import IngestReport
 
 
 def run_ingest(
-    dataset: str, folder: Path, pattern: str, *, overwrite: bool, new_only: bool, as_json: bool
+    dataset: str,
+    folder: Path,
+    pattern: str,
+    *,
+    overwrite: bool,
+    new_only: bool,
+    executor: Executor | None,
+    as_json: bool,
 ) -> None:
     """Ingest a folder into a dataset, which is made if it is absent."""
     # Path.is_dir() raises where the path is too long for the system.
@@ -39,6 +48,7 @@ def run_ingest(
             on_progress=bar.step,
             on_table=bar.begin,
             cancel=interrupted,
+            executor=executor,
         )
     hint_at_indexers(kd)
     if as_json:

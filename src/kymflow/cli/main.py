@@ -28,6 +28,12 @@ Indexers = Annotated[
     typer.Option("--indexer", help="Only this indexer; may be given several times.", show_default=False),
 ]
 
+Workers = Annotated[int, typer.Option("--workers", min=1, help="Extract in so many processes.")]
+Dask = Annotated[
+    str | None,
+    typer.Option("--dask", metavar="ADDRESS", help="Extract on the Dask cluster there.", show_default=False),
+]
+
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -70,12 +76,24 @@ def ingest(
     new_only: Annotated[
         bool, typer.Option("--new-only", help="Do not look whether known files have changed.")
     ] = False,
+    workers: Workers = 1,
+    dask: Dask = None,
     json: Json = False,
 ) -> None:
     """Take in a folder's new and changed kymographs, and update all tables."""
     from kymflow.cli.ingest import run_ingest
+    from kymflow.cli.workers import executor_of
 
-    run_ingest(dataset, folder, pattern, overwrite=overwrite, new_only=new_only, as_json=json)
+    with executor_of(workers, dask) as executor:
+        run_ingest(
+            dataset,
+            folder,
+            pattern,
+            overwrite=overwrite,
+            new_only=new_only,
+            executor=executor,
+            as_json=json,
+        )
 
 
 @app.command()
@@ -133,11 +151,19 @@ def check_indexer(
 
 @app.command()
 @one_line_failures
-def rebuild(dataset: Dataset, indexer: Indexers = None, json: Json = False) -> None:
+def rebuild(
+    dataset: Dataset,
+    indexer: Indexers = None,
+    workers: Workers = 1,
+    dask: Dask = None,
+    json: Json = False,
+) -> None:
     """Rebuild all registered tables, or those of some indexers, from all images."""
     from kymflow.cli.update import run_rebuild
+    from kymflow.cli.workers import executor_of
 
-    run_rebuild(dataset, indexer, as_json=json)
+    with executor_of(workers, dask) as executor:
+        run_rebuild(dataset, indexer, executor=executor, as_json=json)
 
 
 @app.command()
@@ -146,12 +172,16 @@ def update(
     dataset: Dataset,
     image_ids: Annotated[list[str], typer.Argument(metavar="IMAGE_ID...", show_default=False)],
     indexer: Indexers = None,
+    workers: Workers = 1,
+    dask: Dask = None,
     json: Json = False,
 ) -> None:
     """Update the rows of some images in all registered tables."""
     from kymflow.cli.update import run_update
+    from kymflow.cli.workers import executor_of
 
-    run_update(dataset, image_ids, indexer, as_json=json)
+    with executor_of(workers, dask) as executor:
+        run_update(dataset, image_ids, indexer, executor=executor, as_json=json)
 
 
 @app.command()
@@ -162,15 +192,19 @@ def refresh(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be done, image by image, and why.")
     ] = False,
+    workers: Workers = 1,
+    dask: Dask = None,
     json: Json = False,
 ) -> None:
     """Update the rows of all images that have changed since, in all registered tables."""
     from kymflow.cli.refresh import run_refresh, show_plan
+    from kymflow.cli.workers import executor_of
 
     if dry_run:
         show_plan(dataset, indexer, as_json=json)
-    else:
-        run_refresh(dataset, indexer, as_json=json)
+        return
+    with executor_of(workers, dask) as executor:
+        run_refresh(dataset, indexer, executor=executor, as_json=json)
 
 
 @app.command()

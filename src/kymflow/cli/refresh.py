@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from kymflow.cli.datasets import hint_at_indexers, open_existing
 from kymflow.cli.failures import interrupted, say
@@ -10,8 +11,13 @@ from kymflow.cli.output import print_json, print_table
 from kymflow.cli.progress import progress
 from kymflow.cli.update import finish
 
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
-def run_refresh(dataset: str, indexers: Sequence[str] | None, *, as_json: bool) -> None:
+
+def run_refresh(
+    dataset: str, indexers: Sequence[str] | None, *, executor: Executor | None, as_json: bool
+) -> None:
     """Refresh tables."""
     kd = open_existing(dataset)
     with progress("images") as bar:
@@ -21,6 +27,7 @@ def run_refresh(dataset: str, indexers: Sequence[str] | None, *, as_json: bool) 
             on_progress=bar.step,
             on_table=bar.begin,
             cancel=interrupted,
+            executor=executor,
         )
     finish(kd, reports, as_json=as_json)
 

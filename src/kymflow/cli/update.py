@@ -13,26 +13,38 @@ from kymflow.cli.output import any_failed, print_json, print_reports, reports_to
 from kymflow.cli.progress import progress
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from kymflow.core.zarr.kym_dataset import KymDataset
     from kymflow.core.zarr.reports import UpdateReport
 
 
-def run_rebuild(dataset: str, indexers: Sequence[str] | None, *, as_json: bool) -> None:
+def run_rebuild(
+    dataset: str, indexers: Sequence[str] | None, *, executor: Executor | None, as_json: bool
+) -> None:
     """Rebuild tables from all images."""
     kd = open_existing(dataset)
-    finish(kd, _run(kd, indexers, None), as_json=as_json)
+    finish(kd, _run(kd, indexers, None, executor), as_json=as_json)
 
 
 def run_update(
-    dataset: str, image_ids: Sequence[str], indexers: Sequence[str] | None, *, as_json: bool
+    dataset: str,
+    image_ids: Sequence[str],
+    indexers: Sequence[str] | None,
+    *,
+    executor: Executor | None,
+    as_json: bool,
 ) -> None:
     """Update some images' rows."""
     kd = open_existing(dataset)
-    finish(kd, _run(kd, indexers, image_ids), as_json=as_json)
+    finish(kd, _run(kd, indexers, image_ids, executor), as_json=as_json)
 
 
 def _run(
-    kd: KymDataset, indexers: Sequence[str] | None, image_ids: Sequence[str] | None
+    kd: KymDataset,
+    indexers: Sequence[str] | None,
+    image_ids: Sequence[str] | None,
+    executor: Executor | None,
 ) -> Mapping[str, UpdateReport]:
     with progress("images") as bar:
         return kd.rebuild_all(
@@ -42,6 +54,7 @@ def _run(
             on_progress=bar.step,
             on_table=bar.begin,
             cancel=interrupted,
+            executor=executor,
         )
 
 

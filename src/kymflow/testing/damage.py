@@ -52,8 +52,14 @@ def cut_off(key: str, data: bytes) -> bytes:
     return b"{" + half if key.endswith(".json") else half
 
 
-def as_text(key: str) -> bytes | None:
-    """Return JSON of another shape, a text instead of an object or list; None where it is no JSON."""
-    if key.endswith(".json.gz"):
-        return gzip.compress(b'"damaged"')
-    return b'"damaged"' if key.endswith(".json") else None
+def as_text(key: str, data: bytes) -> bytes | None:
+    """Return JSON of another shape, a text instead of an object or list; None where it is neither."""
+    from kymflow_zarr import documents
+
+    if not key.endswith((".json", ".json.gz")):
+        return None
+    compressed = key.endswith(".gz")
+    content = documents.bytes_to_json(documents.gunzip(data) if compressed else data)
+    if not isinstance(content, dict | list):
+        return None
+    return gzip.compress(b'"damaged"') if compressed else b'"damaged"'

@@ -81,6 +81,8 @@ def _problems(cls: type[IndexerContract]) -> Iterator[str]:
         yield "it needs a class attribute indexer = ...Indexer(), the instance to check"
     elif isinstance(indexer, type):
         yield f"indexer is the class itself; make it an instance: indexer = {indexer.__name__}()"
+    if cls.write_artifacts is not None and cls.dataset is not None:
+        yield "it has both write_artifacts and dataset; records come from one of them"
     for name in (*_TESTS, "_subject"):
         if getattr_static(cls, name) is not IndexerContract.__dict__[name]:
             yield f"it replaces {name}, so that nobody would make that check; give it another name"

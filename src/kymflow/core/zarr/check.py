@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kymflow.core.zarr.extraction import ImageRows, OnProgress, extract_images
+from kymflow.core.zarr.extraction import OnProgress, extract_images
 from kymflow.core.zarr.freshness import same_contents
 from kymflow.core.zarr.indexers.base import IMAGE_ID
 from kymflow.core.zarr.indexers.contract import contract_of
 from kymflow.core.zarr.ledger_file import commit_of
 from kymflow.core.zarr.merging import Kept, Merge
 from kymflow.core.zarr.reports import CheckReport
+from kymflow.core.zarr.rows import ImageRows
 from kymflow.core.zarr.table_state import TableState, find_state
 from kymflow.errors import SchemaError
 from kymflow_zarr import frames, layout
@@ -156,9 +157,8 @@ def _compare(
         return
     place = 0
     table = state.table.replace_schema_metadata(None)
-    for image_id, extracted in same.items():
-        begin, end = ledger.span(image_id)
-        n_rows = extracted.table.num_rows
+    for (image_id, extracted), (begin, end) in zip(same.items(), ledger.spans(list(same)), strict=True):
+        n_rows = extracted.n_rows
         if not table.slice(begin, end - begin).equals(merge.new.slice(place, n_rows)):
             what = f"has {end - begin} rows of image {image_id!r}, which are not the {n_rows} that it gives."
             found.add("wrong rows", what, image_id=image_id)

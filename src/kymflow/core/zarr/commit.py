@@ -18,14 +18,12 @@ from kymflow_zarr import frames, layout
 from kymflow_zarr.store import OutdatedError
 
 if TYPE_CHECKING:
-    from kymflow.core.zarr.extraction import ImageRows
+    from kymflow.core.zarr.rows import ImageRows
     from kymflow_zarr import ZarrDataset
     from kymflow_zarr.store import Fingerprint
 
 
 Redo = Callable[[str], "ImageRows | str"]
-# So many single looks cost less than a listing of all images.
-_FEW = 100
 
 
 class LedgerLost(Exception):
@@ -174,10 +172,9 @@ class _Attempt:
 
     def _live(self) -> set[str]:
         """Return which images there are, of all or of those that this commit speaks of."""
-        spoken_of = {*self.changed, *self.failed, *self.gone}
-        if self.complete or len(spoken_of) > _FEW:
+        if self.complete:
             return set(self.ds.list_image_ids())
-        return {image_id for image_id in spoken_of if self.ds.record(image_id).exists()}
+        return self.ds.existing({*self.changed, *self.failed, *self.gone})
 
     def _redo_what_changed(self, live: set[str]) -> None:
         for image_id, rows in list(self.changed.items()):
@@ -234,6 +231,8 @@ class _Attempt:
         A ledger of another indexer or another schema version holds no more: then all images must
         have been extracted.
         """
+        if self.complete and not self.failed:
+            return nothing_kept()
         if state is not None and state.ledger is not None and self._holds(state, state.ledger):
             return Kept(state.table, state.ledger)
         if not self.complete:

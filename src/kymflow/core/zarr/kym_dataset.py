@@ -24,6 +24,8 @@ from kymflow.plugins.registry import IndexerRegistry, get_registry
 from kymflow_zarr import ZarrDataset, frames
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from kymflow.core.zarr.commit import Commit
     from kymflow_zarr import SourceReader
     from kymflow_zarr.dataset import Mode
@@ -153,6 +155,7 @@ class KymDataset:
         on_error: OnError = "raise",
         on_progress: OnProgress | None = None,
         cancel: threading.Event | None = None,
+        executor: Executor | None = None,
     ) -> pd.DataFrame:
         """Extract all images again and write the table; or some, and leave the others' rows.
 
@@ -169,6 +172,10 @@ class KymDataset:
             Called with (done, total) images.
         cancel : threading.Event, optional
             Set it to stop; the table stays as it was.
+        executor : concurrent.futures.Executor, optional
+            Where to extract: threads, processes here, or a cluster elsewhere. Its workers open
+            the dataset themselves; what comes of it is the same wherever it runs. It is not shut
+            down.
 
         Returns
         -------
@@ -186,9 +193,16 @@ class KymDataset:
             An unknown id.
         ReadOnlyError
             The dataset was opened with mode ``r``.
+        WorkerError
+            A worker of `executor` ended without an answer; the table is as it was.
         """
         found = self._resolve(indexer)
-        how = {"on_error": on_error, "on_progress": on_progress, "cancel": cancel}
+        how: Any = {
+            "on_error": on_error,
+            "on_progress": on_progress,
+            "cancel": cancel,
+            "executor": executor,
+        }
         return self._frame_of(*self._run(update_table, found, image_ids=image_ids, **how))
 
     def update_image(self, indexer: DatasetIndexer | str, image_id: str) -> pd.DataFrame:
@@ -203,6 +217,7 @@ class KymDataset:
         on_error: OnError = "raise",
         on_progress: OnProgress | None = None,
         cancel: threading.Event | None = None,
+        executor: Executor | None = None,
     ) -> pd.DataFrame:
         """Extract these images again and replace their rows, in one write; see :meth:`rebuild`.
 
@@ -210,7 +225,12 @@ class KymDataset:
         written by somebody else, all images are extracted.
         """
         return self.rebuild(
-            indexer, image_ids=image_ids, on_error=on_error, on_progress=on_progress, cancel=cancel
+            indexer,
+            image_ids=image_ids,
+            on_error=on_error,
+            on_progress=on_progress,
+            cancel=cancel,
+            executor=executor,
         )
 
     def rebuild_all(
@@ -222,6 +242,7 @@ class KymDataset:
         on_progress: OnProgress | None = None,
         on_table: OnTable | None = None,
         cancel: threading.Event | None = None,
+        executor: Executor | None = None,
     ) -> dict[str, UpdateReport]:
         """Rebuild the table of every registered indexer; other parameters as :meth:`rebuild`.
 
@@ -239,8 +260,15 @@ class KymDataset:
             saved: :meth:`get_table` loads what was made.
         """
         ids = [image_ids] if isinstance(image_ids, str) else None if image_ids is None else list(image_ids)
-        how = {"on_error": on_error, "on_progress": on_progress, "cancel": cancel}
-        return self._run_all(update_table, indexers, on_table, image_ids=ids, **how)
+        how: Any = {
+            "on_error": on_error,
+            "on_progress": on_progress,
+            "cancel": cancel,
+            "executor": executor,
+        }
+        # One listing of the images serves all tables.
+        live = self.ds.list_image_ids() if ids is None else None
+        return self._run_all(update_table, indexers, on_table, image_ids=ids, live=live, **how)
 
     # Tables brought up to date
 
@@ -251,6 +279,7 @@ class KymDataset:
         on_error: OnError = "raise",
         on_progress: OnProgress | None = None,
         cancel: threading.Event | None = None,
+        executor: Executor | None = None,
     ) -> pd.DataFrame:
         """Extract only stale, new and formerly failed images; rows of deleted ones go.
 
@@ -259,7 +288,12 @@ class KymDataset:
         nothing is written. Parameters, returns and errors as :meth:`rebuild`.
         """
         found = self._resolve(indexer)
-        how = {"on_error": on_error, "on_progress": on_progress, "cancel": cancel}
+        how: Any = {
+            "on_error": on_error,
+            "on_progress": on_progress,
+            "cancel": cancel,
+            "executor": executor,
+        }
         return self._frame_of(*self._run(refresh_table, found, **how))
 
     def refresh_all(
@@ -270,9 +304,15 @@ class KymDataset:
         on_progress: OnProgress | None = None,
         on_table: OnTable | None = None,
         cancel: threading.Event | None = None,
+        executor: Executor | None = None,
     ) -> dict[str, UpdateReport]:
         """Refresh the table of every registered indexer; parameters and returns as :meth:`rebuild_all`."""
-        how = {"on_error": on_error, "on_progress": on_progress, "cancel": cancel}
+        how: Any = {
+            "on_error": on_error,
+            "on_progress": on_progress,
+            "cancel": cancel,
+            "executor": executor,
+        }
         # One listing of the artifacts serves all tables.
         return self._run_all(refresh_table, indexers, on_table, survey=self.ds.survey(), **how)
 
@@ -332,6 +372,7 @@ class KymDataset:
         on_progress: OnProgress | None = None,
         on_table: OnTable | None = None,
         cancel: threading.Event | None = None,
+        executor: Executor | None = None,
     ) -> IngestReport:
         """Take a folder's new and changed kymographs in, and update every registered table.
 
@@ -340,7 +381,7 @@ class KymDataset:
         folder, pattern, mode, overwrite, reader
             As :func:`kymflow_zarr.sources.sync`; by default the reader of the kymflow desktop
             program's folders.
-        on_error, on_progress, on_table, cancel
+        on_error, on_progress, on_table, cancel, executor
             As :meth:`rebuild_all`. A source that cannot be read never stops the others.
 
         Returns
@@ -361,7 +402,7 @@ class KymDataset:
             found.new, found.changed, found.unchanged, found.conflicts, found.failed, found.missing
         )
         report.tables = self.refresh_all(
-            on_error=on_error, on_progress=on_progress, on_table=on_table, cancel=cancel
+            on_error=on_error, on_progress=on_progress, on_table=on_table, cancel=cancel, executor=executor
         )
         return report
 

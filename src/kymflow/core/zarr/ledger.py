@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
@@ -41,6 +41,10 @@ SCHEMA = pa.schema(
         pa.field("seen", pa.list_(SEEN), nullable=False),
     ]
 )
+
+
+# So many looks cost less than an index.
+_FEW = 100
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,8 @@ class Ledger(Mapping[str, LedgerEntry]):
         return iter(cast("list[str]", self._ids.to_pylist()))
 
     def __contains__(self, image_id: object) -> bool:
+        if "_places" in self.__dict__:
+            return image_id in self._places
         place = self._place(image_id) if isinstance(image_id, str) else 0
         return place < len(self) and bool(self._ids[place].as_py() == image_id)
 
@@ -130,8 +136,20 @@ class Ledger(Mapping[str, LedgerEntry]):
             row["n_rows"], self.schemas[row["schema"]], row["schema_version"], seen, row["error"]
         )
 
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {image_id: place for place, image_id in enumerate(self)}
+
     def _place(self, image_id: str) -> int:
+        """Return where an image's entry is, or would be."""
+        if "_places" in self.__dict__ and image_id in self._places:
+            return self._places[image_id]
         return bisect_left(range(len(self._ids)), image_id, key=lambda place: self._ids[place].as_py())
+
+    def _expect(self, n_lookups: int) -> None:
+        # An index of all images pays only where many of them are looked for.
+        if n_lookups > _FEW:
+            self._places  # noqa: B018
 
     # What it says as a whole
 
@@ -150,6 +168,11 @@ class Ledger(Mapping[str, LedgerEntry]):
         known = pc.or_(pc.greater(self.column("n_rows"), 0), pc.equal(self.column("error"), ""))
         return int(pc.sum(known).as_py() or 0)
 
+    def among(self, image_ids: Collection[str]) -> list[str]:
+        """Return those of some images that have an entry, in the order given."""
+        self._expect(len(image_ids))
+        return [image_id for image_id in image_ids if image_id in self]
+
     def versions(self) -> list[str]:
         """Return the schema versions of all entries without error, sorted.
 
@@ -166,11 +189,15 @@ class Ledger(Mapping[str, LedgerEntry]):
             for place, code in sorted(zip(first, codes, strict=True))
         ]
 
-    def span(self, image_id: str) -> tuple[int, int]:
-        """Return where the rows of an image begin and end in the table, or would."""
-        place = self._place(image_id)
-        begin = int(self._ends[place - 1]) if place else 0
-        return begin, int(self._ends[place]) if image_id in self else begin
+    def spans(self, image_ids: Sequence[str]) -> list[tuple[int, int]]:
+        """Return where the rows of each image begin and end in the table, or would."""
+        self._expect(len(image_ids))
+        found = []
+        for image_id in image_ids:
+            place = self._place(image_id)
+            begin = int(self._ends[place - 1]) if place else 0
+            found.append((begin, int(self._ends[place]) if image_id in self else begin))
+        return found
 
     def changed(self, changes: Mapping[str, LedgerEntry | None]) -> Ledger:
         """Return a ledger in which some entries are others, or are gone (None)."""
@@ -180,6 +207,7 @@ class Ledger(Mapping[str, LedgerEntry]):
         moved = pc.take(pa.array(codes, pa.int32()), new.column("schema"))
         columns = new.columns.set_column(2, SCHEMA.field("schema"), moved)
         spans = []
+        self._expect(len(changes))
         for image_id in sorted(changes):
             place = self._place(image_id)
             spans.append((place, place + (image_id in self), int(changes[image_id] is not None)))

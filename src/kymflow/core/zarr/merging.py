@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,8 +16,8 @@ from kymflow.core.zarr.schema import check_exact, conform, own_columns, table_sc
 from kymflow.errors import SchemaError
 
 if TYPE_CHECKING:
-    from kymflow.core.zarr.extraction import ImageRows
     from kymflow.core.zarr.indexers.contract import TableContract
+    from kymflow.core.zarr.rows import ImageRows
 
 # Of rows that a failed image keeps although nothing tells what made them.
 _UNKNOWN_VERSION = ""
@@ -105,19 +105,19 @@ class Merge:
         version = contract.schema_version
         entries: dict[str, LedgerEntry | None] = dict.fromkeys(vanished)
         for image_id, rows in changed.items():
-            entries[image_id] = LedgerEntry(rows.table.num_rows, rows.own_schema, version, tuple(rows.seen))
+            entries[image_id] = LedgerEntry(rows.n_rows, rows.own_schema, version, tuple(rows.seen))
+        ordered = sorted(entries)
+        counts = [0 if entry is None else entry.n_rows for entry in (entries[one] for one in ordered)]
         self._spans = [
-            (*kept.ledger.span(image_id), 0 if entry is None else entry.n_rows)
-            for image_id, entry in sorted(entries.items(), key=lambda item: item[0])
+            (begin, end, count)
+            for (begin, end), count in zip(kept.ledger.spans(ordered), counts, strict=True)
         ]
         nothing = LedgerEntry(0, pa.schema([]), version)
         for image_id, cause in failed.items():
             entries[image_id] = replace(kept.ledger.get(image_id, nothing), error=cause)
         self.ledger = kept.ledger.changed(entries)
         self.schema = table_schema(contract, self.ledger.distinct_schemas())
-        self.new = _stack(
-            [rows.table for rows in changed.values() if rows.table.num_rows], self.schema, contract
-        )
+        self.new = _stack(changed.values(), self.schema, contract)
 
     def changes_rows_of(self, schema: pa.Schema) -> bool:
         """Tell whether the table, of this schema now, becomes another one."""
@@ -158,11 +158,23 @@ def _replace_rows(
     return splice(conform(stay, new.schema, contract), new, places)
 
 
-def _stack(tables: Iterable[pa.Table], schema: pa.Schema, contract: TableContract) -> pa.Table:
+def _stack(images: Iterable[ImageRows], schema: pa.Schema, contract: TableContract) -> pa.Table:
     """Return the rows of many images, one below the other, at the table's schema."""
-    # Images of one schema are brought to it together.
+    stretches: list[list[Any]] = []
+    for image in images:
+        if not image.n_rows:
+            continue
+        if stretches and stretches[-1][0] is image.source and stretches[-1][2] == image.begin:
+            # Rows that came together are brought to the schema together.
+            stretches[-1][2] += image.n_rows
+        else:
+            stretches.append([image.source, image.begin, image.begin + image.n_rows])
     pieces = [
-        conform(pa.concat_tables(list(alike)), schema, contract)
-        for _, alike in groupby(tables, key=lambda table: table.schema)
+        conform(
+            pa.concat_tables([source.slice(begin, end - begin) for source, begin, end in alike]),
+            schema,
+            contract,
+        )
+        for _, alike in groupby(stretches, key=lambda stretch: stretch[0].schema)
     ]
     return pa.concat_tables([*pieces, schema.empty_table()])

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from kymflow.core.zarr.commit import Commit, LedgerLost, commit_rows
-from kymflow.core.zarr.extraction import ImageRows, OnError, extract_image, extract_images
+from kymflow.core.zarr.extraction import OnError, extract_image, extract_images
 from kymflow.core.zarr.freshness import make_plan, remember
 from kymflow.core.zarr.indexers.contract import TableContract
 from kymflow.core.zarr.reports import UpdateReport
+from kymflow.core.zarr.rows import ImageRows
 from kymflow.core.zarr.table_state import find_state
 from kymflow.errors import IndexerError, SchemaError
 from kymflow_zarr import layout
@@ -32,6 +33,7 @@ def update_table(
     contract: TableContract,
     *,
     image_ids: Iterable[str] | None = None,
+    live: Sequence[str] | None = None,
     made_by: Mapping[str, str] | None = None,
     **how: Any,
 ) -> tuple[Commit, UpdateReport]:
@@ -44,10 +46,12 @@ def update_table(
     image_ids : iterable of str or None
         The images; None means all. Where it is not known what the others gave to the table
         (there is no table yet, or somebody else wrote it), all are extracted.
+    live : sequence of str, optional
+        All images, if they have been listed already.
     made_by : mapping of str to str, optional
         More words for the table's footer.
     **how
-        ``on_error``, ``on_progress`` and ``cancel`` of :func:`extract_images`.
+        ``on_error``, ``on_progress``, ``cancel`` and ``executor`` of :func:`extract_images`.
 
     Raises
     ------
@@ -58,7 +62,7 @@ def update_table(
     _check_on_error(**how)
     started = time.perf_counter()
     asked = None if image_ids is None else _check_known(ds, contract, image_ids)
-    return _update(ds, indexer, contract, asked, made_by, started, **how)
+    return _update(ds, indexer, contract, asked, made_by, started, live=live, **how)
 
 
 def _update(
@@ -74,14 +78,14 @@ def _update(
         rows, failed, commit = _run(ds, indexer, contract, asked, made_by, **how)
     except LedgerLost:
         rows, failed, commit = _run(ds, indexer, contract, None, made_by, **how)
-    updated = sorted(image_id for image_id in rows if image_id in commit.ledger)
+    updated = sorted(commit.ledger.among(rows))
     report = UpdateReport(
         table_name=contract.table_name,
         rows=commit.table.num_rows,
         images=commit.ledger.n_known,
         updated=updated,
         removed=commit.removed,
-        unchanged=len(commit.ledger) - len(updated) - sum(image_id in commit.ledger for image_id in failed),
+        unchanged=len(commit.ledger) - len(updated) - len(commit.ledger.among(failed)),
         failed=failed,
         seconds=time.perf_counter() - started,
     )
@@ -96,12 +100,13 @@ def _run(
     made_by: Mapping[str, str] | None,
     *,
     on_error: OnError = "raise",
+    live: Sequence[str] | None = None,
     **how: Any,
 ) -> tuple[dict[str, ImageRows], dict[str, str], Commit]:
     if asked is None:
-        ids = ds.list_image_ids()
+        ids: Sequence[str] = ds.list_image_ids() if live is None else live
     else:
-        ids = [image_id for image_id in asked if ds.record(image_id).exists()]
+        ids = sorted(ds.existing(asked))
     rows, failed = extract_images(ds, indexer, contract, ids, on_error=on_error, **how)
     gone = set(asked or ()).difference(rows, failed)
 
@@ -203,7 +208,7 @@ def _check_known(ds: ZarrDataset, contract: TableContract, image_ids: Iterable[s
     """Return the ids, each once and sorted, if the dataset or the table knows them all."""
     ids = [image_ids] if isinstance(image_ids, str) else list(image_ids)
     asked = sorted({layout.check_name(image_id, "image id") for image_id in ids})
-    absent = [image_id for image_id in asked if not ds.record(image_id).exists()]
+    absent = sorted(set(asked) - ds.existing(asked))
     if not absent:
         return asked
     state = find_state(ds.store, contract.table_name)

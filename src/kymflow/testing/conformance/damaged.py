@@ -74,7 +74,7 @@ _CATCH = "Catch FileNotFoundError around the load_... call, and return pd.DataFr
 def _expect_no_error(outcome: Outcome, key: str, damage: str) -> None:
     if outcome.error is not None or outcome.rows is None:
         raise Breach(
-            f"it fails at a {_what(outcome, key, damage)}",
+            f"it fails at {'an' if damage == 'empty' else 'a'} {_what(outcome, key, damage)}",
             expected="a DataFrame without rows, or without what the artifact would have given",
             got=outcome.words,
             remedy=_CATCH if damage == "missing" else "Return pd.DataFrame() where there is nothing to count",
@@ -160,7 +160,7 @@ def _malformed(subject: Subject) -> Iterator[tuple[str, str, str, bytes]]:
     for image_id, key in _each(subject):
         data = subject.sample.ds.store.read(key)[0]
         yield image_id, key, "cut off", cut_off(key, data)
-        text = as_text(key)
+        text = as_text(key, data)
         if text is not None:
             yield image_id, key, "a text", text
     for image_id in subject.with_rows()[:1]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from kymflow.core.zarr.indexers.base import IMAGE_ID
@@ -53,14 +55,24 @@ def required_columns_are_there(subject: Subject) -> None:
 
 
 def index_holds_no_data(subject: Subject) -> None:
-    """Nothing is lost with the index, which is dropped: it is unnamed plain numbers."""
+    """Nothing is lost with the index, which is dropped: it is plain numbers, or stands in columns, too."""
     for image_id, rows in subject.good.items():
         index = rows.index
-        plain = index.nlevels == 1 and index.name is None and pd.api.types.is_integer_dtype(index.dtype)
-        if len(rows) and not plain:
+        if len(rows) and not _is_plain(index) and not _is_in_columns(rows):
             raise Breach(
                 f"data are in the index of its rows, which is dropped (image {image_id!r})",
                 expected="an index of plain numbers without name",
                 got=f"{type(index).__name__} {list(index.names)} of {index.dtype}, {index[0]!r} first",
                 remedy="Return rows.reset_index()",
             )
+
+
+def _is_plain(index: pd.Index[Any]) -> bool:
+    return index.nlevels == 1 and index.name is None and pd.api.types.is_integer_dtype(index.dtype)
+
+
+def _is_in_columns(rows: pd.DataFrame) -> bool:
+    levels = {name: rows.index.get_level_values(place) for place, name in enumerate(rows.index.names)}
+    return len(levels) == rows.index.nlevels and all(
+        name in rows.columns and list(rows[name]) == list(values) for name, values in levels.items()
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
@@ -110,10 +111,14 @@ def check_indexer(
 def run_check(check: Check, subject: Subject) -> Finding:
     """Make one check."""
     name = check.__name__
+    here = os.getcwd()
     try:
         check(subject)
     except Breach as breach:
         return Finding(name, "failed", breach.what, breach.expected, breach.got, breach.remedy)
     except NotRun as reason:
         return Finding(name, "not run", reason.what, remedy=reason.remedy)
+    finally:
+        # Wherever the indexer went: the sample will not be there for long.
+        os.chdir(here)
     return Finding(name, "passed")

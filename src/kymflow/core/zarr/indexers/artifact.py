@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from kymflow_zarr import ZarrImageRecord
 
 
+# In the order in which they are looked for.
+FORMS = (".parquet", ".json", ".json.gz", ".csv.gz")
 # Deeper ones cost Arrow seconds each, and no table is made of them.
 MAX_NESTING = 32
 
@@ -96,7 +98,22 @@ class ArtifactIndexer:
 
     def read_rows(self, rec: ZarrImageRecord) -> pa.Table:
         """Return the rows as Arrow, ``image_id`` not filled in; errors as :meth:`extract_rows`."""
-        table = self._renamed(self._read_artifact(rec))
+        return self.shape(self._read_artifact(rec))
+
+    def shape(self, table: pa.Table) -> pa.Table:
+        """Return the columns of an artifact as those of the table: renamed, ordered, at their types.
+
+        Parameters
+        ----------
+        table : pyarrow.Table
+            Rows of one image's artifact, or of many images' alike.
+
+        Raises
+        ------
+        ColumnError
+            A value does not fit its declared type.
+        """
+        table = self._renamed(table)
         declared = {column.name: column for column in self.columns}
         columns = {
             name: table.column(name)

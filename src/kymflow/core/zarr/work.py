@@ -1,0 +1,119 @@
+"""A piece of work: some images of one dataset, one indexer; records asked one by one, or read together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import pandas as pd
+import pyarrow as pa
+
+from kymflow.core.zarr.declared import is_declaration, read_declared
+from kymflow.core.zarr.indexers.artifact import ArtifactIndexer
+from kymflow.core.zarr.indexers.base import DatasetIndexer
+from kymflow.core.zarr.indexers.contract import TableContract
+from kymflow.core.zarr.rows import ImageFault, ImageRows, Raw, check_rows
+from kymflow.errors import IndexerError
+from kymflow_zarr import ZarrDataset, ZarrImageRecord, frames
+from kymflow_zarr.errors import ColumnError
+from kymflow_zarr.observed import ObservedStore
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """What many images gave: rows, or why not; by image id."""
+
+    rows: dict[str, ImageRows] = field(default_factory=dict)
+    errors: dict[str, IndexerError] = field(default_factory=dict)
+
+    def add(self, raw: Raw, contract: TableContract) -> None:
+        """Check rows, and take them or their faults in."""
+        rows, errors = check_rows(raw, contract)
+        self.rows.update((row.image_id, row) for row in rows)
+        self.errors.update((str(error.image_id), error) for error in errors)
+
+
+def ask(ds: ZarrDataset, indexer: DatasetIndexer, contract: TableContract, image_id: str) -> Raw:
+    """Let an indexer extract one image's rows, and note what it asks for."""
+    store = ObservedStore(ds.store)
+    record = ZarrImageRecord(store, image_id, zarr_format=ds.zarr_format, read_only=True)
+    fault = ImageFault(contract, image_id)
+    # A plugin's own code runs here; whatever it raises concerns this one image.
+    try:
+        if isinstance(indexer, ArtifactIndexer) and _is_arrow(indexer):
+            table = indexer.read_rows(record)
+            return Raw(table, [image_id], [table.num_rows], [store.seen])
+        frame: object = indexer.extract_rows(record)
+    except (Exception, SystemExit) as error:
+        raise fault.extraction_error(error) from error
+    if not isinstance(frame, pd.DataFrame):
+        raise fault.rows_error(f"extract_rows must return a DataFrame, got {type(frame).__name__}")
+    try:
+        table = frames.frame_to_arrow(frame).replace_schema_metadata(None)
+    except ColumnError as error:
+        raise fault.rows_error(str(error), error.column) from error
+    return Raw(table, [image_id], [len(frame)], [store.seen])
+
+
+def _is_arrow(indexer: ArtifactIndexer) -> bool:
+    return type(indexer).extract_rows is ArtifactIndexer.extract_rows
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is done to each image; it can be sent to another process, which opens the dataset itself.
+
+    Attributes
+    ----------
+    ds, indexer, contract
+        What to extract from what.
+    stop : bool
+        Whether the first failure may be the last, since it stops everything.
+    """
+
+    ds: ZarrDataset
+    indexer: DatasetIndexer
+    contract: TableContract
+    stop: bool
+
+    def extract(self, image_ids: Sequence[str], step: Callable[[int], None] | None = None) -> Extracted:
+        """Extract some images' rows; `step` is told how many are about to be done."""
+        step = step or _ignore
+        found = Extracted()
+        raw: list[Raw] = []
+        one_by_one = image_ids
+        if isinstance(self.indexer, ArtifactIndexer) and is_declaration(self.indexer):
+            step(len(image_ids))
+            step = _ignore
+            raw, one_by_one = read_declared(self.ds, self.indexer, image_ids)
+        for image_id in one_by_one:
+            step(1)
+            try:
+                raw.append(ask(self.ds, self.indexer, self.contract, image_id))
+            except IndexerError as error:
+                found.errors[image_id] = error
+                if self.stop:
+                    break
+        for rows in _together(raw):
+            found.add(rows, self.contract)
+        return found
+
+
+def _ignore(images: int) -> None:
+    """Tell nobody how far it is."""
+
+
+def _together(answers: Iterable[Raw]) -> Iterable[Raw]:
+    """Put rows that come one after the other and have the same plain columns below each other."""
+    for schema, alike in groupby(answers, key=lambda raw: raw.table.schema):
+        group = list(alike)
+        if len(group) == 1 or any(pa.types.is_nested(kind) for kind in schema.types) or not schema.names:
+            yield from group
+            continue
+        yield Raw(
+            pa.concat_tables([raw.table for raw in group]),
+            [image_id for raw in group for image_id in raw.image_ids],
+            [count for raw in group for count in raw.counts],
+            [seen for raw in group for seen in raw.seen],
+        )
