@@ -41,5 +41,9 @@ class PluginError(KymflowError, RuntimeError):
     """A plugin that is none, or, under ``KYMFLOW_STRICT_PLUGINS=1``, one that failed or is in conflict."""
 
 
+class ProjectError(KymflowError, FileExistsError):
+    """A folder that is no place for a new project."""
+
+
 class WorkerError(KymflowError, RuntimeError):
     """A worker that extracts images elsewhere ended without an answer."""

@@ -112,6 +112,22 @@ def indexers(
 
 @app.command()
 @one_line_failures
+def new_indexer(
+    name: Annotated[str, typer.Argument(help="What its table is about, in a few words.", show_default=False)],
+    directory: Annotated[
+        Path | None,
+        typer.Option(help="Made if absent; must be empty. Default: by its name, here.", show_default=False),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write the project of a new plugin: an indexer with its tests, ready to be installed."""
+    from kymflow.cli.new_indexer import run_new_indexer
+
+    run_new_indexer(name, directory, as_json=json)
+
+
+@app.command()
+@one_line_failures
 def check_indexer(
     names: Annotated[
         list[str] | None,
