@@ -132,6 +132,17 @@ def one_image(folder: Path, n_rows: int, repeats: int) -> None:
 
     mine, other, ratio = median_ratio(ours, lambda: rewrite(copy, image_id), repeats, edit)
     print(f"{n_rows:8} rows: update_image {mine:.3f} s, bare pyarrow {other:.3f} s, {ratio:.2f}x")
+    many = [f"{number:08d}" for number in range(0, n_images, max(1, n_images // 100))][:100]
+
+    def edit_many() -> None:
+        value = float(next(count))
+        for one in [*many, image_id]:
+            kd.ds.record(one).save_df_parquet("velocity_events", events.assign(t0_s=value))
+
+    mine, other, ratio = median_ratio(
+        lambda: kd.update_images("velocity_events", many), ours, repeats, edit_many
+    )
+    print(f"{n_rows:8} rows: {len(many)} images at once {mine:.3f} s, one {other:.3f} s, {ratio:.2f}x")
     update = f"{OURS}kd.update_image('velocity_events', sys.argv[2])"
     mine, other = peak_mb(update, path, image_id), peak_mb(BARE, copy, image_id)
     print(f"{n_rows:8} rows: update_image {mine:.0f} MB at its peak, bare pyarrow {other:.0f} MB")

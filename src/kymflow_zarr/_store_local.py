@@ -229,12 +229,13 @@ class LocalStore(Store):
 
     def update(self, key: str, change: Change, *, timeout_s: float = LOCK_TIMEOUT_S) -> Fingerprint | None:
         with self._locked(key, timeout_s):
-            try:
-                present: bytes | None = self.read(key)[0]
-            except FileNotFoundError:
-                present = None
-            changed = change(present)
+            # Handed over and not kept: a table's bytes may be many.
+            changed = change(self._bytes_or_none(key))
             return None if changed is None else self.put(key, changed, flush=True)
+
+    def _bytes_or_none(self, key: str) -> bytes | None:
+        answer = self._read_or_none(key)
+        return None if answer is None else answer[0]
 
     @contextmanager
     def _locked(self, key: str, timeout_s: float) -> Iterator[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import io
 import numbers
 from collections.abc import Iterable
 from typing import Any
@@ -166,12 +167,12 @@ def arrow_to_parquet(table: pa.Table, *, compression: str = "zstd") -> bytes:
     ValueError
         Parquet knows no such compression.
     """
-    sink = pa.BufferOutputStream()
+    sink = io.BytesIO()
     try:
         pq.write_table(table, sink, compression=compression, use_dictionary=_worth_a_dictionary(table.schema))
     except pa.ArrowException as error:
         raise ValueError(f"cannot write Parquet with compression {compression!r}: {error}") from error
-    return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
+    return sink.getvalue()
 
 
 def _worth_a_dictionary(schema: pa.Schema) -> bool | list[str]:

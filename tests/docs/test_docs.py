@@ -114,7 +114,7 @@ def test_the_testers_page_works_when_pasted(tmp_path: Path) -> None:
         text=True,
         cwd=tmp_path,
     )
-    assert "32 passed" in done.stdout, done.stdout
+    assert "33 passed" in done.stdout, done.stdout
 
 
 def test_the_testers_page_names_every_check() -> None:

@@ -273,6 +273,12 @@ class ReadsByPath(Reports):
         return pd.read_parquet(path) if path.exists() else pd.DataFrame()
 
 
+class ReadsUnseen(Reports):
+    def rows(self, report: pd.DataFrame, rec: ZarrImageRecord) -> Any:
+        data, _ = rec._store._store.read(f"{record_prefix(rec.image_id)}/analysis/radon/params.json")
+        return report.assign(n_bytes=len(data))
+
+
 class KnowsItsFolder(Reports):
     def rows(self, report: pd.DataFrame, rec: ZarrImageRecord) -> Any:
         return report.assign(folder=Path.cwd().name)
@@ -504,6 +510,15 @@ class NotesFileTimes(Reports):
         found = rec._store.stat(f"{record_prefix(rec.image_id)}/analysis/radon_report.parquet")
         assert found is not None
         return report.assign(changed_ns=found.mtime_ns)
+
+
+class LooksAtTheOldTable(Reports):
+    def rows(self, report: pd.DataFrame, rec: ZarrImageRecord) -> Any:
+        try:
+            rec._store._store.read("tables/planted.parquet")
+        except FileNotFoundError:
+            return report.assign(is_new=True)
+        return report.assign(is_new=False)
 
 
 # Another process

@@ -18,8 +18,8 @@ import pytest
 from kymflow import ZarrDataset, ZarrImageRecord
 from kymflow.testing import ConformanceError, check_indexer, make_lab
 from kymflow.testing.conformance.catalogue import CHECKS
+from kymflow.testing.conformance.comparing import difference
 from kymflow.testing.conformance.samples import digest_files, make_sample
-from kymflow.testing.conformance.subject import difference
 
 
 def test_the_findings_say_what_was_expected_and_got_and_what_to_do() -> None:

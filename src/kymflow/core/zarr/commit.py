@@ -105,7 +105,8 @@ def commit_rows(
     try:
         fingerprint = ds.store.update(layout.table_key(contract.table_name), attempt.change)
     except BaseException:
-        attempt.withdraw()
+        if not attempt.is_in_place():
+            attempt.withdraw()
         raise
     if attempt.result is None:
         raise AssertionError("the store did not call for the change")
@@ -139,6 +140,9 @@ class _Attempt:
 
     def change(self, present: bytes | None) -> bytes | None:
         """Return the table's new bytes, its ledger being written; None if it is right as it is."""
+        if self.result is not None and present == self.result.file.data:
+            # Only the answer to the last put was lost on its way.
+            return None
         self.withdraw()
         contract, store = self.contract, self.ds.store
         # What is there now is of older commits, or of writers that this commit makes start again.
@@ -146,7 +150,12 @@ class _Attempt:
         state = read_state(store, contract.table_name, present)
         live = self._live()
         self._redo_what_changed(live)
+        removed = self._removed(state, live)
         kept = self._kept(state)
+        if self.complete:
+            # A rebuild is asked for when somebody does not trust the file: it is written in any case.
+            # Meanwhile the old one, as large as the new one, need not be kept in memory.
+            state = present = None
         merge = Merge(
             contract,
             kept,
@@ -154,7 +163,6 @@ class _Attempt:
             {image_id: cause for image_id, cause in self.failed.items() if image_id in live},
             self._vanished(kept.ledger, live),
         )
-        removed = self._removed(state, live)
         if state is not None and self._leaves_the_file(state, merge):
             # The file stays, with its time; only what its rows were made from may be new.
             if state.ledger != merge.ledger:
@@ -201,6 +209,16 @@ class _Attempt:
             return sorted(self._vanished(state.ledger, live))
         return sorted(state.known_ids() - live)
 
+    def is_in_place(self) -> bool:
+        """Tell whether the table is this commit's, whatever went wrong after it was written."""
+        if self.written is None or self.result is None:
+            return False
+        try:
+            key = layout.table_key(self.contract.table_name)
+            return self.ds.store.read(key)[0] == self.result.file.data
+        except OSError:
+            return False
+
     def withdraw(self) -> None:
         """Delete the ledger of a commit that did not come about."""
         if self.written is not None:
@@ -208,8 +226,7 @@ class _Attempt:
             self.written = None
 
     def _leaves_the_file(self, state: TableState, merge: Merge) -> bool:
-        if self.complete or commit_of(state.schema) is None:
-            # A rebuild is asked for when somebody does not trust the file.
+        if commit_of(state.schema) is None:
             return False
         if not self.ds.store.keeps_others_out:
             # A slower writer with older rows would not notice that these were found to be right.

@@ -137,5 +137,5 @@ class _Steps:
 
     def end(self) -> None:
         """Say that all is done."""
-        if self._on_progress is not None and self._total:
+        if self._on_progress is not None:
             self._on_progress(self._total, self._total)

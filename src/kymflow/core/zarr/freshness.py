@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from kymflow.core.zarr.ledger_file import commit_of, encode_ledger
 from kymflow.core.zarr.schema import table_schema
 from kymflow.core.zarr.table_state import TableState, find_state, read_state
 from kymflow_zarr import layout
-from kymflow_zarr.errors import CancelledError
+from kymflow_zarr.errors import CancelledError, LockTimeoutError, StoreError
 from kymflow_zarr.store import SETTLED_AFTER_NS
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
     from kymflow_zarr.observed import Seen
     from kymflow_zarr.store import Store, Survey
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -249,7 +252,11 @@ def remember(ds: ZarrDataset, plan: RefreshPlan) -> None:
             store.put(key, data, flush=True)
         return None
 
-    store.update(layout.table_key(plan.table_name), change)
+    try:
+        store.update(layout.table_key(plan.table_name), change)
+    except (StoreError, LockTimeoutError) as error:
+        # The table is right all the same; next time the artifacts are read once more.
+        logger.info("what was found unchanged could not be noted: %s", error)
 
 
 def same_contents(one: Sequence[Seen], other: Sequence[Seen]) -> bool:

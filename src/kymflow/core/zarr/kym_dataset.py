@@ -14,9 +14,10 @@ from kymflow.core.ingest.folder import KymographFolderReader
 from kymflow.core.zarr.check import check_dataset
 from kymflow.core.zarr.extraction import OnError, OnProgress
 from kymflow.core.zarr.freshness import RefreshPlan, make_plan
-from kymflow.core.zarr.indexers.base import IMAGE_ID, DatasetIndexer, normalize_table_name
+from kymflow.core.zarr.indexers.base import DatasetIndexer, normalize_table_name
 from kymflow.core.zarr.indexers.contract import contract_of
 from kymflow.core.zarr.reports import CheckReport, IngestReport, UpdateReport
+from kymflow.core.zarr.source_columns import add_source
 from kymflow.core.zarr.status import DatasetStatus, dataset_status
 from kymflow.core.zarr.table_cache import TableCache
 from kymflow.core.zarr.update import refresh_table, update_table
@@ -107,19 +108,7 @@ class KymDataset:
             There is no such table.
         """
         frame = self._cache.get(self._table_name(name))
-        return self._with_source(frame) if with_source else frame
-
-    def _with_source(self, frame: pd.DataFrame) -> pd.DataFrame:
-        sources = self.ds.load_sources_index()
-        paths = dict(zip(sources[IMAGE_ID], sources["source_rel_path"], strict=True))
-        out = frame.drop(columns=["rel_path", "file_name"], errors="ignore")
-        where = list(out.columns).index(IMAGE_ID) + 1 if IMAGE_ID in out.columns else 0
-        ids = out[IMAGE_ID] if IMAGE_ID in out.columns else [None] * len(out)
-        rel_paths = [paths.get(image_id) for image_id in ids]
-        names = [None if path is None else path.rpartition("/")[2] for path in rel_paths]
-        out.insert(where, "rel_path", pd.Series(rel_paths, index=out.index, dtype="str"))
-        out.insert(where + 1, "file_name", pd.Series(names, index=out.index, dtype="str"))
-        return out
+        return add_source(self.ds, frame) if with_source else frame
 
     def save_table(self, name: str) -> None:
         """Write a table in memory back, edits by hand included, if nobody else has written it since.
@@ -197,12 +186,7 @@ class KymDataset:
             A worker of `executor` ended without an answer; the table is as it was.
         """
         found = self._resolve(indexer)
-        how: Any = {
-            "on_error": on_error,
-            "on_progress": on_progress,
-            "cancel": cancel,
-            "executor": executor,
-        }
+        how = _how(on_error, on_progress, cancel, executor)
         return self._frame_of(*self._run(update_table, found, image_ids=image_ids, **how))
 
     def update_image(self, indexer: DatasetIndexer | str, image_id: str) -> pd.DataFrame:
@@ -260,12 +244,7 @@ class KymDataset:
             saved: :meth:`get_table` loads what was made.
         """
         ids = [image_ids] if isinstance(image_ids, str) else None if image_ids is None else list(image_ids)
-        how: Any = {
-            "on_error": on_error,
-            "on_progress": on_progress,
-            "cancel": cancel,
-            "executor": executor,
-        }
+        how = _how(on_error, on_progress, cancel, executor)
         # One listing of the images serves all tables.
         live = self.ds.list_image_ids() if ids is None else None
         return self._run_all(update_table, indexers, on_table, image_ids=ids, live=live, **how)
@@ -288,12 +267,7 @@ class KymDataset:
         nothing is written. Parameters, returns and errors as :meth:`rebuild`.
         """
         found = self._resolve(indexer)
-        how: Any = {
-            "on_error": on_error,
-            "on_progress": on_progress,
-            "cancel": cancel,
-            "executor": executor,
-        }
+        how = _how(on_error, on_progress, cancel, executor)
         return self._frame_of(*self._run(refresh_table, found, **how))
 
     def refresh_all(
@@ -307,12 +281,7 @@ class KymDataset:
         executor: Executor | None = None,
     ) -> dict[str, UpdateReport]:
         """Refresh the table of every registered indexer; parameters and returns as :meth:`rebuild_all`."""
-        how: Any = {
-            "on_error": on_error,
-            "on_progress": on_progress,
-            "cancel": cancel,
-            "executor": executor,
-        }
+        how = _how(on_error, on_progress, cancel, executor)
         # One listing of the artifacts serves all tables.
         return self._run_all(refresh_table, indexers, on_table, survey=self.ds.survey(), **how)
 
@@ -446,3 +415,12 @@ class KymDataset:
         frame = frames.arrow_to_frame(commit.table.replace_schema_metadata(None))
         self._cache.put(report.table_name, frame, commit.file.sha256, commit.fingerprint)
         return frame
+
+
+def _how(
+    on_error: OnError,
+    on_progress: OnProgress | None,
+    cancel: threading.Event | None,
+    executor: Executor | None,
+) -> dict[str, Any]:
+    return {"on_error": on_error, "on_progress": on_progress, "cancel": cancel, "executor": executor}

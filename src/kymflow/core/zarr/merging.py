@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 # Of rows that a failed image keeps although nothing tells what made them.
 _UNKNOWN_VERSION = ""
-# A table in fewer pieces than this is written as fast as one in a single piece.
+# A table in pieces of so many rows, or in few pieces, is written as fast as one in a single piece.
+_ENOUGH_ROWS = 4096
 _FEW_CHUNKS = 64
 
 
@@ -138,7 +139,7 @@ class Merge:
             Integers that would come back as other numbers beside missing values.
         """
         merged = _replace_rows(self._kept.rows, self.new, self._spans, self._contract)
-        if merged.column(0).num_chunks > _FEW_CHUNKS:
+        if merged.column(0).num_chunks > max(_FEW_CHUNKS, merged.num_rows // _ENOUGH_ROWS):
             merged = merged.combine_chunks()
         check_exact(merged, self._contract)
         return merged

@@ -13,6 +13,7 @@ from kymflow.core.zarr.table_info import TableInfo, describe_table
 from kymflow_zarr.errors import TableError
 
 if TYPE_CHECKING:
+    from kymflow.plugins.info import IndexerInfo
     from kymflow.plugins.registry import IndexerRegistry
     from kymflow_zarr import ZarrDataset
 
@@ -97,7 +98,8 @@ def dataset_status(ds: ZarrDataset, registry: IndexerRegistry) -> DatasetStatus:
         info = _describe(ds, name)
         contract = contracts.get(name)
         if contract is None:
-            tables.append(TableStatus(name, info.indexer, info.rows, problem=_why_no_indexer(info, infos)))
+            problem = _why_no_indexer(info, infos, registry)
+            tables.append(TableStatus(name, info.indexer, info.rows, problem=problem))
             continue
         plan = make_plan(ds, contract, survey=survey)
         version = next((found.version for found in infos if found.name == contract.indexer), "")
@@ -132,7 +134,7 @@ def _describe(ds: ZarrDataset, name: str) -> TableInfo:
         return TableInfo(name, error=str(error))
 
 
-def _why_no_indexer(info: TableInfo, infos: Sequence[Any]) -> str:
+def _why_no_indexer(info: TableInfo, infos: Sequence[IndexerInfo], registry: IndexerRegistry) -> str:
     for found in infos:
         if found.status != "ok" and found.distribution == info.distribution and info.distribution:
             return f"its plugin {found.origin} cannot be used ({found.status}): {found.error}"
@@ -141,7 +143,8 @@ def _why_no_indexer(info: TableInfo, infos: Sequence[Any]) -> str:
     if not info.indexer:
         return "made by hand or another program"
     origin = f" of {info.distribution} {info.version}" if info.distribution else ""
-    return f"its indexer {info.indexer!r}{origin} is not installed any more; the table stays as it is"
+    why = registry.why_absent(info.distribution) or "is not offered any more"
+    return f"its indexer {info.indexer!r}{origin} {why}; the table stays as it is"
 
 
 def _version_moved(info: TableInfo, version: str) -> str:

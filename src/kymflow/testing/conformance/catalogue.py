@@ -27,6 +27,7 @@ CHECKS: tuple[Check, ...] = (
     purity.rows_are_the_same_twice,
     reading.asks_for_the_same_twice,
     reading.reads_only_its_own_record,
+    reading.rows_come_from_what_was_read,
     purity.rows_depend_on_no_working_directory,
     purity.rows_depend_on_no_environment_variable,
     purity.leaves_the_process_as_it_was,

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import pandas as pd
 
 from kymflow.core.zarr.indexers.base import IMAGE_ID
+from kymflow.testing.conformance.comparing import check_same, difference
 from kymflow.testing.conformance.findings import Breach, NotRun
 from kymflow.testing.conformance.limits import NoAnswer
+from kymflow.testing.conformance.outcome import Outcome, artifacts_of
 from kymflow.testing.conformance.samples import HOW_TO_GIVE_A_SAMPLE
-from kymflow.testing.conformance.subject import Outcome, Subject, artifacts_of, difference
+from kymflow.testing.conformance.subject import Subject
 from kymflow.testing.damage import as_text, cut_off, emptied
 
 
@@ -59,7 +61,7 @@ def a_missing_artifact_is_no_error(subject: Subject) -> None:
         ds.store.delete(key)
         _expect_no_error(subject.extract(subject.fresh(), image_id, ds=ds), key, "missing")
     for image_id, outcome in subject.baseline.items():
-        if subject.tolerated(outcome) and isinstance(outcome.error, FileNotFoundError):
+        if outcome.is_tolerated and isinstance(outcome.error, FileNotFoundError):
             raise Breach(
                 f"it fails where the sample has no artifact (image {image_id!r})",
                 expected="a DataFrame without rows",
@@ -91,7 +93,7 @@ def nothing_found_gives_no_rows(subject: Subject) -> None:
         outcome = subject.extract(subject.fresh(), image_id, ds=ds)
         if not keys and not subject.baseline[image_id].asked_for_names:
             # It reads pixels or attributes alone; those are still there.
-            subject.check_same(
+            check_same(
                 outcome,
                 subject.good[image_id],
                 what="its rows changed with artifacts that it was not seen to read",
@@ -181,7 +183,7 @@ def a_failure_leaves_no_trace(subject: Subject) -> None:
         indexer = subject.fresh()
         subject.extract(indexer, image_id, ds=ds)
         for other, rows in subject.good.items():
-            subject.check_same(
+            check_same(
                 subject.extract(indexer, other),
                 rows,
                 what=f"it gave other rows after it was given a malformed artifact {artifacts_of([key])}",

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+from kymflow.testing.conformance.comparing import difference
 from kymflow.testing.conformance.findings import Breach, NotRun
 from kymflow.testing.conformance.limits import describe
-from kymflow.testing.conformance.subject import Subject, difference
+from kymflow.testing.conformance.subject import Subject
 from kymflow_zarr import ZarrDataset, ZarrImageRecord
 from kymflow_zarr.observed import ObservedStore
 

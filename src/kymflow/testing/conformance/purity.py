@@ -12,6 +12,7 @@ from unittest import mock
 
 import numpy as np
 
+from kymflow.testing.conformance.comparing import check_same
 from kymflow.testing.conformance.findings import Breach
 from kymflow.testing.conformance.subject import Subject
 
@@ -26,7 +27,7 @@ def rows_are_the_same_twice(subject: Subject) -> None:
         for seed in (1, 2):
             with _seeded(seed):
                 again = subject.extract(subject.fresh(), image_id)
-            subject.check_same(
+            check_same(
                 again,
                 rows,
                 what="the same record gave other rows the second time",
@@ -54,7 +55,7 @@ def rows_depend_on_no_working_directory(subject: Subject) -> None:
     for image_id, rows in subject.good.items():
         with contextlib.chdir(folder):
             again = subject.extract(subject.fresh(), image_id)
-        subject.check_same(
+        check_same(
             again,
             rows,
             what="it gave other rows in another working directory",
@@ -73,7 +74,7 @@ def rows_depend_on_no_environment_variable(subject: Subject) -> None:
             other = "7" if os.environ.get(name) != "7" else "8"
             with mock.patch.dict(os.environ, {name: other}):
                 again = subject.extract(subject.fresh(), image_id)
-            subject.check_same(
+            check_same(
                 again,
                 rows,
                 what=f"it depends on the environment variable {name}",

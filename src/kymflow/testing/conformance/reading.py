@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from kymflow.testing.conformance.comparing import check_same
 from kymflow.testing.conformance.findings import Breach
+from kymflow.testing.conformance.outcome import artifacts_of
 from kymflow.testing.conformance.samples import digest_files
-from kymflow.testing.conformance.subject import Subject, artifacts_of
+from kymflow.testing.conformance.subject import Subject
 from kymflow_zarr.layout import record_prefix
+from kymflow_zarr.pixels import ARRAY_DOCUMENT
+
+if TYPE_CHECKING:
+    from kymflow_zarr.observed import Asked
 
 
 def writes_nothing(subject: Subject) -> None:
@@ -67,7 +74,7 @@ def reads_only_its_own_record(subject: Subject) -> None:
                 got=", ".join(repr(key) for key in foreign[:3]),
                 remedy=remedy,
             )
-        subject.check_same(
+        check_same(
             subject.extract(subject.fresh(), image_id, url=nowhere),
             rows,
             what="it finds files by path, around its record",
@@ -78,3 +85,29 @@ def reads_only_its_own_record(subject: Subject) -> None:
 
 def _below(key: str, prefix: str) -> bool:
     return key.startswith(f"{prefix}/")
+
+
+def rows_come_from_what_was_read(subject: Subject) -> None:
+    """In a copy of nothing but what it was seen to read, without other records, the rows are the same."""
+    for image_id in subject.with_rows():
+        ds = subject.copy(image_id)
+        asked = [(seen.key, seen.asked) for seen in subject.baseline[image_id].seen]
+        for found in list(ds.store.list(record_prefix(image_id))):
+            if not any(_belongs_to(found.key, key, what) for key, what in asked):
+                ds.store.delete(found.key)
+        check_same(
+            subject.extract(subject.fresh(), image_id, ds=ds),
+            subject.good[image_id],
+            what="its rows are others in a copy of just what it was seen to read",
+            remedy="Read contents, with the methods of the record (load_..., open_array, ...): kymflow notes "
+            "there what rows depend on, and extracts them again when that changes",
+        )
+
+
+def _belongs_to(found: str, asked: str, what: Asked) -> bool:
+    """Tell whether a file is what was asked for, below a listed folder, or of an array that was opened."""
+    folder, _, name = asked.rpartition("/")
+    if what == "names":
+        return _below(found, asked)
+    is_array = folder.endswith("/data") and name in ARRAY_DOCUMENT.values()
+    return found == asked or (is_array and _below(found, folder))

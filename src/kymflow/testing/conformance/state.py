@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from kymflow.testing.conformance.comparing import check_same, difference
 from kymflow.testing.conformance.findings import Breach, NotRun
-from kymflow.testing.conformance.subject import Outcome, Subject, Trace, difference
+from kymflow.testing.conformance.outcome import Outcome
+from kymflow.testing.conformance.subject import Subject, Trace
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -29,7 +31,7 @@ def keeps_no_state(subject: Subject) -> None:
     good = subject.good
     indexer = subject.fresh()
     for image_id in [*good, *reversed(good)]:
-        subject.check_same(
+        check_same(
             subject.extract(indexer, image_id),
             good[image_id],
             what="it gave other rows after it was given other records",
@@ -65,7 +67,7 @@ def records_can_be_interleaved(subject: Subject) -> None:
         outcome = subject.extract(indexer, one, trace=between.trace)
         between.finish()
         for found in (outcome, *between.outcomes):
-            subject.check_same(
+            check_same(
                 found,
                 good[found.image_id],
                 what=f"it mixed up two records that two threads gave it at once (the other: "

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import pickle
 import sys
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import cached_property
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from pandas.testing import assert_series_equal
 
 from kymflow.core.zarr.indexers.contract import TableContract, contract_of
-from kymflow.testing.conformance.findings import Breach, NotRun
+from kymflow.testing.conformance.findings import NotRun
 from kymflow.testing.conformance.limits import NoAnswer, call_within, describe
 from kymflow.testing.conformance.noting_store import NotingStore
+from kymflow.testing.conformance.outcome import Outcome, artifact_name
 from kymflow.testing.conformance.samples import HOW_TO_GIVE_A_SAMPLE, AnyDataset, Sample, make_sample
-from kymflow_zarr import ArtifactError, ArtifactNotFoundError, ZarrImageRecord
-from kymflow_zarr.layout import record_prefix
+from kymflow_zarr import ZarrImageRecord
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -28,71 +26,9 @@ if TYPE_CHECKING:
     from kymflow.core.zarr.indexers.base import DatasetIndexer
     from kymflow.testing.conformance.samples import WriteArtifacts
     from kymflow_zarr import ZarrDataset
-    from kymflow_zarr.observed import Seen
 
 DEFAULT_TIMEOUT_S = 60.0
-# Beyond these, two floats are two results.
-_RELATIVE = 1e-12
-_ABSOLUTE = 1e-15
 Trace = Callable[["FrameType", str, Any], Any]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What one call of extract_rows came to.
-
-    Attributes
-    ----------
-    image_id : str
-        The image.
-    returned : object
-        What it returned; None if it raised.
-    rows : DataFrame or None
-        A copy of that, if it is a DataFrame.
-    error : BaseException or None
-        What it raised.
-    seen : tuple of Seen
-        What it asked the record for.
-    refused : tuple of str
-        Keys that it tried to write.
-    """
-
-    image_id: str
-    returned: object
-    rows: pd.DataFrame | None
-    error: BaseException | None
-    seen: tuple[Seen, ...]
-    refused: tuple[str, ...]
-
-    @property
-    def words(self) -> str:
-        """The outcome in a few words, for a message."""
-        if self.error is not None:
-            return describe(self.error)
-        if self.rows is None:
-            return f"a {type(self.returned).__name__}"
-        return f"{len(self.rows)} rows"
-
-    @property
-    def found_nothing(self) -> bool:
-        """Whether the record had nothing of what it was asked for."""
-        return not self.asked_for_names and not any(
-            seen.asked == "content" and seen.fingerprint for seen in self.seen
-        )
-
-    @property
-    def asked_for_names(self) -> bool:
-        """Whether it asked which keys there are."""
-        return any(seen.asked == "names" for seen in self.seen)
-
-    def keys_read(self, *below: str) -> list[str]:
-        """Return the keys that were there and were read, below these folders of the record."""
-        prefixes = tuple(f"{record_prefix(self.image_id)}/{folder}/" for folder in below)
-        return [
-            seen.key
-            for seen in self.seen
-            if seen.asked == "content" and seen.fingerprint and seen.key.startswith(prefixes)
-        ]
 
 
 class Subject:
@@ -312,30 +248,11 @@ class Subject:
             why += f"; {errors[0].words}"
         return why
 
-    def tolerated(self, outcome: Outcome) -> bool:
-        """Whether a sample record rightly gives no rows but an error: it lacks something, or is damaged."""
-        return isinstance(outcome.error, ArtifactNotFoundError | ArtifactError)
-
     def shared(self, name: str, make: Callable[[], Any]) -> Any:
         """Return what several checks need; made once."""
         if name not in self._shared:
             self._shared[name] = make()
         return self._shared[name]
-
-    # Comparisons
-
-    def check_same(
-        self, outcome: Outcome, expected: pd.DataFrame, *, what: str, got: str = "", remedy: str
-    ) -> None:
-        """Raise Breach unless an outcome is just these rows."""
-        where = f"{what} (image {outcome.image_id!r})"
-        if outcome.rows is None:
-            raise Breach(
-                where, expected=f"the same {len(expected)} rows", got=got + outcome.words, remedy=remedy
-            )
-        found = difference(outcome.rows, expected)
-        if found is not None:
-            raise Breach(where, expected="the same rows", got=got + found, remedy=remedy)
 
     def own_modules(self) -> set[str]:
         """Return the names of the modules in which its class and the classes above it are."""
@@ -348,47 +265,3 @@ def _pickled(indexer: object) -> tuple[bytes | None, Exception | None]:
     except Exception as error:  # noqa: BLE001
         # What an author's object raises here, the check can_be_pickled tells.
         return None, error
-
-
-def difference(got: pd.DataFrame, expected: pd.DataFrame) -> str | None:
-    """Say in one line how rows differ, or None if they do not; the index does not count.
-
-    Floats may differ in their last digits: sums come out so, depending on how memory is aligned.
-    """
-    if len(got) != len(expected):
-        return f"{len(got)} rows instead of {len(expected)}"
-    if list(got.columns) != list(expected.columns):
-        return f"the columns {list(got.columns)} instead of {list(expected.columns)}"
-    got, expected = got.reset_index(drop=True), expected.reset_index(drop=True)
-    for place, name in enumerate(got.columns):
-        one, other = got.iloc[:, place], expected.iloc[:, place]
-        if one.dtype != other.dtype:
-            return f"column {name!r} of type {one.dtype} instead of {other.dtype}"
-        how: dict[str, Any] = {"check_exact": True}
-        if pd.api.types.is_float_dtype(one.dtype):
-            how = {"rtol": _RELATIVE, "atol": _ABSOLUTE}
-        try:
-            assert_series_equal(one, other, **how)
-        except AssertionError:
-            return f"column {name!r} with {_few(one)} instead of {_few(other)}"
-    return None
-
-
-def _few(values: pd.Series[Any]) -> str:
-    words = ", ".join(repr(value) for value in values.head(3).tolist())
-    return words if len(values) <= 3 else f"{words}, ..."
-
-
-def artifacts_of(keys: Iterable[str]) -> str:
-    """Return keys of a record as people name artifacts."""
-    return ", ".join(repr(artifact_name(key)) for key in keys)
-
-
-def artifact_name(key: str) -> str:
-    """Return a key of a record without what all artifacts have in common."""
-    return key.split("/", 2)[-1].removeprefix("analysis/")
-
-
-def missing_from(names: Collection[str], frame: pd.DataFrame) -> list[str]:
-    """Return which of the names are no columns."""
-    return [name for name in names if name not in frame.columns]

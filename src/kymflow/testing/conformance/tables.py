@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from kymflow.core.zarr.kym_dataset import KymDataset
 from kymflow.errors import ExtractionError, SchemaError
 from kymflow.plugins.registry import IndexerRegistry
+from kymflow.testing.conformance.comparing import difference
 from kymflow.testing.conformance.damaged import artifacts_read
 from kymflow.testing.conformance.findings import Breach
 from kymflow.testing.conformance.limits import call_within, describe
-from kymflow.testing.conformance.subject import Subject, artifacts_of, difference
+from kymflow.testing.conformance.outcome import artifacts_of
+from kymflow.testing.conformance.subject import Subject
 from kymflow.testing.damage import cut_off
 from kymflow_zarr import ZarrDataset
 from kymflow_zarr.layout import record_prefix

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from kymflow.core.zarr.indexers.base import IMAGE_ID, ensure_image_id_column
 from kymflow.core.zarr.indexers.columns import Column, check_columns
-from kymflow_zarr import frames
 from kymflow_zarr.errors import ArtifactError, ArtifactNotFoundError, InvalidNameError
 
 if TYPE_CHECKING:
@@ -136,6 +135,8 @@ class ArtifactIndexer:
             return self._from_json(rec, rec.load_json(self.artifact))
         except ArtifactNotFoundError:
             pass
+        from kymflow_zarr import frames
+
         try:
             return frames.frame_to_arrow(rec.load_df_csv_gz(self.artifact)).replace_schema_metadata(None)
         except ArtifactNotFoundError:

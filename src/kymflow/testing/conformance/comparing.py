@@ -1,0 +1,61 @@
+"""Whether rows are the same as others, and if not, how they differ in a few words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from pandas.testing import assert_series_equal
+
+from kymflow.testing.conformance.findings import Breach
+
+if TYPE_CHECKING:
+    from kymflow.testing.conformance.outcome import Outcome
+
+# Beyond these, two floats are two results.
+_RELATIVE = 1e-12
+_ABSOLUTE = 1e-15
+
+
+def check_same(outcome: Outcome, expected: pd.DataFrame, *, what: str, got: str = "", remedy: str) -> None:
+    """Raise Breach unless an outcome is just these rows; the other parameters are its words."""
+    if outcome.rows is None:
+        found: str | None = outcome.words
+    else:
+        found = difference(outcome.rows, expected)
+    if found is not None:
+        raise Breach(
+            f"{what} (image {outcome.image_id!r})",
+            expected=f"the same {len(expected)} rows",
+            got=got + found,
+            remedy=remedy,
+        )
+
+
+def difference(got: pd.DataFrame, expected: pd.DataFrame) -> str | None:
+    """Say in one line how rows differ, or None if they do not; the index does not count.
+
+    Floats may differ in their last digits: sums come out so, depending on how memory is aligned.
+    """
+    if len(got) != len(expected):
+        return f"{len(got)} rows instead of {len(expected)}"
+    if list(got.columns) != list(expected.columns):
+        return f"the columns {list(got.columns)} instead of {list(expected.columns)}"
+    got, expected = got.reset_index(drop=True), expected.reset_index(drop=True)
+    for place, name in enumerate(got.columns):
+        one, other = got.iloc[:, place], expected.iloc[:, place]
+        if one.dtype != other.dtype:
+            return f"column {name!r} of type {one.dtype} instead of {other.dtype}"
+        how: dict[str, Any] = {"check_exact": True}
+        if pd.api.types.is_float_dtype(one.dtype):
+            how = {"rtol": _RELATIVE, "atol": _ABSOLUTE}
+        try:
+            assert_series_equal(one, other, **how)
+        except AssertionError:
+            return f"column {name!r} with {_few(one)} instead of {_few(other)}"
+    return None
+
+
+def _few(values: pd.Series[Any]) -> str:
+    words = ", ".join(repr(value) for value in values.head(3).tolist())
+    return words if len(values) <= 3 else f"{words}, ..."

@@ -1,0 +1,89 @@
+"""What one call of extract_rows came to: rows or an error, and what was asked of the record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from kymflow.testing.conformance.limits import describe
+from kymflow_zarr import ArtifactError, ArtifactNotFoundError
+from kymflow_zarr.layout import record_prefix
+
+if TYPE_CHECKING:
+    from kymflow_zarr.observed import Seen
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one call of extract_rows came to.
+
+    Attributes
+    ----------
+    image_id : str
+        The image.
+    returned : object
+        What it returned; None if it raised.
+    rows : DataFrame or None
+        A copy of that, if it is a DataFrame.
+    error : BaseException or None
+        What it raised.
+    seen : tuple of Seen
+        What it asked the record for.
+    refused : tuple of str
+        Keys that it tried to write.
+    """
+
+    image_id: str
+    returned: object
+    rows: pd.DataFrame | None
+    error: BaseException | None
+    seen: tuple[Seen, ...]
+    refused: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """The outcome in a few words, for a message."""
+        if self.error is not None:
+            return describe(self.error)
+        if self.rows is None:
+            return f"a {type(self.returned).__name__}"
+        return f"{len(self.rows)} rows"
+
+    @property
+    def is_tolerated(self) -> bool:
+        """Whether it is an error, and rightly: the record lacks something, or is damaged."""
+        return isinstance(self.error, ArtifactNotFoundError | ArtifactError)
+
+    @property
+    def found_nothing(self) -> bool:
+        """Whether the record had nothing of what it was asked for."""
+        return not self.asked_for_names and not any(
+            seen.asked == "content" and seen.fingerprint for seen in self.seen
+        )
+
+    @property
+    def asked_for_names(self) -> bool:
+        """Whether it asked which keys there are."""
+        return any(seen.asked == "names" for seen in self.seen)
+
+    def keys_read(self, *below: str) -> list[str]:
+        """Return the keys that were there and were read, below these folders of the record."""
+        prefixes = tuple(f"{record_prefix(self.image_id)}/{folder}/" for folder in below)
+        return [
+            seen.key
+            for seen in self.seen
+            if seen.asked == "content" and seen.fingerprint and seen.key.startswith(prefixes)
+        ]
+
+
+def artifacts_of(keys: Iterable[str]) -> str:
+    """Return keys of a record as people name artifacts."""
+    return ", ".join(repr(artifact_name(key)) for key in keys)
+
+
+def artifact_name(key: str) -> str:
+    """Return a key of a record without what all artifacts have in common."""
+    return key.split("/", 2)[-1].removeprefix("analysis/")
