@@ -194,15 +194,32 @@ def parquet_to_arrow(data: bytes) -> pa.Table:
     UnreadableParquet
         They are damaged or something else.
     """
+    table = read_parquet(data)
     try:
-        # One thread: files are small and many; callers that want more read in parallel.
-        table = pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
         # Text that is no UTF-8 would otherwise be found only when somebody looks at it.
         table.validate(full=True)
-        return table
+    except pa.ArrowException as error:
+        raise _unreadable(error) from error
+    return table
+
+
+def read_parquet(data: bytes) -> pa.Table:
+    """Read the bytes of a Parquet file, and leave it to the caller to validate the values.
+
+    Raises
+    ------
+    UnreadableParquet
+        They are damaged or something else.
+    """
+    try:
+        # One thread: files are small and many; callers that want more read in parallel.
+        return pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise UnreadableParquet(reason) from error
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: Exception) -> UnreadableParquet:
+    return UnreadableParquet(str(error).strip().partition("\n")[0] or type(error).__name__)
 
 
 def arrow_to_frame(table: pa.Table) -> pd.DataFrame:
