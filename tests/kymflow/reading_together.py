@@ -130,6 +130,8 @@ def _first_failure(kd: KymDataset, indexer: ArtifactIndexer) -> tuple[str, str]:
 
 def _rebuilt(kd: KymDataset, indexer: ArtifactIndexer) -> object:
     """Return all that a rebuild makes: table bytes but for the commit id, ledger, report."""
+    if ROWS in kd.ds.list_table_names():
+        kd.ds.drop_table(ROWS)
     try:
         frame = kd.rebuild(indexer, on_error="skip")
     except KymflowError as error:
@@ -146,7 +148,6 @@ def _rebuilt(kd: KymDataset, indexer: ArtifactIndexer) -> object:
         for image_id, e in state.ledger.items()
     }
     report = replace(kd.reports[ROWS], seconds=0.0)
-    kd.ds.drop_table(ROWS)
     return data, entries, report, str(frame.dtypes)
 
 
