@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +32,17 @@ logger = logging.getLogger(__name__)
 REQUESTS_AT_ONCE = 64
 # A memory:// URL means the same dataset to everybody in this process.
 _memory: dict[str, MemoryStore] = {}
+_used = False
+_forked = False
+
+
+def _note_fork() -> None:
+    global _forked
+    _forked = _used
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
 
 
 def _nanoseconds(moment: datetime) -> int:
@@ -43,6 +55,15 @@ class ObjectStore(Store):
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
         self._store: Any
+        global _used
+        if _forked:
+            # The library's threads did not come along: the first request would wait for them for ever.
+            raise DatasetError(
+                f"{url} cannot be opened in a process forked from one that has used URLs. Start processes "
+                "by multiprocessing's method 'forkserver' or 'spawn'.",
+                dataset=url,
+            )
+        _used = True
         if self.url.startswith("memory:"):
             self._store = _memory.setdefault(self.url, MemoryStore())
             return

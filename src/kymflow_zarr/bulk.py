@@ -1,113 +1,79 @@
-"""Many small Parquet files of one kind read as one table: a hundredth of the time of one by one."""
+"""Many small Parquet files read together: those of one schema become one table."""
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-# Fewer are read as fast one by one.
-FEW = 8
+from kymflow_zarr import frames
+
+# Beyond this the text of one column no longer fits into one piece of Arrow's plain text type.
+_ONE_PIECE_BYTES = 2**31 - 1
+
+Together = tuple[pa.Table, list[int], list[int]]
 
 
-class UnreadableBulk(ValueError):
-    """One of many files is damaged, or the reader does not take it; which one is not known."""
+def read_alike(blobs: Sequence[bytes]) -> Iterator[Together]:
+    """Read Parquet files, and put the rows of those that have one schema below each other.
 
+    Each is read by the same reader as :func:`kymflow_zarr.frames.parquet_to_arrow`, so that
+    together they give what they give one by one. What is saved is all that comes after: checks
+    and conversions are made once, not once for each.
 
-def alike(blobs: Sequence[bytes]) -> Iterable[tuple[pa.Schema, list[int], list[int]]]:
-    """Sort Parquet files by their schemas, as far as all columns are plain: numbers, booleans and text.
+    Yields
+    ------
+    table : pyarrow.Table
+        The rows; without metadata.
+    places : list of int
+        Which of `blobs` they are of, in order.
+    counts : list of int
+        How many rows each has.
 
-    Returns
-    -------
-    iterable of (schema, places, counts)
-        Which of `blobs` have just this schema, and how many rows each. Files that are damaged, or
-        have other columns, are in none of them.
+    Notes
+    -----
+    Files that are damaged are in none of the tables. A file with nested columns, or with two of
+    one name, has a table of its own.
     """
-    groups: dict[pa.Schema, tuple[list[int], list[int]]] = {}
+    groups: dict[pa.Schema, tuple[list[pa.Table], list[int]]] = {}
     last = None
     for place, blob in enumerate(blobs):
         try:
-            file = pq.ParquetFile(pa.BufferReader(blob))
-            schema, count = file.schema_arrow.remove_metadata(), file.metadata.num_rows
-        except (pa.ArrowException, OSError, ValueError, TypeError, KeyError):
+            table = frames.read_parquet(blob).replace_schema_metadata(None)
+        except frames.UnreadableParquet:
             continue
         # To compare two schemas costs less than to hash one.
-        if last is None or not schema.equals(last):
-            places, counts = groups.setdefault(schema, ([], []))
-            last = schema
+        if last is None or not table.schema.equals(last):
+            last = table.schema
+            tables, places = groups.setdefault(last, ([], []))
+        tables.append(table)
         places.append(place)
-        counts.append(count)
-    return [(schema, *group) for schema, group in groups.items() if all(map(_is_plain, schema.types))]
+    for schema, (tables, places) in groups.items():
+        if _is_plain(schema):
+            yield from _stack(tables, places)
+        else:
+            for table, place in zip(tables, places, strict=True):
+                yield from _stack([table], [place])
 
 
-def read_alike(blobs: Sequence[bytes], schema: pa.Schema, n_rows: int) -> pa.Table:
-    """Read Parquet files of one plain schema into one table.
-
-    Parameters
-    ----------
-    blobs : sequence of bytes
-        The files.
-    schema : pyarrow.Schema
-        Of each of them.
-    n_rows : int
-        How many rows they have together.
-
-    Raises
-    ------
-    UnreadableBulk
-        One of them is damaged.
-    """
-    import polars as pl
-
-    names = schema.names
-    if len(set(names)) < len(names) or not names:
-        raise UnreadableBulk("columns without a name of their own")
+def _stack(tables: Sequence[pa.Table], places: Sequence[int]) -> Iterator[Together]:
+    """Yield tables as one, without those that hold invalid values; these are looked for in halves."""
+    together = pa.concat_tables(tables)
+    if together.nbytes < _ONE_PIECE_BYTES:
+        together = together.combine_chunks()
     try:
-        frame = pl.scan_parquet(list(blobs), glob=False).select(names).collect().rechunk()
-        table = frame.to_arrow()
-        wanted = pa.schema([pa.field(field.name, _plain(field.type)) for field in schema])
-        table = table.cast(wanted)
-    # The reader is Rust: what it does not expect comes as a panic, which is no Exception.
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, ValueError) as error:
-        raise UnreadableBulk(str(error).partition("\n")[0]) from error
-    if table.num_rows != n_rows:
-        raise UnreadableBulk(f"{table.num_rows} rows, expected {n_rows}")
-    return table
+        together.validate(full=True)
+    except pa.ArrowException:
+        if len(tables) > 1:
+            middle = len(tables) // 2
+            yield from _stack(tables[:middle], places[:middle])
+            yield from _stack(tables[middle:], places[middle:])
+        return
+    yield together, list(places), [table.num_rows for table in tables]
 
 
-def _plain(kind: pa.DataType) -> pa.DataType:
-    return pa.string() if pa.types.is_large_string(kind) else kind
-
-
-def _is_plain(kind: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_integer(kind)
-        or pa.types.is_float32(kind)
-        or pa.types.is_float64(kind)
-        or pa.types.is_boolean(kind)
-        or pa.types.is_string(kind)
-        or pa.types.is_large_string(kind)
+def _is_plain(schema: pa.Schema) -> bool:
+    kinds = schema.types
+    return len(set(schema.names)) == len(kinds) > 0 and not any(
+        pa.types.is_nested(kind) or isinstance(kind, pa.BaseExtensionType) for kind in kinds
     )
-
-
-_forked = False
-
-
-def _note_fork() -> None:
-    global _forked
-    _forked = "polars" in sys.modules
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_note_fork)
-
-
-def is_usable() -> bool:
-    """Tell whether files can be read in bulk here: not in a child forked from a process that did so.
-
-    The reader's threads did not come along, and the child would wait for them for ever.
-    """
-    return not _forked

@@ -250,7 +250,9 @@ class ZarrImageRecord:
 
     # Table artifacts
 
-    def save_df_parquet(self, name: str, df: pd.DataFrame, *, compression: str = "zstd") -> str:
+    def save_df_parquet(
+        self, name: str, df: pd.DataFrame, *, compression: str = frames.ARTIFACT_COMPRESSION
+    ) -> str:
         """Store a DataFrame as ``analysis/<name>.parquet``, without its index; return its key.
 
         Raises

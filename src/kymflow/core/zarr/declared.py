@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import pyarrow as pa
 from kymflow.core.zarr.indexers.artifact import FORMS, ArtifactIndexer
 from kymflow.core.zarr.rows import Raw
 from kymflow_zarr import bulk, documents, layout
-from kymflow_zarr.errors import ColumnError
+from kymflow_zarr.errors import ColumnError, InvalidNameError, StoreError
 from kymflow_zarr.observed import Seen, seen_content
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def is_declaration(indexer: object) -> bool:
     """Tell whether an indexer's rows are its artifact, with no code of its own between."""
     return isinstance(indexer, ArtifactIndexer) and all(
         getattr(type(indexer), name) is getattr(ArtifactIndexer, name)
-        for name in ("extract_rows", "read_rows", "shape")
+        for name in ("extract_rows", "read_rows", "shape", "_read_artifact", "_from_json", "_renamed")
     )
 
 
@@ -46,8 +47,13 @@ def read_declared(
     others : list of str
         Images that have to be asked one by one: what they hold is damaged or out of the ordinary.
     """
-    with _without_collector():
-        return _read_declared(ds, indexer, image_ids)
+    try:
+        layout.check_artifact_name(indexer.artifact)
+        with _without_collector():
+            return _read_declared(ds, indexer, image_ids)
+    except (InvalidNameError, StoreError):
+        # The medium refused one of them, or the name cannot be a key: each image tells it of itself.
+        return [], list(image_ids)
 
 
 @contextmanager
@@ -68,19 +74,22 @@ def _read_declared(
     seen: dict[str, list[Seen]] = {image_id: [] for image_id in image_ids}
     blobs: dict[str, Blobs] = {}
     left = list(image_ids)
+    others: set[str] = set()
     for form in FORMS:
         blobs[form], left = _read(ds, f"{indexer.artifact}{form}", left, seen)
-    # Old forms; few datasets have them.
-    others = [image_id for form in FORMS[2:] for image_id in blobs[form]]
+    for form in FORMS[2:]:
+        # Old forms; few datasets have them.
+        others.update(blobs[form])
     raw: list[Raw] = []
     for decode, form in ((_decode_parquet, ".parquet"), (_decode_json, ".json")):
         found, odd = decode(blobs[form], indexer)
-        others += odd
+        others.update(odd)
         raw += [Raw(table, ids, counts, [seen[image_id] for image_id in ids]) for table, ids, counts in found]
     if left:
         empty = indexer.shape(pa.table({}))
         raw.append(Raw(empty, left, [0] * len(left), [seen[image_id] for image_id in left]))
-    return raw, others
+    # In the order of the images, so that the first that fails is the first to be told of.
+    return raw, [image_id for image_id in image_ids if image_id in others]
 
 
 def _read(
@@ -100,24 +109,39 @@ def _read(
     return blobs, absent
 
 
-Decoded = tuple[list[tuple[pa.Table, list[str], list[int]]], list[str]]
+# Rows of images, whose they are, and how many each has; and whose cannot be decoded.
+Together = tuple[pa.Table, list[str], list[int]]
+Decoded = tuple[list[Together], list[str]]
+# An image, and where its rows begin among others, and how many there are.
+Span = tuple[str, int, int]
+
+
+def _together(table: pa.Table, counts: Sequence[tuple[str, int]]) -> Together:
+    """Return rows with their images; where no column is left there are no rows either."""
+    return (
+        table,
+        [image_id for image_id, _ in counts],
+        [count if table.num_columns else 0 for _, count in counts],
+    )
 
 
 def _decode_parquet(blobs: Blobs, indexer: ArtifactIndexer) -> Decoded:
-    ids, files = list(blobs), list(blobs.values())
-    found = []
+    ids = list(blobs)
+    found: list[Together] = []
     odd = set(ids)
-    for schema, places, counts in bulk.alike(files) if bulk.is_usable() else ():
-        if len(places) < bulk.FEW:
-            continue
+    for rows, places, counts in bulk.read_alike(list(blobs.values())):
+        begins = itertools.accumulate(counts, initial=0)
+        spans = [
+            (ids[place], begin, count) for place, begin, count in zip(places, begins, counts, strict=False)
+        ]
 
-        def decode(chosen: Sequence[tuple[int, int]], schema: pa.Schema = schema) -> pa.Table:
-            n_rows = sum(count for _, count in chosen)
-            return indexer.shape(bulk.read_alike([files[place] for place, _ in chosen], schema, n_rows))
+        def decode(chosen: Sequence[Span], rows: pa.Table = rows) -> pa.Table:
+            begin, n_rows = chosen[0][1], sum(count for _, _, count in chosen)
+            return indexer.shape(rows.slice(begin, n_rows))
 
-        for table, chosen in _in_halves(decode, list(zip(places, counts, strict=True))):
-            found.append((table, [ids[place] for place, _ in chosen], [count for _, count in chosen]))
-            odd.difference_update(ids[place] for place, _ in chosen)
+        for table, chosen in _in_halves(decode, spans):
+            found.append(_together(table, [(image_id, count) for image_id, _, count in chosen]))
+            odd.difference_update(image_id for image_id, _, _ in chosen)
     return found, [image_id for image_id in ids if image_id in odd]
 
 
@@ -134,14 +158,14 @@ def _decode_json(blobs: Blobs, indexer: ArtifactIndexer) -> Decoded:
         if kinds is not None:
             groups.setdefault(kinds, []).append((image_id, rows))
 
-    found = []
+    found: list[Together] = []
     for kinds, members in groups.items():
 
         def decode(chosen: Sequence[Rows], kinds: Kinds = kinds) -> pa.Table:
             return indexer.shape(_from_rows([row for _, rows in chosen for row in rows], kinds))
 
         for table, chosen in _in_halves(decode, members):
-            found.append((table, [image_id for image_id, _ in chosen], [len(rows) for _, rows in chosen]))
+            found.append(_together(table, [(image_id, len(rows)) for image_id, rows in chosen]))
             odd.difference_update(image_id for image_id, _ in chosen)
     return found, [image_id for image_id in blobs if image_id in odd]
 
@@ -152,7 +176,7 @@ def _in_halves(
     """Decode as many together as possible, leaving out those that cannot be decoded at all."""
     try:
         return [(decode(items), items)]
-    except (bulk.UnreadableBulk, ColumnError, pa.ArrowException, UnicodeError):
+    except (ColumnError, pa.ArrowException, KeyError, UnicodeError):
         if len(items) == 1:
             return []
     middle = len(items) // 2
@@ -185,7 +209,8 @@ def _kinds(rows: object) -> Kinds | None:
 
 
 def _kinds_of(row: object) -> Kinds | None:
-    if not isinstance(row, dict):
+    # An object without names gives no columns, and so no rows.
+    if not isinstance(row, dict) or not row:
         return None
     kinds = []
     for name, value in row.items():

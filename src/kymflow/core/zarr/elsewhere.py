@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from functools import partial
+from typing import TypeVar
 
 from kymflow.core.zarr.work import Extracted, Work
 from kymflow.errors import InvalidIndexerError, WorkerError
+from kymflow_zarr.errors import DatasetError, KymflowError
 
-# So many images go to a worker at once: much less costs more on the way, much more leaves workers idle.
+# At most so many images go to a worker at once: more would be long to wait for, and to do again.
 CHUNK = 200
+# At least so many pieces, so that workers end at about the same time.
+_PIECES = 32
+# How often it is asked whether to go on, while a worker is waited for.
+_ASK_EVERY_S = 0.2
 
 
 def run_elsewhere(
     executor: Executor, work: Work, image_ids: Sequence[str], step: Callable[[int], None]
-) -> Iterator[tuple[Sequence[str], Extracted]]:
+) -> Generator[tuple[Sequence[str], Extracted], None, None]:
     """Let an executor's workers do the work; yield what they give, in the order of the images.
 
     Parameters
@@ -33,19 +40,45 @@ def run_elsewhere(
     ------
     InvalidIndexerError
         The indexer cannot be sent to another process.
+    DatasetError
+        The dataset is in this process' memory, and the workers are not.
     WorkerError
         A worker ended without an answer.
     """
-    if not isinstance(executor, ThreadPoolExecutor):
-        _check_sendable(work)
-    chunks = [image_ids[begin : begin + CHUNK] for begin in range(0, len(image_ids), CHUNK)]
+    task = _task(executor, work)
+    size = max(1, min(CHUNK, len(image_ids) // _PIECES))
+    chunks = [image_ids[begin : begin + size] for begin in range(0, len(image_ids), size)]
     futures: list[Future[Extracted]] = []
     try:
-        futures += [executor.submit(work.extract, chunk) for chunk in chunks]
+        for chunk in chunks:
+            futures.append(_asked(work, partial(executor.submit, task, chunk)))
         for chunk, future in zip(chunks, futures, strict=True):
             step(len(chunk))
-            yield chunk, future.result()
-    except (BrokenExecutor, CancelledError) as error:
+            while not wait([future], _ASK_EVERY_S).done:
+                step(0)
+            yield chunk, _asked(work, future.result)
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+T = TypeVar("T")
+
+
+def _asked(work: Work, ask: Callable[[], T]) -> T:
+    """Return what an executor answers; its own failures are told as such.
+
+    Raises
+    ------
+    WorkerError
+        It did not answer.
+    """
+    try:
+        return ask()
+    except KymflowError:
+        raise
+    # Executors have errors of their own: a broken pool, a cluster out of reach, a module not installed there.
+    except Exception as error:
         raise WorkerError(
             f"a worker that extracted images with {work.contract.indexer!r} ended without an answer "
             f"({type(error).__name__}: {' '.join(str(error).split())}); table "
@@ -55,14 +88,35 @@ def run_elsewhere(
             table_name=work.contract.table_name,
             indexer=work.contract.indexer,
         ) from error
-    finally:
-        for future in futures:
-            future.cancel()
 
 
-def _check_sendable(work: Work) -> None:
+def _task(executor: Executor, work: Work) -> Callable[[Sequence[str]], Extracted]:
+    """Return what a worker is to call."""
+    if isinstance(executor, ThreadPoolExecutor):
+        return work.extract
+    sent = _pickled(work)
+    if isinstance(executor, ProcessPoolExecutor):
+        # A worker that cannot read what it is sent ends, and the pool with it; read later, it is an error.
+        return partial(extract_sent, sent)
+    return work.extract
+
+
+def extract_sent(sent: bytes, image_ids: Sequence[str]) -> Extracted:
+    """Do the work that was sent to this process."""
+    work: Work = pickle.loads(sent)
+    return work.extract(image_ids)
+
+
+def _pickled(work: Work) -> bytes:
+    path = work.ds.path
+    if path.startswith("memory:"):
+        raise DatasetError(
+            f"{path} is in the memory of this process, where no other can read it. Use threads.",
+            dataset=path,
+            indexer=work.contract.indexer,
+        )
     try:
-        pickle.dumps(work.indexer)
+        return pickle.dumps(work)
     # Whatever an indexer's own code raises when it is asked to be pickled.
     except Exception as error:
         raise InvalidIndexerError(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Literal
 
 from kymflow.core.zarr.elsewhere import run_elsewhere
@@ -85,20 +86,22 @@ def extract_images(
     rows: dict[str, ImageRows] = {}
     failed: dict[str, str] = {}
     chunks = [image_ids[begin : begin + CHUNK] for begin in range(0, len(image_ids), CHUNK)]
-    results: Iterable[tuple[Sequence[str], Extracted]]
+    results: Generator[tuple[Sequence[str], Extracted], None, None]
     if executor is None:
         results = ((chunk, work.extract(chunk, steps.step)) for chunk in chunks)
     else:
         results = run_elsewhere(executor, work, image_ids, steps.step)
-    for chunk, found in results:
-        rows.update(found.rows)
-        for image_id in chunk:
-            error = found.errors.get(image_id)
-            # Deleted meanwhile: there is nothing to fail.
-            if error is not None and ds.record(image_id).exists():
-                if on_error == "raise":
-                    raise error
-                failed[image_id] = str(error)
+    # Closed at once, an executor does not go on with what nobody waits for.
+    with closing(results):
+        for chunk, found in results:
+            rows.update(found.rows)
+            for image_id in chunk:
+                error = found.errors.get(image_id)
+                # Deleted meanwhile: there is nothing to fail.
+                if error is not None and ds.record(image_id).exists():
+                    if on_error == "raise":
+                        raise error
+                    failed[image_id] = str(error)
     steps.end()
     return rows, failed
 

@@ -45,9 +45,10 @@ SCHEMA = pa.schema(
 
 # So many looks cost less than an index.
 _FEW = 100
+_BLOCK = 4096
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LedgerEntry:
     """What one image gave to the table, and what its rows were made from.
 
@@ -92,21 +93,12 @@ class Ledger(Mapping[str, LedgerEntry]):
     def of(cls, entries: Mapping[str, LedgerEntry]) -> Ledger:
         """Make a ledger of single entries."""
         ids = sorted(entries)
-        ordered = [entries[image_id] for image_id in ids]
         places: dict[pa.Schema, int] = {}
-        codes = [places.setdefault(entry.schema, len(places)) for entry in ordered]
-        columns = pa.table(
-            {
-                "image_id": pa.array(ids, pa.string()),
-                "n_rows": pa.array([entry.n_rows for entry in ordered], pa.int64()),
-                "schema": pa.array(codes, pa.int32()),
-                "schema_version": pa.array([entry.schema_version for entry in ordered], pa.string()),
-                "error": pa.array([entry.error for entry in ordered], pa.string()),
-                "seen": _seen_to_arrow([(image_id, entries[image_id].seen) for image_id in ids]),
-            },
-            schema=SCHEMA,
-        )
-        return cls(columns, tuple(places))
+        # In blocks: lists of numbers and texts take several times the room of a column.
+        blocks = [
+            _block(ids[begin : begin + _BLOCK], entries, places) for begin in range(0, len(ids), _BLOCK)
+        ]
+        return cls(pa.concat_tables([*blocks, SCHEMA.empty_table()]), tuple(places))
 
     def column(self, name: str) -> pa.Array:
         """Return one column, unchunked."""
@@ -227,6 +219,19 @@ class Ledger(Mapping[str, LedgerEntry]):
     def without(self, gone: Iterable[str]) -> Ledger:
         """Return a ledger without the entries of some images."""
         return self.changed(dict.fromkeys(gone))
+
+
+def _block(ids: Sequence[str], entries: Mapping[str, LedgerEntry], places: dict[pa.Schema, int]) -> pa.Table:
+    ordered = [entries[image_id] for image_id in ids]
+    columns = {
+        "image_id": pa.array(ids, pa.string()),
+        "n_rows": pa.array([entry.n_rows for entry in ordered], pa.int64()),
+        "schema": pa.array([places.setdefault(entry.schema, len(places)) for entry in ordered], pa.int32()),
+        "schema_version": pa.array([entry.schema_version for entry in ordered], pa.string()),
+        "error": pa.array([entry.error for entry in ordered], pa.string()),
+        "seen": _seen_to_arrow([(image_id, entries[image_id].seen) for image_id in ids]),
+    }
+    return pa.table(columns, schema=SCHEMA)
 
 
 def splice(old: pa.Table, new: pa.Table, spans: Iterable[tuple[int, int, int]]) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -70,12 +71,16 @@ class Work:
         What to extract from what.
     stop : bool
         Whether the first failure may be the last, since it stops everything.
+    run_id : str
+        Another one each time: a cluster that remembers the answer to a question must not give it again,
+        since artifacts change.
     """
 
     ds: ZarrDataset
     indexer: DatasetIndexer
     contract: TableContract
     stop: bool
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def extract(self, image_ids: Sequence[str], step: Callable[[int], None] | None = None) -> Extracted:
         """Extract some images' rows; `step` is told how many are about to be done."""
@@ -93,7 +98,8 @@ class Work:
                 raw.append(ask(self.ds, self.indexer, self.contract, image_id))
             except IndexerError as error:
                 found.errors[image_id] = error
-                if self.stop:
+                # Deleted meanwhile: there is nothing to fail.
+                if self.stop and self.ds.record(image_id).exists():
                     break
         for rows in _together(raw):
             found.add(rows, self.contract)

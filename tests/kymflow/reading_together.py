@@ -1,0 +1,165 @@
+"""What the tests of reading together share: indexers in pairs, artifacts, and the comparison."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kymflow import ArtifactIndexer, Column, IndexerRegistry, KymDataset, ZarrImageRecord
+from kymflow.core.zarr.declared import is_declaration
+from kymflow.core.zarr.extraction import extract_images
+from kymflow.core.zarr.indexers.contract import contract_of
+from kymflow.core.zarr.schema import conform
+from kymflow.core.zarr.table_state import find_state
+from kymflow_zarr import frames, tables
+from kymflow_zarr.errors import KymflowError
+
+ROWS = "rows"
+# Suffix and bytes; None for an image without artifact.
+Artifact = tuple[str, bytes] | None
+
+
+class Plain(ArtifactIndexer):
+    name = ROWS
+
+
+class Declared(ArtifactIndexer):
+    name = ROWS
+    columns: ClassVar = (
+        Column("a", "int", description="A count"),
+        Column("b", "float", "mm/s", "A velocity"),
+        Column("c", "str", required=False),
+        Column("d", "bool", required=False),
+        Column("e", "datetime", required=False),
+    )
+
+
+class Renamed(ArtifactIndexer):
+    name = ROWS
+    columns: ClassVar = (Column("a", "float", "s"),)
+    aliases: ClassVar = {"b": "a", "c": "image_id", "d": "e"}
+
+
+class OnlyDeclared(ArtifactIndexer):
+    name = ROWS
+    columns: ClassVar = (Column("b", "str", required=False),)
+    keep_other_columns = False
+
+
+class Nothing(ArtifactIndexer):
+    name = ROWS
+    keep_other_columns = False
+
+
+TOGETHER: list[type[ArtifactIndexer]] = [Plain, Declared, Renamed, OnlyDeclared, Nothing]
+
+
+def alone(indexer: ArtifactIndexer) -> ArtifactIndexer:
+    """Return an indexer that does the same, and whose records are asked one by one."""
+
+    def read_rows(self: ArtifactIndexer, rec: ZarrImageRecord) -> pa.Table:
+        return ArtifactIndexer.read_rows(self, rec)
+
+    other: ArtifactIndexer = type("Alone", (type(indexer),), {"read_rows": read_rows})()
+    assert is_declaration(indexer)
+    assert not is_declaration(other)
+    return other
+
+
+def lab(path: object, image_ids: Sequence[str]) -> KymDataset:
+    """Make a dataset of bare records."""
+    kd = KymDataset(str(path), registry=IndexerRegistry(()))
+    for image_id in image_ids:
+        kd.ds.store.put(f"images/{image_id}/zarr.json", b'{"zarr_format": 3, "node_type": "group"}')
+    return kd
+
+
+def put(kd: KymDataset, artifacts: Mapping[str, Artifact]) -> None:
+    """Give images these artifacts, and no others."""
+    for image_id, artifact in artifacts.items():
+        kd.ds.store.delete_tree(f"images/{image_id}/analysis")
+        if artifact is not None:
+            suffix, data = artifact
+            kd.ds.store.put(f"images/{image_id}/analysis/{ROWS}{suffix}", data)
+
+
+def parquet(table: pa.Table | Mapping[str, Any], **how: Any) -> Artifact:
+    sink = io.BytesIO()
+    pq.write_table(table if isinstance(table, pa.Table) else pa.table(dict(table)), sink, **how)
+    return ".parquet", sink.getvalue()
+
+
+def json(text: str) -> Artifact:
+    return ".json", text.encode()
+
+
+def _extracted(kd: KymDataset, indexer: ArtifactIndexer) -> tuple[dict[str, Any], dict[str, str]]:
+    contract = contract_of(indexer)
+    ids = kd.ds.list_image_ids()
+    found, failed = extract_images(kd.ds, indexer, contract, ids, on_error="skip")
+    told = {}
+    for image_id, rows in sorted(found.items()):
+        table = conform(rows.table, rows.own_schema, contract)
+        own = [(field.name, str(field.type), field.nullable) for field in rows.own_schema]
+        seen = [replace(one, seen_ns=0) for one in rows.seen]
+        told[image_id] = (rows.n_rows, own, seen, _text(table))
+    return told, dict(sorted(failed.items()))
+
+
+def _text(table: pa.Table) -> str:
+    """Return the values as text, since what is no number is not equal to itself."""
+    # Python's own times end with the year 9999.
+    columns = [
+        values.cast(pa.int64()) if pa.types.is_timestamp(values.type) else values for values in table.columns
+    ]
+    return repr([values.to_pylist() for values in columns])
+
+
+def _first_failure(kd: KymDataset, indexer: ArtifactIndexer) -> tuple[str, str]:
+    try:
+        extract_images(kd.ds, indexer, contract_of(indexer), kd.ds.list_image_ids())
+    except KymflowError as error:
+        return type(error).__name__, str(error)
+    return "", ""
+
+
+def _rebuilt(kd: KymDataset, indexer: ArtifactIndexer) -> object:
+    """Return all that a rebuild makes: table bytes but for the commit id, ledger, report."""
+    if ROWS in kd.ds.list_table_names():
+        kd.ds.drop_table(ROWS)
+    try:
+        frame = kd.rebuild(indexer, on_error="skip")
+    except KymflowError as error:
+        return type(error).__name__, str(error)
+    table = frames.parquet_to_arrow(tables.read_table(kd.ds.store, ROWS))
+    words = {k: v for k, v in table.schema.metadata.items() if k != b"kymflow.commit"}
+    assert len(words) < len(table.schema.metadata)
+    data = frames.arrow_to_parquet(table.replace_schema_metadata(words))
+    state = find_state(kd.ds.store, ROWS)
+    assert state is not None
+    assert state.ledger is not None
+    entries = {
+        image_id: (e.n_rows, str(e.schema), e.error, [replace(s, seen_ns=0) for s in e.seen])
+        for image_id, e in state.ledger.items()
+    }
+    report = replace(kd.reports[ROWS], seconds=0.0)
+    return data, entries, report, str(frame.dtypes)
+
+
+def assert_same(
+    kd: KymDataset, indexer: ArtifactIndexer, *, rebuild: bool = True
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Compare reading together with asking each record by itself, in all that can be told apart."""
+    other = alone(indexer)
+    expected, failed = _extracted(kd, other)
+    found = _extracted(kd, indexer)
+    assert found == (expected, failed)
+    assert _first_failure(kd, indexer) == _first_failure(kd, other)
+    if rebuild:
+        assert _rebuilt(kd, indexer) == _rebuilt(kd, other)
+    return found
