@@ -187,14 +187,19 @@ def arrow_to_parquet(table: pa.Table, *, compression: str = "zstd") -> bytes:
 
 
 def _worth_a_dictionary(table: pa.Table) -> bool | list[str]:
-    """Return the columns whose values repeat: measured floats do not, and trying it doubles the time."""
-    schema = table.schema
-    if table.num_rows < _FEW_ROWS:
-        # The artifact of one image: a dictionary is one more page to read, for each column.
-        return False
-    if any(pa.types.is_nested(kind) for kind in schema.types):
+    """Return the columns that get a dictionary: categories have one, and repeated values want one.
+
+    Measured floats do not repeat, and trying it doubles the time. In the artifact of one image, a
+    dictionary is one more page to read for each column.
+    """
+    if any(pa.types.is_nested(kind) for kind in table.schema.types):
         return True
-    return [field.name for field in schema if not pa.types.is_floating(field.type)]
+    few = table.num_rows < _FEW_ROWS
+    return [
+        field.name
+        for field in table.schema
+        if pa.types.is_dictionary(field.type) or not (few or pa.types.is_floating(field.type))
+    ]
 
 
 def frame_to_parquet(df: pd.DataFrame, *, compression: str = ARTIFACT_COMPRESSION) -> bytes:
