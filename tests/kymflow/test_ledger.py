@@ -42,6 +42,29 @@ def test_a_ledger_comes_back_as_it_was_written(kd: KymDataset, ledger: Ledger, t
     assert find_ledger(kd.ds.store, "lab", table.schema, file) == ledger
 
 
+def test_ledgers_are_equal_by_their_entries_however_they_came_about(ledger: Ledger) -> None:
+    other = LedgerEntry(3, pa.schema([("y", pa.string())]), "1", error="why")
+    grown = ledger.changed({"aa": other, "b": other})
+    assert grown != ledger
+    assert grown == {**ledger, "aa": other, "b": other}
+    back = grown.changed({"aa": None, "b": ledger["b"]})
+    assert back.schemas != ledger.schemas
+    assert back == ledger
+    assert back.changed({"c": LedgerEntry(0, pa.schema([]), "2")}) != ledger
+    assert ledger.changed({"a": None, "b": None, "c": None}) == {}
+
+
+def test_what_is_looked_up_is_the_same_with_and_without_an_index(ledger: Ledger) -> None:
+    ids = ["", "a", "aa", "b", "c", "d"]
+    by_search = [(one in ledger, ledger.get(one)) for one in ids], ledger.spans(ids), ledger.among(ids)
+    indexed = Ledger(ledger.columns, ledger.schemas)
+    indexed.among([*ids, *map(str, range(1000))])
+    by_index = [(one in indexed, indexed.get(one)) for one in ids], indexed.spans(ids), indexed.among(ids)
+    assert by_search == by_index
+    assert ledger.spans(ids) == [(0, 0), (0, 1), (1, 1), (1, 3), (3, 3), (3, 3)]
+    assert ledger.among(ids) == ["a", "b", "c"]
+
+
 def test_an_empty_ledger_is_a_ledger(kd: KymDataset, table: pa.Table) -> None:
     file = TableFile(frames.arrow_to_parquet(table))
     keep(kd, encode_ledger(Ledger.of({}), COMMIT, file))

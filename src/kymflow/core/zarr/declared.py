@@ -178,7 +178,8 @@ def _kinds(rows: object) -> Kinds | None:
     if not isinstance(rows, list) or not rows:
         return None
     first = _kinds_of(rows[0])
-    if first is None or any(_kinds_of(row) != first for row in rows[1:]):
+    # Objects without any name are no rows.
+    if not first or any(_kinds_of(row) != first for row in rows[1:]):
         return None
     return first
 

@@ -100,10 +100,14 @@ class _Between:
         if frame.f_globals.get("__name__") not in self._modules:
             return None
         line = (frame.f_code.co_filename, frame.f_lineno)
-        if event == "line" and line not in self._lines and self._waiting is None:
+        if event == "line" and line not in self._lines and not self._is_waiting:
             self._lines.add(line)
             self._meanwhile()
         return self._on_event
+
+    @property
+    def _is_waiting(self) -> bool:
+        return self._waiting is not None and self._waiting.is_alive()
 
     def _meanwhile(self) -> None:
         thread = threading.Thread(target=self._extract, name="kymflow-check-between", daemon=True)
