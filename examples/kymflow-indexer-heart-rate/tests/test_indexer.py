@@ -75,6 +75,15 @@ def test_a_trace_without_heart_rate_has_missing_values_and_the_reason(
     assert pd.isna([row["heart_rate_bpm"], row["peak_power"], row["snr"], row["duration_s"]]).all()
 
 
+def test_a_trace_whose_roi_is_not_known_is_not_dropped(kd: KymDataset, record: ZarrImageRecord) -> None:
+    record.save_df_parquet("radon", pulsating(1, 8.0).assign(roi_id=pd.array([None] * 1000, "Int64")))
+
+    (row,) = kd.rebuild(HeartRateIndexer()).to_dict("records")
+
+    assert pd.isna(row["roi_id"])
+    assert row["heart_rate_bpm"] == pytest.approx(480, abs=1)
+
+
 def test_an_image_without_trace_has_no_rows(kd: KymDataset, record: ZarrImageRecord) -> None:
     assert len(HeartRateIndexer().extract_rows(record)) == 0
     assert kd.rebuild(HeartRateIndexer()).dtypes.astype(str).to_dict() == {

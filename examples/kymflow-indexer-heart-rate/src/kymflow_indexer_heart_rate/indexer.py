@@ -62,6 +62,6 @@ class HeartRateIndexer:
                 )
         rows = [
             {"roi_id": roi_id, "channel": channel, **vars(heart_rate(samples["time"], samples["velocity"]))}
-            for (roi_id, channel), samples in trace.groupby(["roi_id", "channel"])
+            for (roi_id, channel), samples in trace.groupby(["roi_id", "channel"], dropna=False)
         ]
         return pd.DataFrame(rows)

@@ -107,15 +107,17 @@ def heart_rate(
     -----
     Velocities are missing where the Radon transform found none, so the samples are uneven. A
     Lomb-Scargle periodogram fits a sine wave and an offset at each frequency to the samples that there
-    are [1]_ [2]_; Welch's method would need values made up for the gaps. A running median over one beat
-    of the slowest heart is taken off first: it follows drifts and stalls, whose steps would fill the band.
+    are [1]_ [2]_; Welch's method would need values made up for the gaps. Stalls are taken for gaps, too:
+    their steps would fill the band. They are where the running median, over one beat of the slowest
+    heart, is further from the median of the whole trace than half of that. A running mean over three
+    such beats is then taken off, and with it drifts.
 
     Of noise, the power at each frequency is distributed as chi-square with two degrees of freedom
     [1]_, so that of a peak over the mean of `m` independent ones near it as F(2, 2 m). By chance the
     ratio exceeds ``snr`` with ``p = (1 + snr / m) ** -m``; anywhere among the ``n = duration *
-    bandwidth`` independent frequencies of the band [3]_ with ``1 - (1 - p) ** n``, which must not exceed
-    `MAX_FALSE_ALARM`. Noise that is stronger at slow frequencies is no peak to this measure, since the
-    frequencies compared are close.
+    bandwidth`` independent frequencies of the spectrum [3]_ with ``1 - (1 - p) ** n``, which must not
+    exceed `MAX_FALSE_ALARM`. Since the frequencies compared are close, noise that is stronger at slow
+    ones is seldom taken for a peak.
 
     References
     ----------
@@ -137,17 +139,18 @@ def heart_rate(
         return without(problem)
     flowing = _is_flowing(times, velocities, 1 / band_hz[0])
     times, velocities = times[flowing], velocities[flowing]
-    if problem := _unsuitable(times, band_hz):
+    if _unsuitable(times, band_hz):
         return without(TOO_GAPPY)
     pulsation = velocities - _running(times, velocities, 3 / band_hz[0]).mean().to_numpy(np.float64)
-    if np.ptp(pulsation) <= _ROUNDING * np.abs(velocities).max():
+    swing = np.ptp(pulsation)
+    if swing <= _ROUNDING * np.abs(velocities).max():
         return without(NO_PEAK)
-    spectrum = _spectrum(times, pulsation, band_hz)
+    spectrum = _spectrum(times, pulsation / swing, band_hz)
     peak = int(np.argmax(np.where(spectrum.slow, 0, spectrum.power)))
     power, snr = float(spectrum.power[peak]), spectrum.snr(peak)
     # At an end of the band the spectrum may still be rising: what rises is not inside.
     inside = spectrum.slow.sum() < peak < len(spectrum.power) - 1
-    if not inside or spectrum.false_alarm(peak) > MAX_FALSE_ALARM:
+    if not (inside and spectrum.false_alarm(peak) <= MAX_FALSE_ALARM):
         return without(NO_PEAK, power, snr)
     if spectrum.is_part_of_slower_rhythm(peak):
         return without(PART, power, snr)
