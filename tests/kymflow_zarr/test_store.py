@@ -27,9 +27,9 @@ open_store(sys.argv[1]).update("tables/t.parquet", change)
 """
 
 
-@pytest.fixture(params=["local", "memory"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    return open_store(tmp_path / "root" if request.param == "local" else f"memory://{uuid.uuid4().hex}")
+@pytest.fixture(params=["local", "memory", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, new_url) -> Store:
+    return open_store(tmp_path / "root" if request.param == "local" else new_url(request.param))
 
 
 @pytest.fixture
@@ -251,14 +251,14 @@ def test_killed_holder_blocks_nobody(disk, start_python) -> None:
     assert disk.read("tables/t.parquet")[0] == b"mine"
 
 
-def test_object_store_timeout_tells_of_the_other_writers() -> None:
-    store = open_store(f"memory://{uuid.uuid4().hex}")
+def test_object_store_timeout_tells_of_the_other_writers(object_url) -> None:
+    store = open_store(object_url)
 
     def disturbed(_: bytes | None) -> bytes:
         store.put("t", uuid.uuid4().bytes)
         return b"mine"
 
-    with pytest.raises(LockTimeoutError, match=r"waited 0\.1 s for 't' in memory://.*first \d+ times"):
+    with pytest.raises(LockTimeoutError, match=r"waited 0\.1 s for 't' in (memory|s3)://.*first \d+ times"):
         store.update("t", disturbed, timeout_s=0.1)
 
 
