@@ -144,7 +144,7 @@ def needed(n_images: int, n_objects: int, n_reads: int, n_tables: int, n_read_ag
     # A page of a listing tells where the next one begins.
     pages = math.ceil(n_objects / PAGE)
     # To commit: table, old ledgers, their own; look again; new ledger, table, old ledger goes.
-    again = math.ceil(n_objects / PAGE) if n_reads >= n_images else math.ceil(n_reads / AT_ONCE)
+    again = pages if n_reads >= n_images else math.ceil(n_reads / AT_ONCE)
     commit = 6 + again
     requests = pages + n_reads + n_tables * commit + 2 * n_read_again
     chain = pages + n_tables * (1 + commit) + 2 * n_read_again

@@ -32,10 +32,10 @@ logger = logging.getLogger(__name__)
 REQUESTS_AT_ONCE = 64
 # So many keys come with one request for a listing, or go with one for a deletion.
 _PAGE = 1000
-# To ask for so many keys one by one is worth a page of a listing, in time and in money.
-_WORTH_A_PAGE = 16
-# So many keys are looked up in one listing; others are looked up beside it.
-_STRETCH = 500
+# To ask for so many keys at once takes as long as one page of a listing.
+_WORTH_A_PAGE = REQUESTS_AT_ONCE
+# So many keys are looked up in one listing, page after page; others are looked up beside it.
+_STRETCH = 2000
 # Their listings come in the order of the keys, and begin where one likes; but those of directory buckets.
 _ORDERED = ("memory:", "s3:")
 _UNORDERED_BUCKET = "--x-s3"
