@@ -31,11 +31,30 @@ class Place:
         return ZarrDataset(self.url, mode, zarr_format=self.zarr_format)
 
 
-@pytest.fixture(params=["local-v3", "local-v2", "memory"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    """Somewhere without a dataset yet: a local path (Zarr v3, v2) and an object store in memory."""
-    if request.param == "memory":
-        return Place(f"memory://{uuid.uuid4().hex}", 3)
+@pytest.fixture
+def new_url(request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """Make URLs where nothing is yet: ``memory``, or ``s3`` of a server that starts when first asked for."""
+
+    def make(kind: str) -> str:
+        name = uuid.uuid4().hex
+        if kind == "memory":
+            return f"memory://{name}"
+        return f"{request.getfixturevalue('s3_bucket')}/{name}/lab.zarr"
+
+    return make
+
+
+@pytest.fixture(params=["memory", "s3"])
+def object_url(request: pytest.FixtureRequest, new_url: Callable[[str], str]) -> str:
+    """A URL in each kind of object store."""
+    return new_url(request.param)
+
+
+@pytest.fixture(params=["local-v3", "local-v2", "memory", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, new_url: Callable[[str], str]) -> Place:
+    """Somewhere without a dataset yet: a local path (Zarr v3, v2), a store in memory, an S3 server."""
+    if request.param in ("memory", "s3"):
+        return Place(new_url(request.param), 3)
     return Place(str(tmp_path / "lab.zarr"), int(request.param[-1]))
 
 

@@ -6,7 +6,8 @@ import logging
 import os
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from kymflow_zarr.errors import (
     StoreError,
     StorePermissionError,
 )
-from kymflow_zarr.store import LOCK_TIMEOUT_S, Change, Fingerprint, OutdatedError, Store, Survey
+from kymflow_zarr.store import LOCK_TIMEOUT_S, Change, Fingerprint, OutdatedError, R, Store, Survey, T
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
@@ -30,6 +31,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 REQUESTS_AT_ONCE = 64
+# So many keys come with one request for a listing, or go with one for a deletion.
+_PAGE = 1000
+# To ask for so many keys at once takes as long as one page of a listing.
+_WORTH_A_PAGE = REQUESTS_AT_ONCE
+# So many keys are looked up in one listing, page after page; others are looked up beside it.
+_STRETCH = 2000
+# Their listings come in the order of the keys, and begin where one likes; but those of directory buckets.
+_ORDERED = ("memory:", "s3:")
+_UNORDERED_BUCKET = "--x-s3"
 # A memory:// URL means the same dataset to everybody in this process.
 _memory: dict[str, MemoryStore] = {}
 _used = False
@@ -64,6 +74,8 @@ class ObjectStore(Store):
                 dataset=url,
             )
         _used = True
+        bucket = self.url.partition("://")[2].partition("/")[0]
+        self._lists_in_order = self.url.startswith(_ORDERED) and not bucket.endswith(_UNORDERED_BUCKET)
         if self.url.startswith("memory:"):
             self._store = _memory.setdefault(self.url, MemoryStore())
             return
@@ -95,10 +107,12 @@ class ObjectStore(Store):
             raise self._refusal(error, "read", key) from error
         return data, _fingerprint(key, answer.meta)
 
-    def read_many(self, keys: Sequence[str]) -> list[tuple[bytes, Fingerprint] | None]:
+    def each(self, ask: Callable[[T], R], items: Sequence[T]) -> Sequence[R]:
+        if len(items) < 2:
+            return [ask(item) for item in items]
         # Each waits for the network, not for this process.
-        with ThreadPoolExecutor(min(REQUESTS_AT_ONCE, len(keys) or 1)) as threads:
-            return list(threads.map(self._read_or_none, keys))
+        with ThreadPoolExecutor(min(REQUESTS_AT_ONCE, len(items))) as threads:
+            return list(threads.map(ask, items))
 
     def put(self, key: str, data: bytes, *, flush: bool = False) -> Fingerprint:
         try:
@@ -115,12 +129,51 @@ class ObjectStore(Store):
         except (BaseError, OSError) as error:
             raise self._refusal(error, "look at", key) from error
 
+    def stat_many(self, keys: Sequence[str]) -> Sequence[Fingerprint | None]:
+        found = self._look_in_listings(keys)
+        left = [key for key in keys if key not in found]
+        found.update(zip(left, self.each(self.stat, left), strict=True))
+        return [found[key] for key in keys]
+
+    def absent(self, keys: Sequence[str]) -> Collection[str]:
+        return {key for key, found in self._look_in_listings(keys).items() if found is None}
+
+    def _look_in_listings(self, keys: Sequence[str]) -> dict[str, Fingerprint | None]:
+        """Look up as many of these keys as cost less so than one by one; the others are left out."""
+        found: dict[str, Fingerprint | None] = {}
+        if self._lists_in_order and len(keys) >= _WORTH_A_PAGE:
+            ordered = sorted({self._check(key) for key in keys})
+            stretches = [ordered[begin : begin + _STRETCH] for begin in range(0, len(ordered), _STRETCH)]
+            for some in self.each(self._look_along, stretches):
+                found.update(some)
+        return found
+
+    def _look_along(self, keys: Sequence[str]) -> dict[str, Fingerprint | None]:
+        """Look up sorted keys in one listing, page by page, as long as a page tells of enough of them."""
+        found: dict[str, Fingerprint | None] = {}
+        folder = keys[0].partition("/")[0]
+        prefix = folder if keys[-1].startswith(folder + "/") else ""
+        # A listing begins after the key it is given; this one is right before the first.
+        pages = self._pages(prefix, after=keys[0][:-1])
+        for number, page in enumerate(pages, 1):
+            there = {one.key: one for one in page}
+            end = bisect_right(keys, page[-1].key)
+            found.update((key, there.get(key)) for key in keys[len(found) : end])
+            if len(found) == len(keys) or len(found) < number * _WORTH_A_PAGE:
+                return found
+        # The listing has ended: the rest is not there.
+        return {**dict.fromkeys(keys), **found}
+
     def list(self, prefix: str = "") -> Iterator[Fingerprint]:
+        for page in self._pages(prefix):
+            yield from page
+
+    def _pages(self, prefix: str, after: str | None = None) -> Iterator[Sequence[Fingerprint]]:
+        """Yield what is below `prefix`, a request's worth at a time; only keys that sort after `after`."""
         below = self._check(prefix) + "/" if prefix else None
         try:
-            for batch in obstore.list(self._store, below, chunk_size=1000):
-                for meta in batch:
-                    yield _fingerprint(str(meta["path"]), meta)
+            for batch in obstore.list(self._store, below, offset=after, chunk_size=_PAGE):
+                yield [_fingerprint(str(meta["path"]), meta) for meta in batch]
         except (BaseError, OSError) as error:
             raise self._refusal(error, "list", prefix) from error
 
@@ -163,35 +216,37 @@ class ObjectStore(Store):
         )
 
     def delete(self, key: str) -> bool:
+        # The answer to a deletion does not tell.
         there = self.exists(key)
+        self.discard(key)
+        return there
+
+    def discard(self, key: str) -> None:
         try:
             obstore.delete(self._store, self._check(key))
         except FileNotFoundError:
-            return False
+            return
         except (BaseError, OSError) as error:
             raise self._refusal(error, "delete", key) from error
-        return there
 
     def delete_tree(self, prefix: str) -> None:
         keys = [found.key for found in self.list(self._check(prefix))]
         try:
-            for start in range(0, len(keys), 1000):
-                obstore.delete(self._store, keys[start : start + 1000])
+            for start in range(0, len(keys), _PAGE):
+                obstore.delete(self._store, keys[start : start + _PAGE])
         except FileNotFoundError:
             # Somebody else deletes the same tree.
             for key in keys:
-                self.delete(key)
+                self.discard(key)
         except (BaseError, OSError) as error:
             raise self._refusal(error, "delete", prefix) from error
 
     def put_tree(self, prefix: str, blobs: Mapping[str, bytes], *, last: str) -> None:
-        self.delete(f"{prefix}/{last}")
-        for name in [*(name for name in blobs if name != last), last]:
-            self.put(f"{prefix}/{name}", blobs[name])
+        self.discard(f"{prefix}/{last}")
+        self.each(lambda name: self.put(f"{prefix}/{name}", blobs[name]), [*(blobs.keys() - {last})])
+        self.put(f"{prefix}/{last}", blobs[last])
         keep = {f"{prefix}/{name}" for name in blobs}
-        for found in list(self.list(prefix)):
-            if found.key not in keep:
-                self.delete(found.key)
+        self.each(self.discard, [found.key for found in self.list(prefix) if found.key not in keep])
 
     @property
     def keeps_others_out(self) -> bool:

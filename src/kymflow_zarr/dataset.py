@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from kymflow_zarr.reader import SourceReader
 
 Mode = Literal["r", "a", "w"]
-# So many single looks cost less than a listing of all images.
-_FEW = 100
 
 
 class ZarrDataset:
@@ -126,9 +124,10 @@ class ZarrDataset:
 
     def existing(self, image_ids: Collection[str]) -> set[str]:
         """Return which of these images there are."""
-        if len(image_ids) > _FEW:
-            return set(self.list_image_ids()).intersection(image_ids)
-        return {image_id for image_id in image_ids if self.record(image_id).exists()}
+        ids = list(image_ids)
+        document = ATTRS_DOCUMENT[self.zarr_format]
+        found = self._store.stat_many([f"{layout.record_prefix(image_id)}/{document}" for image_id in ids])
+        return {image_id for image_id, there in zip(ids, found, strict=True) if there is not None}
 
     def survey(self) -> Survey:
         """List all images and their artifacts at once: names, sizes and times, nothing is read."""
@@ -170,7 +169,7 @@ class ZarrDataset:
         self.record(image_id).get_attrs()
         prefix = layout.record_prefix(image_id)
         # It stops being a record first, so that nobody meets half of one.
-        self._store.delete(f"{prefix}/{ATTRS_DOCUMENT[self.zarr_format]}")
+        self._store.discard(f"{prefix}/{ATTRS_DOCUMENT[self.zarr_format]}")
         self._store.delete_tree(prefix)
 
     # Tables

@@ -104,6 +104,8 @@ def review_conflicts(record: Record, conflicts: Mapping[str, str]) -> tuple[dict
     reverted : bool
         Whether an edit was taken back, so that the source's part can be had now.
     """
+    if not conflicts:
+        return {}, False
     base, _ = record.ingested()
     held = {}
     reverted = False

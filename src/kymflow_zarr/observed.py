@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 from kymflow_zarr.errors import ReadOnlyError
@@ -56,18 +57,25 @@ class Seen:
         seen : Seen
             As it was found now, if it had to be read and is the same: next time a listing may do.
         """
+        return look_again(store, [self])[0]
+
+    def _compare(self, now: Fingerprint | None) -> Answer | None:
+        """Compare with what a listing says now; None if that cannot tell."""
         if self.asked == "names":
-            same = _names_digest(found.key for found in store.list(self.key)) == self.sha256
-            return None if same else "changed", self
-        now = store.stat(self.key)
+            return None
         if self.fingerprint is None or now is None:
             if self.fingerprint is None and now is None:
                 return None, self
             return "vanished" if now is None else "appeared", self
         if self.asked == "presence" or self.fingerprint.proves_unchanged(now, self.seen_ns):
             return None, self
-        if now.size != self.fingerprint.size:
-            return "changed", self
+        return ("changed", self) if now.size != self.fingerprint.size else None
+
+    def _ask(self, store: Store) -> Answer:
+        """List or read once more."""
+        if self.asked == "names":
+            same = _names_digest(found.key for found in store.list(self.key)) == self.sha256
+            return None if same else "changed", self
         seen_ns = store.now_ns()
         try:
             data, fingerprint = store.read(self.key)
@@ -76,6 +84,27 @@ class Seen:
         if hashlib.sha256(data).hexdigest() != self.sha256:
             return "changed", self
         return None, replace(self, fingerprint=fingerprint, seen_ns=seen_ns)
+
+
+# What is different, and the thing as it was found now.
+Answer = tuple[Difference | None, Seen]
+
+
+def look_again(store: Store, asked: Sequence[Seen]) -> Sequence[Answer]:
+    """Ask many things again, as :meth:`Seen.look_again` does one."""
+    keys = [one.key for one in asked if one.asked != "names"]
+    now = dict(zip(keys, store.stat_many(keys), strict=True))
+    answers = [one._compare(now.get(one.key)) for one in asked]
+    doubtful = [one for one, answer in zip(asked, answers, strict=True) if answer is None]
+    more = iter(store.each(lambda one: one._ask(store), doubtful))
+    return [next(more) if answer is None else answer for answer in answers]
+
+
+def still_hold(store: Store, groups: Sequence[Sequence[Seen]]) -> list[bool]:
+    """Tell of each group of things whether `store` would give the same answers to all of them now."""
+    answers = iter(look_again(store, [one for group in groups for one in group]))
+    # A list, not a generator: each group takes all of its answers.
+    return [all([difference is None for difference, _ in islice(answers, len(group))]) for group in groups]
 
 
 def seen_content(key: str, answer: tuple[bytes, Fingerprint] | None, seen_ns: int) -> Seen:

@@ -194,7 +194,7 @@ class ZarrImageRecord:
             raise self._faults.unstorable(name, error) from error
         key = self._put(name, ".json", data)
         # An old compressed form would come back if this one were ever deleted.
-        self._store.delete(key + ".gz")
+        self._store.discard(key + ".gz")
         return key
 
     def load_json(self, name: str) -> Any:
@@ -330,7 +330,7 @@ class ZarrImageRecord:
         keys = self.list_analysis_keys()
         if suffixes is not None:
             keys = [key for key in keys if key.endswith(tuple(suffixes))]
-        return sum(self._store.delete(key) for key in keys)
+        return sum(self._store.each(self._store.delete, keys))
 
     # Array artifacts
 

@@ -142,6 +142,7 @@ class _Sync:
         self.report = FolderReport(str(root))
         self.hashes: dict[Path, str] = {}
         self.claimed: list[SourceRow] = []
+        self.ingested: set[str] = set()
         self.finished: list[SourceRow] = []
 
     # Claims
@@ -163,12 +164,22 @@ class _Sync:
         self.claimed, changed = self._claim_in(rows, wanted)
         if changed:
             self.store.update(_KEY, change)
+        self._look_for_ingested()
         mine = {row.image_id for row in self.claimed}
         self.report.missing = [
             row.relative_path
             for row in rows
             if row.root == str(self.root) and row.image_id not in mine and not os.path.lexists(row.path)
         ]
+
+    def _look_for_ingested(self) -> None:
+        """Look all images up together that are known from earlier: most runs find most of them there."""
+        keys = {self._document(row): row.image_id for row in self.claimed if row.ingested_epoch_ns}
+        found = self.store.stat_many(list(keys))
+        self.ingested = {keys[one.key] for one in found if one is not None}
+
+    def _document(self, row: SourceRow) -> str:
+        return f"{layout.record_prefix(row.image_id)}/{ATTRS_DOCUMENT[self.zarr_format]}"
 
     def _present(self) -> bytes | None:
         try:
@@ -233,9 +244,9 @@ class _Sync:
 
     def take(self, row: SourceRow) -> None:
         """Ingest one source if it is new or, in that mode, has changed."""
-        prefix = layout.record_prefix(row.image_id)
-        exists = self.store.exists(f"{prefix}/{ATTRS_DOCUMENT[self.zarr_format]}")
-        record = Record(self.store, prefix, self.zarr_format)
+        # What was not there may be by now: another run may take the same folder in.
+        exists = row.image_id in self.ingested or self.store.exists(self._document(row))
+        record = Record(self.store, layout.record_prefix(row.image_id), self.zarr_format)
         try:
             if exists and row.ingested_epoch_ns:
                 self._take_known(row, record)

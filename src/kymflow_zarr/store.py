@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
@@ -15,6 +15,8 @@ LOCK_TIMEOUT_S = 60.0
 # Writes closer together than this may share one modification time.
 SETTLED_AFTER_NS = 2_000_000_000
 
+T = TypeVar("T")
+R = TypeVar("R")
 Change = Callable[[bytes | None], bytes | None]
 
 
@@ -113,9 +115,13 @@ class Store(ABC):
             The medium refused.
         """
 
-    def read_many(self, keys: Sequence[str]) -> list[tuple[bytes, Fingerprint] | None]:
+    def each(self, ask: Callable[[T], R], items: Sequence[T]) -> Sequence[R]:
+        """Return what `ask` gives for each item; where the medium is far away, many are asked at once."""
+        return [ask(item) for item in items]
+
+    def read_many(self, keys: Sequence[str]) -> Sequence[tuple[bytes, Fingerprint] | None]:
         """Read many keys, as :meth:`read`; None for each that is not there."""
-        return [self._read_or_none(key) for key in keys]
+        return self.each(self._read_or_none, keys)
 
     def _read_or_none(self, key: str) -> tuple[bytes, Fingerprint] | None:
         try:
@@ -130,6 +136,17 @@ class Store(ABC):
     @abstractmethod
     def stat(self, key: str) -> Fingerprint | None:
         """Return the fingerprint of `key`, or None if there is no such key."""
+
+    def stat_many(self, keys: Sequence[str]) -> Sequence[Fingerprint | None]:
+        """Look at many keys, as :meth:`stat`, in whichever way costs least."""
+        return self.each(self.stat, keys)
+
+    def absent(self, keys: Sequence[str]) -> Collection[str]:
+        """Return which of these keys are not there, as far as that costs less than to ask for each.
+
+        What is not among them may be absent all the same.
+        """
+        return ()
 
     @abstractmethod
     def list(self, prefix: str = "") -> Iterator[Fingerprint]:
@@ -149,6 +166,10 @@ class Store(ABC):
     @abstractmethod
     def delete(self, key: str) -> bool:
         """Delete one key; tell whether it was there."""
+
+    def discard(self, key: str) -> None:
+        """Delete one key, whether it is there or not."""
+        self.delete(key)
 
     @abstractmethod
     def delete_tree(self, prefix: str) -> None:

@@ -290,12 +290,15 @@ class Protocol:
             # Rows of the same content are as good as extracted now.
             writer = writer._replace(rows=put(writer.rows, image, world.files[image].number))
             return f"check {image}", world, self._checked(writer)
-        return f"check {image}", world, writer._replace(next="extract", todo=(image,))
+        # All are looked at together, and then those that changed are extracted again.
+        return f"check {image}", world, self._checked(writer._replace(todo=(*writer.todo, image)))
 
     def _checked(self, writer: Writer) -> Writer:
         """Say what a writer does once everything is known."""
         if writer.doubtful:
             return writer._replace(next="check")
+        if writer.todo:
+            return writer._replace(next="extract")
         if writer.ledger is None and not writer.complete:
             # Nothing tells what the other images gave: all of them, from the beginning.
             following = "unlock" if self.locks else "extract"

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import tempfile
 import types
-import uuid
 from pathlib import Path
 
 import faultless_indexers as faultless
@@ -190,8 +189,8 @@ def test_damaged_records_of_a_real_dataset_are_nobody_s_fault(tmp_path: Path) ->
     assert check_indexer(planted.Reports(), report=True, dataset=kd).ok
 
 
-def test_a_dataset_on_an_object_store_can_be_the_sample() -> None:
-    ds = ZarrDataset(f"memory://{uuid.uuid4().hex}")
+def test_a_dataset_on_an_object_store_can_be_the_sample(object_url: str) -> None:
+    ds = ZarrDataset(object_url)
     for number in range(2):
         ds.add_image(np.full((4, 3), number, np.uint16)).save_json("heart_rate", {"1": {"hz": 8.0 + number}})
 

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -566,12 +565,11 @@ def test_a_dataset_of_a_newer_version_is_told(run: Run, lab: Path) -> None:
         assert "has schema version 9" in one_line(run(command, lab, code=1))
 
 
-def test_an_object_store_is_as_good_as_a_disk(run: Run, folder: Path) -> None:
-    url = f"memory://{uuid.uuid4().hex}"
-    run("ingest", url, folder)
+def test_an_object_store_is_as_good_as_a_disk(run: Run, folder: Path, object_url: str) -> None:
+    run("ingest", object_url, folder)
 
-    assert read_json(run("show", url, "--json"))["images"] == 4
-    assert "there is no dataset at" in one_line(run("rebuild", f"memory://{uuid.uuid4().hex}", code=1))
+    assert read_json(run("show", object_url, "--json"))["images"] == 4
+    assert "there is no dataset at" in one_line(run("rebuild", f"{object_url}-not", code=1))
 
 
 # demo

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from simple_indexers import add_image
 
 from kymflow import IndexerRegistry, KymDataset, ZarrImageRecord
 from kymflow_zarr._store_object import ObjectStore
+from kymflow_zarr.locations import is_url
 
 WORDS = {
     ("read", "tables"): "read table",
@@ -68,8 +69,9 @@ class Log:
         return f"check {image}" if artifact.startswith("analysis/") else ""
 
     def note(self, step: str) -> None:
-        # To look at an artifact is to look at its time, and then perhaps at its content.
-        if not (step in self.steps[-1:] and step.startswith(("check", "list images"))):
+        # To look at artifacts is to look at all their times, and then perhaps at some contents.
+        checks = takewhile(lambda before: before.startswith("check"), reversed(self.steps))
+        if step not in checks and not (step == "list images" and step in self.steps[-1:]):
             self.steps.append(step)
 
     def commit(self) -> list[str]:
@@ -123,8 +125,8 @@ class WatchedObjects(ObjectStore):
     def put(self, key: str, data: bytes, *, flush: bool = False) -> Any:
         return self._watched("put", key, lambda: super(WatchedObjects, self).put(key, data, flush=flush))
 
-    def delete(self, key: str) -> Any:
-        return self._watched("delete", key, lambda: super(WatchedObjects, self).delete(key))
+    def discard(self, key: str) -> Any:
+        return self._watched("delete", key, lambda: super(WatchedObjects, self).discard(key))
 
 
 def watch_conditional_puts(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +158,7 @@ class Lab:
             add_image(self.other, image_id)
             self.edit(1, image_id)
         self.other.rebuild(CellsIndexer())
-        watched = WatchedObjects(url, self.log) if url.startswith("memory:") else WatchedDisk(url, self.log)
+        watched = WatchedObjects(url, self.log) if is_url(url) else WatchedDisk(url, self.log)
         self.kd.ds._store = watched
 
     def edit(self, n: int, image_id: str = "0") -> None:
@@ -177,8 +179,8 @@ def disk(tmp_path: Path) -> Lab:
 
 
 @pytest.fixture
-def objects(monkeypatch: pytest.MonkeyPatch) -> Lab:
-    lab = Lab(f"memory://{uuid.uuid4().hex}")
+def objects(object_url: str, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    lab = Lab(object_url)
     watch_conditional_puts(lab.log, monkeypatch)
     return lab
 
@@ -247,6 +249,29 @@ def test_what_changed_meanwhile_is_extracted_again_as_in_the_model(disk: Lab) ->
     assert disk.log.commit() == steps
     assert steps.count("extract 0") == 2
     assert table["n"].tolist() == [2, 1]
+    disk.check()
+
+
+def test_images_that_changed_meanwhile_are_all_looked_at_and_then_extracted_as_in_the_model(
+    disk: Lab,
+) -> None:
+    def edit_both() -> None:
+        disk.edit(2)
+        disk.edit(5, "1")
+
+    def edited(world: World) -> World:
+        return world._replace(files=(Seen(EDITED, 0),) * 2)
+
+    disk.log.meanwhile["read table"] = edit_both
+    table = disk.kd.update_images(disk.indexer, ["0", "1"])
+
+    start = START._replace(
+        writers=(Writer("A", todo=IMAGES), Writer("B", todo=(1,))), files=(Seen(ORIGINAL),) * 2
+    )
+    steps = model_steps("local", start, read_table=edited)
+    assert disk.log.commit() == steps
+    assert steps[steps.index("check 0") :][:4] == ["check 0", "check 1", "extract 0", "extract 1"]
+    assert table["n"].tolist() == [2, 5]
     disk.check()
 
 

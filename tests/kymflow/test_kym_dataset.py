@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,8 +52,8 @@ def test_a_path_a_url_and_an_open_dataset_are_all_taken(tmp_path: Path, registry
     assert KymDataset(tmp_path / "new.zarr", registry=registry).ds.list_image_ids() == []
 
 
-def test_a_dataset_in_an_object_store_works_as_on_disk(registry: IndexerRegistry) -> None:
-    kd = KymDataset(f"memory://{uuid.uuid4().hex}", registry=registry)
+def test_a_dataset_in_an_object_store_works_as_on_disk(registry: IndexerRegistry, object_url: str) -> None:
+    kd = KymDataset(object_url, registry=registry)
     for image_id in "ab":
         add_image(kd, image_id).save_json("radon_report", {"n_valid": 1})
     kd.rebuild("radon_report")

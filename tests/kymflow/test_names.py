@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -259,8 +258,8 @@ def test_a_hostile_id_in_rows_is_no_key(lab: Lab) -> None:
     assert set(lab.kd.ds.load_table("t")["image_id"]) == set(filter(is_text, HOSTILE.values()))
 
 
-def test_an_object_store_refuses_the_same_names() -> None:
-    kd = open_dataset(f"memory://{uuid.uuid4().hex}")
+def test_an_object_store_refuses_the_same_names(object_url: str) -> None:
+    kd = open_dataset(object_url)
     record = add_image(kd, "a")
     before = {found.key: found.etag for found in kd.ds.store.list()}
     doors: list[Callable[[str], object]] = [

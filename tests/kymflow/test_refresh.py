@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -104,8 +103,8 @@ def test_a_table_keeps_its_file_where_an_edit_changes_no_row(lab: KymDataset, in
     assert lab.plan(indexer).is_empty
 
 
-def test_the_memory_store_is_refreshed_like_a_disk(indexer: CellsIndexer) -> None:
-    kd = open_dataset(f"memory://{uuid.uuid4().hex}")
+def test_an_object_store_is_refreshed_like_a_disk(indexer: CellsIndexer, object_url: str) -> None:
+    kd = open_dataset(object_url)
     add_image(kd, "a").save_df_parquet(TABLE, cells(1))
     kd.refresh(indexer)
     kd.ds.record("a").save_df_parquet(TABLE, cells(2))

@@ -107,10 +107,9 @@ def test_mode_r_finds_nothing_and_creates_nothing(tmp_path) -> None:
     assert sorted(item.name for item in tmp_path.rglob("*")) == ["empty"]
 
 
-def test_mode_r_on_an_empty_url() -> None:
-    url = f"memory://{uuid.uuid4().hex}"
-    with pytest.raises(DatasetNotFoundError, match=f"there is no dataset at {url}"):
-        ZarrDataset(url, "r")
+def test_mode_r_on_an_empty_url(object_url) -> None:
+    with pytest.raises(DatasetNotFoundError, match=f"there is no dataset at {object_url}"):
+        ZarrDataset(object_url, "r")
 
 
 @pytest.mark.parametrize(
@@ -278,14 +277,13 @@ def test_what_is_not_ours_loses_nothing(tmp_path, tree, make, mode) -> None:
 
 
 @pytest.mark.parametrize("mode", ["a", "w"])
-def test_foreign_objects_behind_a_url_lose_nothing(mode) -> None:
+def test_foreign_objects_behind_a_url_lose_nothing(mode, object_url) -> None:
     from kymflow_zarr.locations import open_store
 
-    url = f"memory://{uuid.uuid4().hex}"
-    open_store(url).put("thesis.docx", b"years of work")
-    with pytest.raises(DatasetError, match=f"{url} is no kymflow dataset"):
-        ZarrDataset(url, mode)
-    assert [found.key for found in open_store(url).list()] == ["thesis.docx"]
+    open_store(object_url).put("thesis.docx", b"years of work")
+    with pytest.raises(DatasetError, match=f"{object_url} is no kymflow dataset"):
+        ZarrDataset(object_url, mode)
+    assert [found.key for found in open_store(object_url).list()] == ["thesis.docx"]
 
 
 # Erasing

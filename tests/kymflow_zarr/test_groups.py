@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 
 import pytest
 import zarr
@@ -11,9 +10,9 @@ from kymflow_zarr.groups import Group, read_group, write_group
 from kymflow_zarr.locations import open_store
 
 
-@pytest.fixture(params=["local", "memory"])
-def store(request, tmp_path):
-    return open_store(tmp_path / "g" if request.param == "local" else f"memory://{uuid.uuid4().hex}")
+@pytest.fixture(params=["local", "memory", "s3"])
+def store(request, tmp_path, new_url):
+    return open_store(tmp_path / "g" if request.param == "local" else new_url(request.param))
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])

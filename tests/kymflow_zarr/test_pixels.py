@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-import uuid
 from pathlib import Path
 
 import numpy as np
@@ -278,8 +277,10 @@ def test_full_disk_while_an_image_is_added_leaves_no_image(local, disk_full, tem
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
-def test_interrupted_replacement_in_an_object_store_is_no_mixture(zarr_format, monkeypatch) -> None:
-    dataset = ZarrDataset(f"memory://{uuid.uuid4().hex}", zarr_format=zarr_format)
+def test_interrupted_replacement_in_an_object_store_is_no_mixture(
+    zarr_format, object_url, monkeypatch
+) -> None:
+    dataset = ZarrDataset(object_url, zarr_format=zarr_format)
     record = dataset.add_image(np.full((10, 3), 1), chunks=(2, 3))
     put = ObjectStore.put
     written = []

@@ -3,8 +3,10 @@ from __future__ import annotations
 import os
 import threading
 import uuid
+from collections import Counter
 from pathlib import Path
 
+import obstore
 import pytest
 
 from kymflow_zarr import (
@@ -12,6 +14,7 @@ from kymflow_zarr import (
     LockTimeoutError,
     StoreError,
     StorePermissionError,
+    _store_object,
 )
 from kymflow_zarr.locations import open_store
 from kymflow_zarr.store import SETTLED_AFTER_NS, Fingerprint, Store
@@ -27,9 +30,27 @@ open_store(sys.argv[1]).update("tables/t.parquet", change)
 """
 
 
-@pytest.fixture(params=["local", "memory"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    return open_store(tmp_path / "root" if request.param == "local" else f"memory://{uuid.uuid4().hex}")
+@pytest.fixture(params=["local", "memory", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, new_url) -> Store:
+    return open_store(tmp_path / "root" if request.param == "local" else new_url(request.param))
+
+
+def count_requests(monkeypatch) -> Counter[str]:
+    """Count from now on what is asked of object stores."""
+    asked: Counter[str] = Counter()
+
+    def watch(name: str) -> None:
+        call = getattr(obstore, name)
+
+        def counted(*args, **how):
+            asked[name] += 1
+            return call(*args, **how)
+
+        monkeypatch.setattr(obstore, name, counted)
+
+    for name in ("head", "get", "put", "list", "delete"):
+        watch(name)
+    return asked
 
 
 @pytest.fixture
@@ -65,6 +86,64 @@ def test_missing_key(store) -> None:
         assert store.stat(key) is None
         assert not store.exists(key)
         assert store.delete(key) is False
+
+
+def test_to_discard_deletes_whether_it_is_there_or_not(store) -> None:
+    store.put("a/b", b"x")
+    for _ in range(2):
+        store.discard("a/b")
+        assert not store.exists("a/b")
+
+
+def test_many_keys_are_looked_at_as_one_by_one(store, monkeypatch) -> None:
+    # Small pages and stretches, so that few keys need many; some of them ask in vain.
+    for name, value in {"_PAGE": 3, "_STRETCH": 7, "_WORTH_A_PAGE": 2}.items():
+        monkeypatch.setattr(_store_object, name, value)
+    names = [
+        f"images/{image}/{name}" for image in ("a", "a b", "ab", "b", "é") for name in ("x", "x.y", "z/é")
+    ]
+    for key in ["attrs", *names[::2], *(f"images/b/many/{number}" for number in range(30)), "zarr.json"]:
+        store.put(key, key.encode())
+    for keys in (["attrs", *names, "zarr.json"], names, names[3:5], names[:1] * 3, ["nothing"], []):
+        assert list(store.stat_many(keys)) == [store.stat(key) for key in keys]
+        assert set(store.absent(keys)) <= {key for key in keys if not store.exists(key)}
+        assert [found and found[0] for found in store.read_many(keys)] == [
+            key.encode() if store.exists(key) else None for key in keys
+        ]
+
+
+def test_a_listing_tells_of_absent_keys_in_few_requests(object_url, monkeypatch) -> None:
+    store = open_store(object_url)
+    for number in range(0, 100, 2):
+        store.put(f"images/{number:03}/x", b"")
+    keys = [f"images/{number:03}/x" for number in range(100)]
+    asked = count_requests(monkeypatch)
+
+    assert sorted(store.absent(keys)) == keys[1::2]
+    assert [found is None for found in store.stat_many(keys)] == [False, True] * 50
+    assert asked == Counter(list=2)
+
+
+def test_few_keys_among_many_are_not_looked_for_in_listings_for_long(object_url, monkeypatch) -> None:
+    store = open_store(object_url)
+    for number in range(120):
+        store.put(f"images/{number:03}/x", b"")
+    monkeypatch.setattr(_store_object, "_PAGE", 10)
+    monkeypatch.setattr(_store_object, "_WORTH_A_PAGE", 5)
+    keys = [f"images/{number:03}/x" for number in range(0, 120, 6)]
+    asked = count_requests(monkeypatch)
+
+    assert list(store.absent(keys)) == []
+    assert all(store.stat_many(keys))
+    # One page each, which tells of two of them.
+    assert asked == Counter(list=2, head=18)
+    assert all(store.stat_many(keys[:4]))
+    assert asked == Counter(list=2, head=22)
+
+
+def test_an_unordered_listing_is_not_trusted(s3_bucket) -> None:
+    assert open_store(f"{s3_bucket}/x")._lists_in_order
+    assert not open_store("s3://lab--use1-az4--x-s3/x")._lists_in_order
 
 
 def test_list_goes_to_any_depth(store) -> None:
@@ -251,14 +330,14 @@ def test_killed_holder_blocks_nobody(disk, start_python) -> None:
     assert disk.read("tables/t.parquet")[0] == b"mine"
 
 
-def test_object_store_timeout_tells_of_the_other_writers() -> None:
-    store = open_store(f"memory://{uuid.uuid4().hex}")
+def test_object_store_timeout_tells_of_the_other_writers(object_url) -> None:
+    store = open_store(object_url)
 
     def disturbed(_: bytes | None) -> bytes:
         store.put("t", uuid.uuid4().bytes)
         return b"mine"
 
-    with pytest.raises(LockTimeoutError, match=r"waited 0\.1 s for 't' in memory://.*first \d+ times"):
+    with pytest.raises(LockTimeoutError, match=r"waited 0\.1 s for 't' in (memory|s3)://.*first \d+ times"):
         store.update("t", disturbed, timeout_s=0.1)
 
 

@@ -22,6 +22,7 @@ from kymflow.core.zarr.table_state import TableState, find_state
 from kymflow.errors import SchemaError
 from kymflow_zarr import frames, layout
 from kymflow_zarr.checking import LEFTOVER_AGE_S, check_storage
+from kymflow_zarr.observed import still_hold
 from kymflow_zarr.problems import Kind, Problem
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def _compare(
             found.stale.append(image_id)
         elif same_contents(entry.seen, extracted.seen):
             same[image_id] = extracted
-        elif all(seen.still_holds(found.ds.store) for seen in entry.seen):
+        elif still_hold(found.ds.store, [entry.seen])[0]:
             what = "does not have the present rows of image {!r}: an artifact was changed under its old time."
             found.add("wrong rows", what.format(image_id), image_id=image_id)
         else:

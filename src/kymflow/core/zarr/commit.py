@@ -15,6 +15,7 @@ from kymflow.core.zarr.ledger_file import COMMIT, TableFile, commit_of, encode_l
 from kymflow.core.zarr.merging import Kept, Merge, keep_failed, nothing_kept
 from kymflow.core.zarr.table_state import INDEXER, TableState, read_state
 from kymflow_zarr import frames, layout
+from kymflow_zarr.observed import still_hold
 from kymflow_zarr.store import OutdatedError
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def commit_rows(
         raise AssertionError("the store did not call for the change")
     if fingerprint is not None:
         for key in attempt.older_ledgers:
-            ds.store.delete(key)
+            ds.store.discard(key)
     return replace(attempt.result, fingerprint=fingerprint)
 
 
@@ -185,9 +186,9 @@ class _Attempt:
         return self.ds.existing({*self.changed, *self.failed, *self.gone})
 
     def _redo_what_changed(self, live: set[str]) -> None:
-        for image_id, rows in list(self.changed.items()):
-            if image_id not in live or rows.still_hold(self.ds.store):
-                continue
+        there = {image_id: rows for image_id, rows in self.changed.items() if image_id in live}
+        hold = still_hold(self.ds.store, [rows.seen for rows in there.values()])
+        for image_id in [image_id for image_id, holds in zip(there, hold, strict=True) if not holds]:
             again = self.redo(image_id)
             if isinstance(again, str):
                 del self.changed[image_id]
@@ -222,7 +223,7 @@ class _Attempt:
     def withdraw(self) -> None:
         """Delete the ledger of a commit that did not come about."""
         if self.written is not None:
-            self.ds.store.delete(self.written)
+            self.ds.store.discard(self.written)
             self.written = None
 
     def _leaves_the_file(self, state: TableState, merge: Merge) -> bool:

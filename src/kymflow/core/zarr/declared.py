@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -75,8 +75,11 @@ def _read_declared(
     blobs: dict[str, Blobs] = {}
     left = list(image_ids)
     others: set[str] = set()
+    seen_ns = ds.store.now_ns()
+    keys = {form: _keys(f"{indexer.artifact}{form}", image_ids) for form in FORMS}
+    absent = ds.store.absent([key for some in keys.values() for key in some.values()])
     for form in FORMS:
-        blobs[form], left = _read(ds, f"{indexer.artifact}{form}", left, seen)
+        blobs[form], left = _read(ds, {one: keys[form][one] for one in left}, seen, absent, seen_ns)
     for form in FORMS[2:]:
         # Old forms; few datasets have them.
         others.update(blobs[form])
@@ -92,21 +95,35 @@ def _read_declared(
     return raw, [image_id for image_id in image_ids if image_id in others]
 
 
+def _keys(name: str, image_ids: Sequence[str]) -> dict[str, str]:
+    """Return the key of one artifact of many images, by image id."""
+    return {image_id: f"{layout.IMAGES}/{image_id}/{layout.ANALYSIS}/{name}" for image_id in image_ids}
+
+
 def _read(
-    ds: ZarrDataset, name: str, image_ids: Sequence[str], seen: dict[str, list[Seen]]
+    ds: ZarrDataset,
+    keys: Mapping[str, str],
+    seen: dict[str, list[Seen]],
+    absent: Collection[str],
+    absent_ns: int,
 ) -> tuple[Blobs, list[str]]:
-    """Read one artifact of many images; return what is there, and which images lack it."""
-    keys = [f"{layout.IMAGES}/{image_id}/{layout.ANALYSIS}/{name}" for image_id in image_ids]
-    seen_ns = ds.store.now_ns()
+    """Read one artifact of many images; return what is there, and which images lack it.
+
+    `absent` tells which keys were not there at `absent_ns`, before any was read; they are not asked for.
+    """
     blobs = {}
-    absent = []
-    for image_id, key, answer in zip(image_ids, keys, ds.store.read_many(keys), strict=True):
-        seen[image_id].append(seen_content(key, answer, seen_ns))
+    lacking = []
+    seen_ns = ds.store.now_ns()
+    present = [key for key in keys.values() if key not in absent]
+    answers = dict(zip(present, ds.store.read_many(present), strict=True))
+    for image_id, key in keys.items():
+        answer = answers.get(key)
+        seen[image_id].append(seen_content(key, answer, seen_ns if key in answers else absent_ns))
         if answer is None:
-            absent.append(image_id)
+            lacking.append(image_id)
         else:
             blobs[image_id] = answer[0]
-    return blobs, absent
+    return blobs, lacking
 
 
 # Rows of images, whose they are, and how many each has; and whose cannot be decoded.

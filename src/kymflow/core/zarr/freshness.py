@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ from kymflow.core.zarr.schema import table_schema
 from kymflow.core.zarr.table_state import TableState, find_state, read_state
 from kymflow_zarr import layout
 from kymflow_zarr.errors import CancelledError, LockTimeoutError, StoreError
+from kymflow_zarr.observed import look_again
 from kymflow_zarr.store import SETTLED_AFTER_NS
 
 if TYPE_CHECKING:
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from kymflow_zarr.store import Store, Survey
 
 logger = logging.getLogger(__name__)
+
+# So many images are looked at together; between them, it can be stopped.
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,8 @@ def make_plan(
     removed = sorted(known.difference(live))
     stale: dict[str, list[str]] = {image_id: ["new image"] for image_id in new}
     renewed = {}
-    for image_id in sorted(set(unproven(ledger, survey)).difference(removed)):
+    doubtful = sorted(set(unproven(ledger, survey)).difference(removed))
+    for begin in range(0, len(doubtful), _AT_ONCE):
         if cancel is not None and cancel.is_set():
             raise CancelledError(
                 f"looking for stale images of table {contract.table_name!r} was cancelled; it is as it was",
@@ -135,12 +141,12 @@ def make_plan(
                 table_name=contract.table_name,
                 indexer=contract.indexer,
             )
-        entry = ledger[image_id]
-        reasons, seen = _why_stale(ds.store, entry)
-        if reasons:
-            stale[image_id] = reasons
-        elif seen != entry.seen:
-            renewed[image_id] = seen
+        entries = {image_id: ledger[image_id] for image_id in doubtful[begin : begin + _AT_ONCE]}
+        for image_id, (reasons, seen) in _why_stale(ds.store, entries).items():
+            if reasons:
+                stale[image_id] = reasons
+            elif seen != entries[image_id].seen:
+                renewed[image_id] = seen
     return replace(
         plan,
         stale=dict(sorted(stale.items())),
@@ -201,17 +207,21 @@ def _why_all(state: TableState | None, contract: TableContract) -> str | None:
     return None
 
 
-def _why_stale(store: Store, entry: LedgerEntry) -> tuple[list[str], tuple[Seen, ...]]:
-    if entry.error:
-        return [f"failed last time: {entry.error}"], entry.seen
-    reasons = []
-    renewed = []
-    for seen in entry.seen:
-        difference, now = seen.look_again(store)
-        renewed.append(now)
-        if difference is not None:
-            reasons.append(f"{_short(seen.key)} {difference}")
-    return reasons, tuple(renewed)
+def _why_stale(
+    store: Store, entries: Mapping[str, LedgerEntry]
+) -> dict[str, tuple[list[str], tuple[Seen, ...]]]:
+    """Return of each image why it is stale, if it is, and what it was made from as it was found now."""
+    whole = [entry for entry in entries.values() if not entry.error]
+    answers = iter(look_again(store, [seen for entry in whole for seen in entry.seen]))
+    found = {}
+    for image_id, entry in entries.items():
+        if entry.error:
+            found[image_id] = [f"failed last time: {entry.error}"], entry.seen
+            continue
+        own = list(islice(answers, len(entry.seen)))
+        reasons = [f"{_short(seen.key)} {difference}" for difference, seen in own if difference is not None]
+        found[image_id] = reasons, tuple(seen for _, seen in own)
+    return found
 
 
 def _short(key: str) -> str:

@@ -17,7 +17,6 @@ from kymflow.errors import ExtractionError, RowsError
 from kymflow_zarr import frames
 from kymflow_zarr.errors import ColumnError
 from kymflow_zarr.observed import Seen
-from kymflow_zarr.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +48,6 @@ class ImageRows:
     def table(self) -> pa.Table:
         """Its rows alone."""
         return self.source.slice(self.begin, self.n_rows)
-
-    def still_hold(self, store: Store) -> bool:
-        """Tell whether everything that the indexer asked for is as it was."""
-        return all(seen.still_holds(store) for seen in self.seen)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,218 @@
+"""Rebuild, refresh and update on a real S3 server with a latency: requests by kind, and how long.
+
+    python benchmarks/object_store.py --images 2000 --latency-ms 20
+
+The time is compared with what no program that asks 64 things at once can beat: the requests that it
+needs, 64 in one latency, and the longest chain of those that wait for each other. Both are counted by
+hand for each run, in :func:`needed`; the server counts what was really asked.
+
+First the server alone is measured, by 64 threads that read small objects: if it answers more slowly
+than the latency, it is the limit, and a longer latency tells more (``--latency-ms 20 100 200``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import math
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import obstore
+import pandas as pd
+from obstore.store import from_url
+
+from kymflow import IndexerRegistry, KymDataset
+from kymflow_indexers_builtin import RadonReportIndexer, VelocityEventsIndexer
+
+AT_ONCE = 64
+PAGE = 1000
+BUCKET = "bench"
+EVENTS_PER_IMAGE = 50
+# One image in ten has no events.
+WITHOUT_EVENTS = 10
+OBJECTS_PER_IMAGE = 5
+
+
+class Server:
+    """The server as a process of its own."""
+
+    def __init__(self) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        command = [sys.executable, str(Path(__file__).parent / "slow_s3.py"), str(self.port), "0"]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        os.environ.update(
+            AWS_ACCESS_KEY_ID="testing",
+            AWS_SECRET_ACCESS_KEY="testing",
+            AWS_REGION="us-east-1",
+            AWS_ENDPOINT_URL=f"http://127.0.0.1:{self.port}",
+            AWS_ALLOW_HTTP="true",
+        )
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                self.ask(f"/{BUCKET}", "PUT")
+                return
+            except ConnectionError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
+    def ask(self, path: str, method: str = "GET") -> bytes:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request(method, path)
+            return connection.getresponse().read()
+        finally:
+            connection.close()
+
+    def counts(self) -> dict[str, int]:
+        return dict(sorted(json.loads(self.ask("/_counts")).items()))
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+
+
+def bare_rate(n: int = 3000) -> float:
+    """Return how many small objects a second the server gives to 64 who ask at once."""
+    store = from_url(f"s3://{BUCKET}/bare")
+    obstore.put(store, "x", b"x" * 4000)
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        list(threads.map(lambda _: obstore.get(store, "x").bytes(), range(AT_ONCE)))
+        started = time.perf_counter()
+        list(threads.map(lambda _: obstore.get(store, "x").bytes(), range(n)))
+    return n / (time.perf_counter() - started)
+
+
+def make_dataset(url: str, n_images: int) -> KymDataset:
+    registry = IndexerRegistry(())
+    for indexer in (RadonReportIndexer(), VelocityEventsIndexer()):
+        registry.register(indexer)
+    kd = KymDataset(url, registry=registry)
+    random = np.random.default_rng(0)
+
+    def add(number: int) -> None:
+        record = kd.ds.record(f"{number:08d}")
+        record.save_array(np.zeros((4, 4), np.uint16))
+        record.save_json("radon_report", {"mean_velocity": number / 7, "n_valid": 7, "notes": ""})
+        if number % WITHOUT_EVENTS:
+            record.save_df_parquet("velocity_events", events(random))
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        list(threads.map(add, range(n_images)))
+    return kd
+
+
+def events(random: np.random.Generator) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "roi_id": 1,
+            "event_id": [f"1:1:{i}" for i in range(EVENTS_PER_IMAGE)],
+            "t0_s": np.sort(random.uniform(0, 30, EVENTS_PER_IMAGE)),
+            "kind": "baseline_drop",
+        }
+    )
+
+
+def needed(n_images: int, n_objects: int, n_reads: int, n_tables: int, n_read_again: int) -> tuple[int, int]:
+    """Return the requests that a run needs, and the longest chain of those that wait for each other.
+
+    Parameters
+    ----------
+    n_images : int
+        Images of the dataset.
+    n_objects : int
+        Objects below its images.
+    n_reads : int
+        Artifacts to read.
+    n_tables : int
+        Tables that are written.
+    n_read_again : int
+        Tables whose old state is read, with its ledger.
+    """
+    # A page of a listing tells where the next one begins.
+    pages = math.ceil(n_objects / PAGE)
+    # To commit: table, old ledgers, their own; look again; new ledger, table, old ledger goes.
+    again = pages if n_reads >= n_images else math.ceil(n_reads / AT_ONCE)
+    commit = 6 + again
+    requests = pages + n_reads + n_tables * commit + 2 * n_read_again
+    chain = pages + n_tables * (1 + commit) + 2 * n_read_again
+    return requests, chain
+
+
+def measure(
+    what: str, server: Server, latency_s: float, run: Callable[[], object], need: tuple[int, int]
+) -> None:
+    server.counts()
+    started = time.perf_counter()
+    run()
+    seconds = time.perf_counter() - started
+    counts = server.counts()
+    requests, chain = need
+    bound = (requests / AT_ONCE + chain) * latency_s
+    told = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+    print(
+        f"{what:24} {seconds:7.2f} s; {requests} requests needed, chain of {chain}: {bound:.2f} s;"
+        f" {seconds / bound:.2f}x; {sum(counts.values())} requests: {told}",
+        flush=True,
+    )
+
+
+def bench(server: Server, kd: KymDataset, n_images: int, latency_ms: float) -> None:
+    latency_s = latency_ms / 1000
+    n_objects = sum(1 for _ in kd.ds.store.list("images"))
+    n_artifacts = 2 * n_images - math.ceil(n_images / WITHOUT_EVENTS)
+    changed = [f"{number:08d}" for number in range(1, n_images, 100)]
+    random = np.random.default_rng(int(latency_ms))
+
+    def edit(image_ids: list[str]) -> None:
+        server.ask("/_latency/0")
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            save = lambda one: kd.ds.record(one).save_df_parquet("velocity_events", events(random))  # noqa: E731
+            list(threads.map(save, image_ids))
+        server.ask(f"/_latency/{latency_ms}")
+
+    print(f"{n_images} images, {n_objects} objects, {latency_ms:g} ms")
+    for name in kd.ds.list_table_names():
+        kd.ds.drop_table(name)
+    server.ask(f"/_latency/{latency_ms}")
+    args = (n_images, n_objects)
+    measure("rebuild, no tables yet", server, latency_s, kd.rebuild_all, needed(*args, n_artifacts, 2, 0))
+    measure("rebuild", server, latency_s, kd.rebuild_all, needed(*args, n_artifacts, 2, 0))
+    measure("refresh, nothing to do", server, latency_s, kd.refresh_all, needed(*args, 0, 0, 2))
+    edit(changed)
+    measure("refresh, 1 % changed", server, latency_s, kd.refresh_all, needed(*args, len(changed), 1, 2))
+    edit(changed[:1])
+    update = lambda: kd.update_image("velocity_events", changed[0])  # noqa: E731
+    measure("update_image", server, latency_s, update, needed(n_images, 0, 1, 1, 0))
+    server.ask("/_latency/0")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--images", type=int, default=2000)
+    parser.add_argument("--latency-ms", type=float, nargs="+", default=[20.0])
+    options = parser.parse_args()
+    server = Server()
+    try:
+        print(f"the server alone: {bare_rate():.0f} requests/s for {AT_ONCE} at once")
+        kd = make_dataset(f"s3://{BUCKET}/lab.zarr", options.images)
+        for latency_ms in options.latency_ms:
+            bench(server, kd, options.images, latency_ms)
+    finally:
+        server.stop()
+
+
+if __name__ == "__main__":
+    main()
