@@ -390,6 +390,34 @@ def test_an_indexer_that_cannot_be_read_there_is_told_and_breaks_nothing(
     assert len(kd.rebuild(Custom(), executor=executor)) == 120
 
 
+NOTEBOOK = """
+import sys
+import pandas as pd
+from kymflow import KymDataset
+
+class Own:
+    name = table_name = "own"
+    def extract_rows(self, rec):
+        return pd.DataFrame({"a": [rec.load_json("rows")["a"]]})
+
+if __name__ == "__main__":
+    from distributed import Client
+    with Client(sys.argv[2]) as client:
+        print(KymDataset(sys.argv[1]).rebuild(Own(), executor=client.get_executor())["a"].sum())
+"""
+
+
+def test_an_indexer_of_a_notebook_is_sent_to_a_cluster(tmp_path: Path, cluster: Any) -> None:
+    path = tmp_path / "notebook.py"
+    path.write_text(NOTEBOOK, "utf-8")
+    arguments = [small_lab(tmp_path).ds.path, cluster.scheduler.address]
+
+    command = [sys.executable, path, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+    assert (done.stdout, done.returncode) == ("780\n", 0), done.stderr
+
+
 def test_a_dataset_that_is_gone_breaks_no_pool(tmp_path: Path, forkserver: Executor) -> None:
     kd = small_lab(tmp_path)
     kept = tmp_path / "kept"
