@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -128,27 +128,30 @@ def _first_failure(kd: KymDataset, indexer: ArtifactIndexer) -> tuple[str, str]:
     return "", ""
 
 
-def _rebuilt(kd: KymDataset, indexer: ArtifactIndexer) -> object:
-    """Return all that a rebuild makes: table bytes but for the commit id, ledger, report."""
-    if ROWS in kd.ds.list_table_names():
-        kd.ds.drop_table(ROWS)
+def outcome(kd: KymDataset, run: Callable[[], object], name: str = ROWS) -> object:
+    """Return all that a run makes: table bytes but for the commit id, ledger, report; or its error."""
     try:
-        frame = kd.rebuild(indexer, on_error="skip")
+        run()
     except KymflowError as error:
         return type(error).__name__, str(error)
-    table = frames.parquet_to_arrow(tables.read_table(kd.ds.store, ROWS))
+    table = frames.parquet_to_arrow(tables.read_table(kd.ds.store, name))
     words = {k: v for k, v in table.schema.metadata.items() if k != b"kymflow.commit"}
     assert len(words) < len(table.schema.metadata)
     data = frames.arrow_to_parquet(table.replace_schema_metadata(words))
-    state = find_state(kd.ds.store, ROWS)
+    state = find_state(kd.ds.store, name)
     assert state is not None
     assert state.ledger is not None
     entries = {
         image_id: (e.n_rows, str(e.schema), e.error, [replace(s, seen_ns=0) for s in e.seen])
         for image_id, e in state.ledger.items()
     }
-    report = replace(kd.reports[ROWS], seconds=0.0)
-    return data, entries, report, str(frame.dtypes)
+    return data, entries, replace(kd.reports[name], seconds=0.0)
+
+
+def _rebuilt(kd: KymDataset, indexer: ArtifactIndexer) -> object:
+    if ROWS in kd.ds.list_table_names():
+        kd.ds.drop_table(ROWS)
+    return outcome(kd, lambda: kd.rebuild(indexer, on_error="skip"))
 
 
 def assert_same(

@@ -9,6 +9,9 @@ from contextlib import contextmanager
 
 from kymflow.cli.failures import USAGE, fail
 
+# So long a Dask scheduler may take to answer.
+ANSWER_TIMEOUT_S = 10
+
 
 @contextmanager
 def executor_of(workers: int, dask: str | None) -> Iterator[Executor | None]:
@@ -35,7 +38,7 @@ def _cluster(address: str) -> Iterator[Executor]:
     except ImportError:
         fail("--dask needs the distribution distributed: pip install distributed")
     try:
-        client = Client(address, timeout=10)
+        client = Client(address, timeout=ANSWER_TIMEOUT_S)
     except (OSError, ValueError) as error:
         fail(f"no Dask scheduler answers at {address}: {' '.join(str(error).split())}")
     with client:

@@ -95,10 +95,12 @@ def _task(executor: Executor, work: Work) -> Callable[[Sequence[str]], Extracted
     if isinstance(executor, ThreadPoolExecutor):
         return work.extract
     sent = _pickled(work)
-    if isinstance(executor, ProcessPoolExecutor):
-        # A worker that cannot read what it is sent ends, and the pool with it; read later, it is an error.
-        return partial(extract_sent, sent)
-    return work.extract
+    if type(work.indexer).__module__ == "__main__" and not isinstance(executor, ProcessPoolExecutor):
+        # A notebook's own class: clusters send its code along, which pickle does not.
+        return work.extract
+    # Read only when the work is done: a worker of a pool that cannot read its task ends, and the pool
+    # with it; and a scheduler that hands tasks on has neither the plugin nor the dataset.
+    return partial(extract_sent, sent)
 
 
 def extract_sent(sent: bytes, image_ids: Sequence[str]) -> Extracted:

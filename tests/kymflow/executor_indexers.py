@@ -1,0 +1,78 @@
+"""Indexers that other processes import, and what they do there."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from kymflow import ZarrImageRecord
+
+
+@dataclass(frozen=True)
+class Custom:
+    """Rows of ``rows.json`` with code of its own; fails where there is ``fail`` in them."""
+
+    name: str = "rows"
+    table_name: str = "rows"
+    schema_version: str = "1"
+
+    def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+        try:
+            found = rec.load_json("rows")
+        except FileNotFoundError:
+            return pd.DataFrame()
+        if "fail" in found:
+            raise ValueError(f"cannot take {found['fail']!r}")
+        return pd.DataFrame({"n": [found["a"]] * 3, "k": range(3), "word": found.get("c")})
+
+
+@dataclass(frozen=True)
+class Noting(Custom):
+    """Leaves a file for each image that it was asked for, and takes its time."""
+
+    folder: str = ""
+    seconds: float = 0.0
+
+    def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+        (Path(self.folder) / rec.image_id).touch()
+        time.sleep(self.seconds)
+        return super().extract_rows(rec)
+
+
+@dataclass(frozen=True)
+class Killer(Custom):
+    """Ends its process at one image: as long as a file is there, which it removes or not."""
+
+    victim: str = ""
+    flag: str = ""
+    once: bool = True
+
+    def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+        if rec.image_id == self.victim and os.path.exists(self.flag):
+            if self.once:
+                os.unlink(self.flag)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().extract_rows(rec)
+
+
+def _refuse() -> Any:
+    raise ModuleNotFoundError("No module named 'lab_plugin'")
+
+
+@dataclass(frozen=True)
+class Unknown(Custom):
+    """Can be sent, but not be read where it arrives."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_refuse, ())
+
+
+def double(number: int) -> int:
+    """Whatever else an executor may be asked to do."""
+    return 2 * number
