@@ -153,8 +153,8 @@ class ObjectStore(Store):
         found: dict[str, Fingerprint | None] = {}
         folder = keys[0].partition("/")[0]
         prefix = folder if keys[-1].startswith(folder + "/") else ""
-        # A listing begins after the key it is given; this one is right before the first.
-        pages = self._pages(prefix, after=keys[0][:-1])
+        # A listing begins after what it is given: the folder of the first key sorts before that.
+        pages = self._pages(prefix, after=keys[0].rpartition("/")[0] or None)
         for number, page in enumerate(pages, 1):
             there = {one.key: one for one in page}
             end = bisect_right(keys, page[-1].key)

@@ -122,11 +122,14 @@ class ZarrDataset:
         """Return the ids of all images, sorted."""
         return list(self._store.children(layout.IMAGES, having=[ATTRS_DOCUMENT[self.zarr_format]]))
 
+    def attrs_key(self, image_id: str) -> str:
+        """Return the key by which an image is there: that of its attributes."""
+        return f"{layout.record_prefix(image_id)}/{ATTRS_DOCUMENT[self.zarr_format]}"
+
     def existing(self, image_ids: Collection[str]) -> set[str]:
         """Return which of these images there are."""
         ids = list(image_ids)
-        document = ATTRS_DOCUMENT[self.zarr_format]
-        found = self._store.stat_many([f"{layout.record_prefix(image_id)}/{document}" for image_id in ids])
+        found = self._store.stat_many([self.attrs_key(image_id) for image_id in ids])
         return {image_id for image_id, there in zip(ids, found, strict=True) if there is not None}
 
     def survey(self) -> Survey:
@@ -169,7 +172,7 @@ class ZarrDataset:
         self.record(image_id).get_attrs()
         prefix = layout.record_prefix(image_id)
         # It stops being a record first, so that nobody meets half of one.
-        self._store.discard(f"{prefix}/{ATTRS_DOCUMENT[self.zarr_format]}")
+        self._store.discard(self.attrs_key(image_id))
         self._store.delete_tree(prefix)
 
     # Tables

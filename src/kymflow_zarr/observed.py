@@ -114,6 +114,11 @@ def seen_content(key: str, answer: tuple[bytes, Fingerprint] | None, seen_ns: in
     return Seen(key, "content", answer[1], hashlib.sha256(answer[0]).hexdigest(), seen_ns)
 
 
+def seen_there(key: str) -> Seen:
+    """Note that something was there, whatever its content."""
+    return Seen(key, "presence", Fingerprint(key, 0, 0), "", 0)
+
+
 def _nothing(key: str) -> Fingerprint:
     # No file has this size: what is noted with it never holds.
     return Fingerprint(key, -1, 0)

@@ -104,7 +104,7 @@ def test_many_keys_are_looked_at_as_one_by_one(store, monkeypatch) -> None:
     ]
     for key in ["attrs", *names[::2], *(f"images/b/many/{number}" for number in range(30)), "zarr.json"]:
         store.put(key, key.encode())
-    for keys in (["attrs", *names, "zarr.json"], names, names[3:5], names[:1] * 3, ["nothing"], []):
+    for keys in (["attrs", *names, "zarr.json"], names, names[3:5], names[:1] * 3, ["no/a", "no/b"], []):
         assert list(store.stat_many(keys)) == [store.stat(key) for key in keys]
         assert set(store.absent(keys)) <= {key for key in keys if not store.exists(key)}
         assert [found and found[0] for found in store.read_many(keys)] == [

@@ -15,7 +15,7 @@ from kymflow.core.zarr.ledger_file import COMMIT, TableFile, commit_of, encode_l
 from kymflow.core.zarr.merging import Kept, Merge, keep_failed, nothing_kept
 from kymflow.core.zarr.table_state import INDEXER, TableState, read_state
 from kymflow_zarr import frames, layout
-from kymflow_zarr.observed import still_hold
+from kymflow_zarr.observed import seen_there, still_hold
 from kymflow_zarr.store import OutdatedError
 
 if TYPE_CHECKING:
@@ -149,10 +149,10 @@ class _Attempt:
         # What is there now is of older commits, or of writers that this commit makes start again.
         self.older_ledgers = [found.key for found in store.list(layout.ledger_prefix(contract.table_name))]
         state = read_state(store, contract.table_name, present)
-        live = self._live()
-        self._redo_what_changed(live)
+        live, outdated = self._look_again(state)
+        self._extract_again(outdated)
         removed = self._removed(state, live)
-        kept = self._kept(state)
+        kept = self._kept(state, live)
         if self.complete:
             # A rebuild is asked for when somebody does not trust the file: it is written in any case.
             # Meanwhile the old one, as large as the new one, need not be kept in memory.
@@ -179,16 +179,28 @@ class _Attempt:
         self.result = Commit(merged, file, None, merge.ledger, removed)
         return file.data
 
-    def _live(self) -> set[str]:
-        """Return which images there are, of all or of those that this commit speaks of."""
-        if self.complete:
-            return set(self.ds.list_image_ids())
-        return self.ds.existing({*self.changed, *self.failed, *self.gone})
+    def _look_again(self, state: TableState | None) -> tuple[set[str], list[str]]:
+        """Look at all images of which this commit, or what it keeps, speaks.
 
-    def _redo_what_changed(self, live: set[str]) -> None:
-        there = {image_id: rows for image_id, rows in self.changed.items() if image_id in live}
-        hold = still_hold(self.ds.store, [rows.seen for rows in there.values()])
-        for image_id in [image_id for image_id, holds in zip(there, hold, strict=True) if not holds]:
+        Returns
+        -------
+        live : set of str
+            Those that are there.
+        outdated : list of str
+            Those among them whose rows were made from what has changed since.
+        """
+        kept = state.ledger if self.complete and state is not None else None
+        ids = sorted({*self.changed, *self.failed, *self.gone, *(kept or ())})
+        made_from = {image_id: rows.seen for image_id, rows in self.changed.items()}
+        # Everything at once: one listing may tell it all.
+        groups = [[seen_there(self.ds.attrs_key(image_id))] for image_id in ids]
+        hold = still_hold(self.ds.store, [*groups, *made_from.values()])
+        live = {image_id for image_id, is_there in zip(ids, hold, strict=False) if is_there}
+        fresh = zip(made_from, hold[len(ids) :], strict=True)
+        return live, [image_id for image_id, holds in fresh if not holds and image_id in live]
+
+    def _extract_again(self, outdated: Iterable[str]) -> None:
+        for image_id in outdated:
             again = self.redo(image_id)
             if isinstance(again, str):
                 del self.changed[image_id]
@@ -208,7 +220,8 @@ class _Attempt:
             return []
         if state.ledger is not None:
             return sorted(self._vanished(state.ledger, live))
-        return sorted(state.known_ids() - live)
+        gone = state.known_ids() - live
+        return sorted(gone - self.ds.existing(gone))
 
     def is_in_place(self) -> bool:
         """Tell whether the table is this commit's, whatever went wrong after it was written."""
@@ -243,15 +256,15 @@ class _Attempt:
         self.ds.store.put(key, encode_ledger(ledger, commit_id, state.file), flush=True)
         self.older_ledgers = [other for other in self.older_ledgers if other != key]
 
-    def _kept(self, state: TableState | None) -> Kept:
+    def _kept(self, state: TableState | None, live: set[str]) -> Kept:
         """Return what the images that did not change gave, as far as it still holds.
 
         A ledger of another indexer or another schema version holds no more: then all images must
-        have been extracted.
+        have been extracted. Where all were, others may have come since, by another writer.
         """
-        if self.complete and not self.failed:
-            return nothing_kept()
         if state is not None and state.ledger is not None and self._holds(state, state.ledger):
+            if self.complete and live <= self.changed.keys():
+                return nothing_kept()
             return Kept(state.table, state.ledger)
         if not self.complete:
             if state is not None and self._is_outdated(state):
