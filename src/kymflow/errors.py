@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from kymflow_zarr.errors import KymflowError
 
 
@@ -32,9 +34,12 @@ class SchemaError(IndexerError, ValueError):
     ----------
     image_ids : tuple of str
         The two images, the later one first; empty where no image is to blame.
+    types : tuple of pyarrow.DataType
+        The type of the column in each of them, where two types clash; empty otherwise.
     """
 
     image_ids: tuple[str, ...] = ()
+    types: tuple[Any, ...] = ()
 
 
 class PluginError(KymflowError, RuntimeError):

@@ -20,6 +20,8 @@ from kymflow_zarr.errors import ColumnError
 # Beyond this a float64 no longer tells neighbouring integers apart.
 LARGEST_EXACT_INT = 2**53
 
+# Readers of Parquet give up at a hundred levels; deeper JSON costs Arrow seconds.
+MAX_NESTING = 32
 # Of single images' artifacts: read twice as fast as zstd, and hardly longer.
 ARTIFACT_COMPRESSION = "lz4"
 _FEW_ROWS = 1000
@@ -71,6 +73,8 @@ def frame_to_arrow(df: pd.DataFrame) -> pa.Table:
             _check_one_kind(name, df[name])
     try:
         table = pa.Table.from_pandas(df, preserve_index=False)
+    except RecursionError as error:
+        raise ColumnError("a column is nested beyond reason. Flatten it.") from error
     except _ARROW_REFUSALS as error:
         raise _blame_column(df, error) from error
     for name in df.columns:
@@ -108,20 +112,22 @@ def _kind(value: object) -> str:
     )
 
 
-def check_writable(name: str, arrow_type: pa.DataType) -> None:
-    """Refuse a column of objects without any field, at any depth: Parquet has no such type.
+def check_writable(name: str, arrow_type: pa.DataType, depth: int = 0) -> None:
+    """Refuse a column that Parquet cannot hold or give back, whatever its values.
 
     Raises
     ------
     ColumnError
-        It is one.
+        It holds objects without any field, or is nested beyond reason.
     """
+    if depth > MAX_NESTING:
+        raise ColumnError(f"column {name!r} is nested more than {MAX_NESTING} deep. Flatten it.", column=name)
     if pa.types.is_struct(arrow_type) and not arrow_type.num_fields:
         raise ColumnError(
             f"column {name!r} holds only empty objects, which Parquet cannot. Drop it.", column=name
         )
     for index in range(arrow_type.num_fields):
-        check_writable(name, arrow_type.field(index).type)
+        check_writable(name, arrow_type.field(index).type, depth + 1)
 
 
 def _blame_column(df: pd.DataFrame, error: Exception) -> ColumnError:

@@ -120,7 +120,7 @@ def snapshot(root: Path) -> dict[str, tuple[int, bytes]]:
     }
 
 
-class Crash(BaseException):
+class Crash(KeyboardInterrupt):
     """The process is dead: no handler of the code under test may do anything any more."""
 
 

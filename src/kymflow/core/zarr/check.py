@@ -18,6 +18,7 @@ from kymflow.core.zarr.ledger_file import commit_of
 from kymflow.core.zarr.merging import Kept, Merge
 from kymflow.core.zarr.reports import CheckReport
 from kymflow.core.zarr.rows import ImageRows
+from kymflow.core.zarr.schema import is_alike
 from kymflow.core.zarr.table_state import TableState, find_state
 from kymflow.errors import SchemaError
 from kymflow_zarr import frames, layout
@@ -86,7 +87,7 @@ def check_table(
     _check_ids(found, state, live)
     if state.ledger is None:
         found.add("no ledger", "was written by somebody else, or its ledger is lost or damaged. Refresh it.")
-    elif not state.made_by(contract) or set(state.ledger.versions()) - {contract.schema_version}:
+    elif not state.holds(contract):
         found.stale = live
     else:
         _compare(found, contract, state, state.ledger, rows)
@@ -152,8 +153,10 @@ def _compare(
         return
     if not merge.changes_rows_of(state.schema):
         return
-    if not state.schema.remove_metadata().equals(merge.schema, check_metadata=True):
-        there, wanted = state.schema.names, merge.schema.names
+    if not is_alike(state.schema, merge.schema):
+        there, wanted = (
+            [f"{field.name} ({field.type})" for field in one] for one in (state.schema, merge.schema)
+        )
         found.add("wrong columns", f"has other columns than its images give: {there}, expected {wanted}.")
         return
     place = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from kymflow.core.zarr.indexers.contract import TableContract
 from kymflow.core.zarr.ledger import Ledger
 from kymflow.core.zarr.ledger_file import COMMIT, TableFile, commit_of, encode_ledger
 from kymflow.core.zarr.merging import Kept, Merge, keep_failed, nothing_kept
-from kymflow.core.zarr.table_state import INDEXER, TableState, read_state
+from kymflow.core.zarr.table_state import DECLARED, INDEXER, TableState, read_state
 from kymflow_zarr import frames, layout
 from kymflow_zarr.observed import seen_there, still_hold
 from kymflow_zarr.store import OutdatedError
@@ -65,6 +66,7 @@ def commit_rows(
     redo: Redo,
     failed: Mapping[str, str] | None = None,
     gone: Iterable[str] = (),
+    yielding: Iterable[str] = (),
     made_by: Mapping[str, str] | None = None,
 ) -> Commit:
     """Merge changed images into a table, and write it with its ledger.
@@ -89,6 +91,8 @@ def commit_rows(
         Causes by image id; these images keep their old rows although they may be stale.
     gone : iterable of str
         Images whose rows go, unless they have come back.
+    yielding : iterable of str
+        Those of `failed` whose rows go all the same, since they do not go with the others' new ones.
     made_by : mapping of str to str
         More words for the table's footer: what made it.
 
@@ -103,6 +107,7 @@ def commit_rows(
     attempt.changed.update(changed)
     attempt.failed.update(failed or {})
     attempt.gone.update(gone)
+    attempt.yielding.update(yielding)
     try:
         fingerprint = ds.store.update(layout.table_key(contract.table_name), attempt.change)
     except BaseException:
@@ -130,10 +135,12 @@ class _Attempt:
         self.changed: dict[str, ImageRows] = {}
         self.failed: dict[str, str] = {}
         self.gone: set[str] = set()
+        self.yielding: set[str] = set()
         self.footer = {
             **made_by,
             INDEXER: contract.indexer,
             "kymflow.schema_version": contract.schema_version,
+            DECLARED: json.dumps(contract.declared_types, sort_keys=True),
         }
         self.result: Commit | None = None
         self.older_ledgers: list[str] = []
@@ -163,6 +170,7 @@ class _Attempt:
             {image_id: rows for image_id, rows in sorted(self.changed.items()) if image_id in live},
             {image_id: cause for image_id, cause in self.failed.items() if image_id in live},
             self._vanished(kept.ledger, live),
+            self.yielding & live,
         )
         if state is not None and self._leaves_the_file(state, merge):
             # The file stays, with its time; only what its rows were made from may be new.
@@ -262,7 +270,7 @@ class _Attempt:
         A ledger of another indexer or another schema version holds no more: then all images must
         have been extracted. Where all were, others may have come since, by another writer.
         """
-        if state is not None and state.ledger is not None and self._holds(state, state.ledger):
+        if state is not None and state.ledger is not None and state.holds(self.contract):
             if self.complete and live <= self.changed.keys():
                 return nothing_kept()
             return Kept(state.table, state.ledger)
@@ -281,6 +289,3 @@ class _Attempt:
             return store.read(layout.table_key(self.contract.table_name))[0] != state.file.data
         except FileNotFoundError:
             return True
-
-    def _holds(self, state: TableState, ledger: Ledger) -> bool:
-        return state.made_by(self.contract) and set(ledger.versions()) <= {self.contract.schema_version}

@@ -97,8 +97,7 @@ def extract_images(
             rows.update(found.rows)
             for image_id in chunk:
                 error = found.errors.get(image_id)
-                # Deleted meanwhile: there is nothing to fail.
-                if error is not None and ds.record(image_id).exists():
+                if error is not None:
                     if on_error == "raise":
                         raise error
                     failed[image_id] = str(error)

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from kymflow.core.zarr.ledger import Ledger, LedgerEntry
 from kymflow.core.zarr.ledger_file import commit_of, encode_ledger
-from kymflow.core.zarr.schema import table_schema
+from kymflow.core.zarr.schema import is_alike, table_schema
 from kymflow.core.zarr.table_state import TableState, find_state, read_state
 from kymflow_zarr import layout
 from kymflow_zarr.errors import CancelledError, LockTimeoutError, StoreError
@@ -172,8 +172,10 @@ def unproven(ledger: Ledger, survey: Survey) -> list[str]:
     keys = pc.binary_join_element_wise(layout.IMAGES, ids, short, "/")
     place = pc.index_in(keys, value_set=pa.array(survey.keys, pa.string()))
     there, was_there = pc.is_valid(place), pc.is_valid(seen.field("size"))
-    # The survey tells of nothing but artifacts.
-    told = pc.and_(pc.starts_with(short, layout.ANALYSIS + "/"), pc.not_equal(seen.field("asked"), "names"))
+    # The survey tells of nothing but artifacts; and it goes into no linked folder, as an open does.
+    is_direct = pc.equal(pc.count_substring(short, "/"), 1)
+    told = pc.and_(is_direct, pc.starts_with(short, layout.ANALYSIS + "/"))
+    told = pc.and_(told, pc.not_equal(seen.field("asked"), "names"))
 
     def now(values: list[Any], kind: pa.DataType) -> pa.Array:
         return pc.take(pa.array(values, kind), place)
@@ -199,12 +201,7 @@ def _why_all(state: TableState | None, contract: TableContract) -> str | None:
         return "there is no table yet, or it is damaged"
     if state.ledger is None:
         return "the table was written by somebody else, or its ledger is lost or damaged"
-    if not state.made_by(contract):
-        return "the table was made by another indexer"
-    versions = [version for version in state.ledger.versions() if version != contract.schema_version]
-    if versions:
-        return f"schema version {versions[0]!r} -> {contract.schema_version!r}"
-    return None
+    return state.why_not(contract)
 
 
 def _why_stale(
@@ -234,7 +231,7 @@ def _short(key: str) -> str:
 
 def _has_right_columns(state: TableState, contract: TableContract) -> bool:
     wanted = table_schema(contract, state.ledger.distinct_schemas() if state.ledger is not None else ())
-    return bool(state.schema.remove_metadata().equals(wanted, check_metadata=True))
+    return is_alike(state.schema, wanted)
 
 
 def remember(ds: ZarrDataset, plan: RefreshPlan) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from kymflow.core.zarr.indexers.base import IMAGE_ID
 from kymflow.core.zarr.ledger import Ledger, LedgerEntry, splice
-from kymflow.core.zarr.schema import check_exact, conform, own_columns, table_schema
+from kymflow.core.zarr.schema import check_exact, conform, is_alike, own_columns, table_schema
 from kymflow.errors import SchemaError
 
 if TYPE_CHECKING:
@@ -39,27 +39,40 @@ def nothing_kept() -> Kept:
     return Kept(pa.table({}), Ledger.of({}))
 
 
-def keep_failed(table: pa.Table, failed: Iterable[str], contract: TableContract) -> Kept:
+def keep_failed(table: pa.Table, failed: Collection[str], contract: TableContract) -> Kept:
     """Return what failed images have in a table of which no ledger tells, as far as it still fits."""
+    if IMAGE_ID not in table.column_names or not failed:
+        return nothing_kept()
+    try:
+        ids = table.column(IMAGE_ID).cast(pa.string())
+        theirs = pc.is_in(ids, value_set=pa.array(sorted(failed), pa.string()))
+        table, ids = table.filter(theirs), ids.filter(theirs)
+        order = pc.sort_indices(ids)
+        table, ids = table.take(order), ids.take(order)
+    except (pa.ArrowException, KeyError):
+        # Somebody else's table; its ids are no text, say.
+        return nothing_kept()
     entries = {}
     pieces = []
-    if IMAGE_ID in table.column_names:
-        ids = table.column(IMAGE_ID).cast(pa.string())
-        for image_id in sorted(failed):
-            rows = table.filter(pc.equal(ids, image_id))
-            schema = own_columns(rows).schema
-            if rows.num_rows and _fits(rows, schema, contract):
-                entries[image_id] = LedgerEntry(rows.num_rows, schema, _UNKNOWN_VERSION)
-                pieces.append(rows)
+    begin = 0
+    for found in pc.value_counts(ids.combine_chunks()).to_pylist():
+        rows = table.slice(begin, found["counts"])
+        begin += found["counts"]
+        schema = _schema_if_fitting(rows, contract)
+        if schema is not None:
+            entries[found["values"]] = LedgerEntry(rows.num_rows, schema, _UNKNOWN_VERSION)
+            pieces.append(rows)
     return Kept(pa.concat_tables(pieces), Ledger.of(entries)) if pieces else nothing_kept()
 
 
-def _fits(rows: pa.Table, schema: pa.Schema, contract: TableContract) -> bool:
+def _schema_if_fitting(rows: pa.Table, contract: TableContract) -> pa.Schema | None:
+    """Return the own schema of an image's rows, or None if they cannot be rows of the table any more."""
     try:
+        schema = own_columns(rows).schema
         conform(rows, table_schema(contract, [("", schema)]), contract)
-    except SchemaError:
-        return False
-    return True
+    except (SchemaError, pa.ArrowException, KeyError):
+        return None
+    return schema
 
 
 class Merge:
@@ -75,6 +88,8 @@ class Merge:
         New rows by image id, ordered by it.
     failed : mapping of str to str
         Causes by image id; these keep what they have.
+    yielding : collection of str
+        Those of `failed` whose rows go all the same, since they do not go with the others' new ones.
     vanished : iterable of str
         Images that go.
 
@@ -100,6 +115,7 @@ class Merge:
         changed: Mapping[str, ImageRows],
         failed: Mapping[str, str],
         vanished: Iterable[str],
+        yielding: Collection[str] = (),
     ) -> None:
         self._contract = contract
         self._kept = kept
@@ -107,22 +123,23 @@ class Merge:
         entries: dict[str, LedgerEntry | None] = dict.fromkeys(vanished)
         for image_id, rows in changed.items():
             entries[image_id] = LedgerEntry(rows.n_rows, rows.own_schema, version, tuple(rows.seen))
+        nothing = LedgerEntry(0, pa.schema([]), version)
+        entries.update((one, replace(nothing, error=failed[one])) for one in yielding if one in failed)
         ordered = sorted(entries)
         counts = [0 if entry is None else entry.n_rows for entry in (entries[one] for one in ordered)]
         self._spans = [
             (begin, end, count)
             for (begin, end), count in zip(kept.ledger.spans(ordered), counts, strict=True)
         ]
-        nothing = LedgerEntry(0, pa.schema([]), version)
         for image_id, cause in failed.items():
-            entries[image_id] = replace(kept.ledger.get(image_id, nothing), error=cause)
+            entries.setdefault(image_id, replace(kept.ledger.get(image_id, nothing), error=cause))
         self.ledger = kept.ledger.changed(entries)
         self.schema = table_schema(contract, self.ledger.distinct_schemas())
         self.new = _stack(changed.values(), self.schema, contract)
 
     def changes_rows_of(self, schema: pa.Schema) -> bool:
         """Tell whether the table, of this schema now, becomes another one."""
-        if not schema.remove_metadata().equals(self.schema, check_metadata=True):
+        if not is_alike(schema, self.schema):
             return True
         if any(end - begin != count for begin, end, count in self._spans):
             return True

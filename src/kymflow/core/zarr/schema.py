@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,6 +26,8 @@ def own_columns(table: pa.Table) -> pa.Table:
             values = values.cast(values.type.value_type)
         if pa.types.is_floating(values.type) and len(values):
             values = nan_to_null(values)
+        elif pa.types.is_nested(values.type) and _has_nan(values):
+            values = pa.chunked_array([pa.array(_without_nan(values.to_pylist()), values.type)])
         if values.null_count == len(values):
             columns[name] = pa.nulls(len(values))
         else:
@@ -34,18 +37,57 @@ def own_columns(table: pa.Table) -> pa.Table:
 
 
 def _plain_type(arrow_type: pa.DataType) -> pa.DataType:
+    """Return the one of several Arrow types that Parquet gives back."""
     if pa.types.is_large_string(arrow_type) or pa.types.is_string_view(arrow_type):
         return pa.string()
-    if pa.types.is_large_list(arrow_type) or pa.types.is_list(arrow_type):
-        return pa.list_(_plain_type(arrow_type.value_type))
+    if _is_list(arrow_type):
+        return pa.list_(pa.field("element", _plain_type(arrow_type.value_type)))
     if pa.types.is_large_binary(arrow_type) or pa.types.is_binary_view(arrow_type):
         return pa.binary()
-    if arrow_type == pa.timestamp("s", getattr(arrow_type, "tz", None)):
-        # Parquet has no seconds; a table must come back as it was returned.
-        return pa.timestamp("ms", arrow_type.tz)
     if pa.types.is_struct(arrow_type):
         return pa.struct([(field.name, _plain_type(field.type)) for field in arrow_type])
-    return arrow_type
+    # Parquet has no seconds, and a day is a day; a table must come back as it was returned.
+    if arrow_type == pa.timestamp("s", getattr(arrow_type, "tz", None)):
+        return pa.timestamp("ms", arrow_type.tz)
+    if arrow_type == pa.time32("s"):
+        return pa.time32("ms")
+    return pa.date32() if pa.types.is_date64(arrow_type) else arrow_type
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def _has_nan(values: pa.ChunkedArray) -> bool:
+    """Tell whether there is a NaN in lists or objects, at any depth."""
+    if pa.types.is_floating(values.type):
+        return bool(pc.any(pc.is_nan(values)).as_py())
+    if _is_list(values.type):
+        return _has_nan(pc.list_flatten(values))
+    if pa.types.is_struct(values.type):
+        return any(_has_nan(pc.struct_field(values, place)) for place in range(values.type.num_fields))
+    return False
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float) and value != value:
+        return None
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _without_nan(item) for name, item in value.items()}
+    return value
+
+
+def is_alike(one: pa.Schema, other: pa.Schema) -> bool:
+    """Tell whether two tables have the same columns: names, types, units and descriptions, in order.
+
+    What Parquet calls the elements of a list is no difference.
+    """
+    return one.names == other.names and all(
+        mine.type == theirs.type and (mine.metadata or {}) == (theirs.metadata or {})
+        for mine, theirs in zip(one, other, strict=True)
+    )
 
 
 def table_schema(contract: TableContract, schemas: Iterable[tuple[str, pa.Schema]]) -> pa.Schema:
@@ -84,15 +126,16 @@ def table_schema(contract: TableContract, schemas: Iterable[tuple[str, pa.Schema
             common = common_type(known.type, field.type)
             if common is None:
                 one, other = (first_with[field.name], known.type), (image_id, field.type)
-                raise _clash(contract, field.name, one, other)
+                raise clash(contract, field.name, one, other)
             if common != known.type:
                 fields[field.name] = pa.field(field.name, common)
     return pa.schema(list(fields.values()))
 
 
-def _clash(
+def clash(
     contract: TableContract, column: str, one: tuple[str, pa.DataType], other: tuple[str, pa.DataType]
 ) -> SchemaError:
+    """Return the error for a column of which two images have types that do not go together."""
     types = [str(kind) if len(str(kind)) <= 80 else f"{str(kind)[:80]}..." for kind in (one[1], other[1])]
     error = SchemaError(
         f"column {column!r} of table {contract.table_name!r}: image {one[0]!r} has {types[0]}, image "
@@ -104,6 +147,7 @@ def _clash(
         column=column,
     )
     error.image_ids = (other[0], one[0])
+    error.types = (other[1], one[1])
     return error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from kymflow_zarr.store import Store
 
 INDEXER = "kymflow.indexer"
+DECLARED = "kymflow.declared"
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,45 @@ class TableState:
         """Return the images that the table spoke of."""
         if self.ledger is not None:
             return set(self.ledger)
-        if IMAGE_ID not in self.schema.names:
+        if self.schema.names.count(IMAGE_ID) != 1:
             return set()
-        return {str(image_id) for image_id in pc.unique(self.table.column(IMAGE_ID)).to_pylist()}
+        try:
+            return {str(image_id) for image_id in pc.unique(self.table.column(IMAGE_ID)).to_pylist()}
+        except pa.ArrowException:
+            # Somebody else's table; its ids are lists, say.
+            return set()
+
+    def holds(self, contract: TableContract) -> bool:
+        """Tell whether the ledger speaks of rows that this contract would give, too.
+
+        Not if the table was made by another indexer, under another schema version, or with other
+        declared types of columns that its images have.
+        """
+        return self.ledger is not None and self.why_not(contract) is None
+
+    def why_not(self, contract: TableContract) -> str | None:
+        """Say why the ledger does not hold for this contract; None if it does, or there is none."""
+        if self.ledger is None:
+            return None
+        if not self.made_by(contract):
+            return "the table was made by another indexer"
+        for version in self.ledger.versions():
+            if version != contract.schema_version:
+                return f"schema version {version!r} -> {contract.schema_version!r}"
+        before, now = self._declared(), contract.declared_types
+        there = {name for _, schema in self.ledger.distinct_schemas() for name in schema.names}
+        for name in sorted(there & {*before, *now}):
+            if before.get(name) != now.get(name):
+                kinds = [kind or "nothing" for kind in (before.get(name), now.get(name))]
+                return f"column {name!r} is declared {kinds[1]}, was {kinds[0]}"
+        return None
+
+    def _declared(self) -> dict[str, str]:
+        try:
+            words = json.loads((self.schema.metadata or {}).get(DECLARED.encode(), b"{}"))
+        except ValueError:
+            return {}
+        return words if isinstance(words, dict) else {}
 
 
 def read_state(store: Store, table_name: str, data: bytes | None) -> TableState | None:

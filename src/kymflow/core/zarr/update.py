@@ -6,9 +6,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from kymflow.core.zarr.commit import Commit, LedgerLost, commit_rows
+from kymflow.core.zarr.culprits import find_culprits
 from kymflow.core.zarr.extraction import OnError, extract_image, extract_images
 from kymflow.core.zarr.freshness import make_plan, remember
 from kymflow.core.zarr.indexers.contract import TableContract
@@ -17,7 +16,7 @@ from kymflow.core.zarr.rows import ImageRows
 from kymflow.core.zarr.table_state import find_state
 from kymflow.errors import IndexerError, SchemaError
 from kymflow_zarr import layout
-from kymflow_zarr.errors import RecordNotFoundError
+from kymflow_zarr.errors import CancelledError, RecordNotFoundError
 
 if TYPE_CHECKING:
     import threading
@@ -101,16 +100,25 @@ def _run(
     *,
     on_error: OnError = "raise",
     live: Sequence[str] | None = None,
+    cancel: threading.Event | None = None,
     **how: Any,
 ) -> tuple[dict[str, ImageRows], dict[str, str], Commit]:
     if asked is None:
         ids: Sequence[str] = ds.list_image_ids() if live is None else live
     else:
         ids = sorted(ds.existing(asked))
-    rows, failed = extract_images(ds, indexer, contract, ids, on_error=on_error, **how)
+    rows, failed = extract_images(ds, indexer, contract, ids, on_error=on_error, cancel=cancel, **how)
     gone = set(asked or ()).difference(rows, failed)
 
     def redo(image_id: str) -> ImageRows | str:
+        if cancel is not None and cancel.is_set():
+            raise CancelledError(
+                f"{contract.indexer!r} was cancelled while it extracted again what had changed meanwhile; "
+                f"table {contract.table_name!r} is as it was",
+                dataset=ds.path,
+                table_name=contract.table_name,
+                indexer=contract.indexer,
+            )
         try:
             rows[image_id] = extract_image(ds, indexer, contract, image_id)
         except IndexerError as error:
@@ -121,6 +129,7 @@ def _run(
             return failed[image_id]
         return rows[image_id]
 
+    yielding: set[str] = set()
     while True:
         try:
             commit = commit_rows(
@@ -131,36 +140,29 @@ def _run(
                 redo=redo,
                 failed=failed,
                 gone=gone,
+                yielding=yielding,
                 made_by=made_by,
             )
             return rows, failed, commit
         except SchemaError as error:
-            culprit = _culprit(error, rows)
-            if on_error == "raise" or culprit is None:
+            if on_error == "raise":
                 raise
-            failed[culprit] = str(error)
-            del rows[culprit]
+            # What a failed image keeps of old gives way to what the others give now.
+            older = {image_id for image_id in error.image_ids if image_id in failed} - yielding
+            if older:
+                yielding |= older
+                continue
+            culprits = find_culprits(error, contract, rows)
+            if not culprits:
+                raise
+            failed.update(culprits)
+            for image_id in culprits:
+                del rows[image_id]
 
 
 def _check_on_error(*, on_error: object = "raise", **_: Any) -> None:
     if on_error not in ("raise", "skip"):
         raise ValueError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
-
-
-def _culprit(error: SchemaError, rows: Mapping[str, ImageRows]) -> str | None:
-    """Return which of the images just extracted to blame for a column that does not fit the others."""
-    for image_id in error.image_ids:
-        if image_id in rows:
-            return image_id
-    # The rows that would suffer are kept ones; the last image that brought floats or gaps did it.
-    for image_id in sorted(rows, reverse=True):
-        table = rows[image_id].table
-        if error.column not in table.column_names:
-            return image_id
-        values = table.column(error.column)
-        if values.null_count or not pa.types.is_integer(values.type):
-            return image_id
-    return None
 
 
 def refresh_table(
@@ -192,7 +194,9 @@ def refresh_table(
     plan = make_plan(ds, contract, survey=survey, cancel=cancel)
     if not plan.is_empty:
         asked = None if plan.whole else [*plan.stale, *plan.removed]
-        return _update(ds, indexer, contract, asked, made_by, started, cancel=cancel, **how)
+        done = _update(ds, indexer, contract, asked, made_by, started, cancel=cancel, **how)
+        remember(ds, plan)
+        return done
     remember(ds, plan)
     report = UpdateReport(
         table_name=contract.table_name,

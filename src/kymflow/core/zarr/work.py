@@ -46,7 +46,10 @@ def ask(ds: ZarrDataset, indexer: DatasetIndexer, contract: TableContract, image
             table = indexer.read_rows(record)
             return Raw(table, [image_id], [table.num_rows], [store.seen])
         frame: object = indexer.extract_rows(record)
-    except (Exception, SystemExit) as error:
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    # A panic of a library in another language, or a cancelled task, is no Exception.
+    except BaseException as error:
         raise fault.extraction_error(error) from error
     if not isinstance(frame, pd.DataFrame):
         raise fault.rows_error(f"extract_rows must return a DataFrame, got {type(frame).__name__}")
@@ -97,13 +100,21 @@ class Work:
             try:
                 raw.append(ask(self.ds, self.indexer, self.contract, image_id))
             except IndexerError as error:
+                if not self._is_there(image_id):
+                    continue
                 found.errors[image_id] = error
-                # Deleted meanwhile: there is nothing to fail.
-                if self.stop and self.ds.record(image_id).exists():
+                if self.stop:
                     break
         for rows in _together(raw):
             found.add(rows, self.contract)
+        for image_id in list(found.errors):
+            if not self._is_there(image_id):
+                del found.errors[image_id]
         return found
+
+    def _is_there(self, image_id: str) -> bool:
+        # Of an image that was deleted meanwhile, there is nothing to fail.
+        return self.ds.record(image_id).exists()
 
 
 def _ignore(images: int) -> None:

@@ -41,6 +41,11 @@ class TableContract:
         """The declared columns by name."""
         return {column.name: column for column in self.declared}
 
+    @property
+    def declared_types(self) -> dict[str, str]:
+        """The types of the declared columns by name."""
+        return {column.name: column.type for column in self.declared}
+
     @cached_property
     def first_fields(self) -> list[pa.Field]:
         """The Arrow fields with which the table begins; a required column without type is null."""
