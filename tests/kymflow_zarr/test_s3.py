@@ -6,6 +6,7 @@ import pickle
 import uuid
 
 import numpy as np
+import obstore
 import pandas as pd
 import pytest
 import tifffile
@@ -146,6 +147,29 @@ def test_folder_is_ingested(dataset, tmp_path) -> None:
     (tmp_path / "a.params.json").write_text('{"v": 22}')
     assert dataset.refresh_from_folder(tmp_path, mode="reingest_if_changed") == [image_id]
     assert dataset.refresh_from_folder(tmp_path, mode="reingest_if_changed") == []
+
+
+def test_a_folder_without_news_costs_one_look_at_each_image(dataset, tmp_path, monkeypatch) -> None:
+    for name in "abc":
+        tifffile.imwrite(tmp_path / f"{name}.tif", np.ones((3, 4), np.uint16))
+    ids = dataset.refresh_from_folder(tmp_path)
+    asked = []
+
+    def watch(name: str) -> None:
+        call = getattr(obstore, name)
+
+        def noted(store, key):
+            asked.append((name, key))
+            return call(store, key)
+
+        monkeypatch.setattr(obstore, name, noted)
+
+    watch("get")
+    watch("head")
+    assert dataset.refresh_from_folder(tmp_path, mode="reingest_if_changed") == []
+    assert sorted(one for one in asked if "images/" in one[1]) == [
+        ("head", f"images/{image_id}/zarr.json") for image_id in sorted(ids)
+    ]
 
 
 def test_pickled_dataset_reads(dataset) -> None:
