@@ -51,8 +51,16 @@ def check_column_names(df: pd.DataFrame) -> None:
         seen.add(name)
 
 
-def frame_to_arrow(df: pd.DataFrame) -> pa.Table:
+def frame_to_arrow(df: pd.DataFrame, *, pandas_metadata: bool = True) -> pa.Table:
     """Convert a DataFrame to Arrow; the index is dropped, NaN and None become null.
+
+    Parameters
+    ----------
+    df : DataFrame
+        What to convert.
+    pandas_metadata : bool
+        Whether the table shall tell pandas which types of its own the columns had; to word that
+        takes as long as to convert small columns.
 
     Raises
     ------
@@ -61,20 +69,23 @@ def frame_to_arrow(df: pd.DataFrame) -> pa.Table:
         text that is no UTF-8, integers beyond 2**53 beside missing values or floats.
     """
     check_column_names(df)
-    for name in df.columns:
-        if df[name].dtype == object:
-            _check_one_kind(name, df[name])
+    columns = {str(name): values for name, values in df.items()}
+    for name, values in columns.items():
+        if values.dtype == object:
+            _check_one_kind(name, values)
     try:
-        table = pa.Table.from_pandas(df, preserve_index=False)
+        if pandas_metadata:
+            table = pa.Table.from_pandas(df, preserve_index=False)
+        else:
+            table = pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})
     except _ARROW_REFUSALS as error:
         raise _blame_column(df, error) from error
-    for name in df.columns:
-        values = table.column(name)
-        if not isinstance(df[name].dtype, pd.api.extensions.ExtensionDtype) or pa.types.is_dictionary(
-            values.type
+    for (name, values), found in zip(columns.items(), table.columns, strict=True):
+        if not isinstance(values.dtype, pd.api.extensions.ExtensionDtype) or pa.types.is_dictionary(
+            found.type
         ):
-            _check_integers(name, values)
-        check_writable(name, values.type)
+            _check_integers(name, found)
+        check_writable(name, found.type)
     return table
 
 
@@ -168,17 +179,27 @@ def arrow_to_parquet(table: pa.Table, *, compression: str = "zstd") -> bytes:
     """
     sink = pa.BufferOutputStream()
     try:
-        pq.write_table(table, sink, compression=compression, use_dictionary=_worth_a_dictionary(table.schema))
+        pq.write_table(table, sink, compression=compression, use_dictionary=_worth_a_dictionary(table))
     except pa.ArrowException as error:
         raise ValueError(f"cannot write Parquet with compression {compression!r}: {error}") from error
     return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
 
 
-def _worth_a_dictionary(schema: pa.Schema) -> bool | list[str]:
+# Of fewer rows, a dictionary is one more page to unpack, and saves nothing.
+_FEW_ROWS = 1000
+
+
+def _worth_a_dictionary(table: pa.Table) -> bool | list[str]:
     """Return the columns whose values repeat: measured floats do not, and trying it doubles the time."""
-    if any(pa.types.is_nested(kind) for kind in schema.types):
+    if any(pa.types.is_nested(kind) for kind in table.schema.types):
         return True
-    return [field.name for field in schema if not pa.types.is_floating(field.type)]
+    few = table.num_rows < _FEW_ROWS
+    return [
+        field.name
+        for field in table.schema
+        # pandas' categories are in it, those without a row, too.
+        if pa.types.is_dictionary(field.type) or not (few or pa.types.is_floating(field.type))
+    ]
 
 
 def frame_to_parquet(df: pd.DataFrame, *, compression: str = "zstd") -> bytes:
