@@ -26,7 +26,7 @@ from kymflow import IndexerRegistry, KymDataset, ZarrDataset, ZarrImageRecord
 
 ROWS_PER_IMAGE = 50
 # As many turns take about 5 ms on a processor of today.
-TURNS = 60_000
+TURNS = 125_000
 
 
 class Computing:

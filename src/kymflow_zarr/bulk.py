@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 
@@ -10,6 +11,9 @@ from kymflow_zarr import frames
 
 # Beyond this the text of one column no longer fits into one piece of Arrow's plain text type.
 _ONE_PIECE_BYTES = 2**31 - 1
+
+# So many files are worth a thread.
+_PER_THREAD = 32
 
 Together = tuple[pa.Table, list[int], list[int]]
 
@@ -37,10 +41,8 @@ def read_alike(blobs: Sequence[bytes]) -> Iterator[Together]:
     """
     groups: dict[pa.Schema, tuple[list[pa.Table], list[int]]] = {}
     last = None
-    for place, blob in enumerate(blobs):
-        try:
-            table = frames.read_parquet(blob).replace_schema_metadata(None)
-        except frames.UnreadableParquet:
+    for place, table in enumerate(_read_all(blobs)):
+        if table is None:
             continue
         # To compare two schemas costs less than to hash one.
         if last is None or not table.schema.equals(last):
@@ -54,6 +56,24 @@ def read_alike(blobs: Sequence[bytes]) -> Iterator[Together]:
         else:
             for table, place in zip(tables, places, strict=True):
                 yield from _stack([table], [place])
+
+
+def _read_all(blobs: Sequence[bytes]) -> list[pa.Table | None]:
+    """Read files in as many threads as Arrow has for itself; None for each that is damaged."""
+    n_threads = min(pa.cpu_count(), len(blobs) // _PER_THREAD)
+    if n_threads < 2:
+        return [_read(blob) for blob in blobs]
+    parts = [blobs[begin : begin + _PER_THREAD] for begin in range(0, len(blobs), _PER_THREAD)]
+    # They end with this call: a process that is forked later finds none that it would wait for.
+    with ThreadPoolExecutor(n_threads) as threads:
+        return [table for part in threads.map(lambda part: [*map(_read, part)], parts) for table in part]
+
+
+def _read(blob: bytes) -> pa.Table | None:
+    try:
+        return frames.read_parquet(blob).replace_schema_metadata(None)
+    except frames.UnreadableParquet:
+        return None
 
 
 def _stack(tables: Sequence[pa.Table], places: Sequence[int]) -> Iterator[Together]:

@@ -58,8 +58,16 @@ def check_column_names(df: pd.DataFrame) -> None:
         seen.add(name)
 
 
-def frame_to_arrow(df: pd.DataFrame) -> pa.Table:
+def frame_to_arrow(df: pd.DataFrame, *, pandas_metadata: bool = True) -> pa.Table:
     """Convert a DataFrame to Arrow; the index is dropped, NaN and None become null.
+
+    Parameters
+    ----------
+    df : DataFrame
+        What to convert.
+    pandas_metadata : bool
+        Whether the table shall tell pandas which types of its own the columns had; to word that
+        takes as long as to convert small columns.
 
     Raises
     ------
@@ -68,22 +76,25 @@ def frame_to_arrow(df: pd.DataFrame) -> pa.Table:
         text that is no UTF-8, integers beyond 2**53 beside missing values or floats.
     """
     check_column_names(df)
-    for name in df.columns:
-        if df[name].dtype == object:
-            _check_one_kind(name, df[name])
+    columns = {str(name): values for name, values in df.items()}
+    for name, values in columns.items():
+        if values.dtype == object:
+            _check_one_kind(name, values)
     try:
-        table = pa.Table.from_pandas(df, preserve_index=False)
+        if pandas_metadata:
+            table = pa.Table.from_pandas(df, preserve_index=False)
+        else:
+            table = pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})
     except RecursionError as error:
         raise ColumnError("a column is nested beyond reason. Flatten it.") from error
     except _ARROW_REFUSALS as error:
         raise _blame_column(df, error) from error
-    for name in df.columns:
-        values = table.column(name)
-        if not isinstance(df[name].dtype, pd.api.extensions.ExtensionDtype) or pa.types.is_dictionary(
-            values.type
+    for (name, values), found in zip(columns.items(), table.columns, strict=True):
+        if not isinstance(values.dtype, pd.api.extensions.ExtensionDtype) or pa.types.is_dictionary(
+            found.type
         ):
-            _check_integers(name, values)
-        check_writable(name, values.type)
+            _check_integers(name, found)
+        check_writable(name, found.type)
     return table
 
 
@@ -204,6 +215,7 @@ def _worth_a_dictionary(table: pa.Table) -> bool | list[str]:
     return [
         field.name
         for field in table.schema
+        # pandas' categories are in it, those without a row, too.
         if pa.types.is_dictionary(field.type) or not (few or pa.types.is_floating(field.type))
     ]
 

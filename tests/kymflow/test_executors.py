@@ -189,7 +189,15 @@ def expected(kept: Path) -> dict[tuple[str, str, str], object]:
     return found
 
 
-@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize(
+    "action",
+    [
+        "rebuild",
+        "refresh",
+        pytest.param("rebuild some", marks=pytest.mark.long),
+        pytest.param("update", marks=pytest.mark.long),
+    ],
+)
 def test_what_comes_of_it_is_the_same_wherever_it_runs(
     kept: Path, expected: dict[tuple[str, str, str], object], executor: Executor, action: str
 ) -> None:

@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -81,6 +82,19 @@ def test_nested_columns_and_names_that_stand_twice_are_not_put_together() -> Non
     blobs = [parquet({"a": [[1]]})] * 2 + [parquet(pa.table([[1], [2]], names=["a", "a"]))] * 2
 
     assert [places for _, places, _ in bulk.read_alike(blobs)] == [[0], [1], [2], [3]]
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+@pytest.mark.parametrize("n", [31, 32, 63, 64, 65, 200])
+def test_threads_change_nothing(n: int, n_threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pa, "cpu_count", lambda: n_threads)
+    blobs = [parquet({"a": [place]}) for place in range(n)]
+    blobs[n // 2] = b"damaged"
+
+    ((table, places, _),) = bulk.read_alike(blobs)
+
+    assert table["a"].to_pylist() == places == [place for place in range(n) if place != n // 2]
+    assert not [one.name for one in threading.enumerate() if one.name.startswith("ThreadPoolExecutor")]
 
 
 def test_nothing_gives_nothing() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import re
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from kymflow_zarr.frames import (
     UnreadableParquet,
     arrow_to_frame,
     check_concat_keeps_integers,
+    frame_to_arrow,
     frame_to_parquet,
     parquet_to_arrow,
     parquet_to_frame,
@@ -64,6 +66,22 @@ def data_frames(draw: st.DrawFn) -> pd.DataFrame:
     names = draw(st.lists(st.text("abä /'.", min_size=1, max_size=4), unique=True, max_size=5))
     frame = pd.DataFrame({name: draw(columns(length)) for name in names}, index=range(length))
     return frame.set_index(pd.Index(draw(st.permutations(range(length))))) if draw(st.booleans()) else frame
+
+
+@given(st.integers(0, 4).flatmap(lambda n: st.lists(columns(n), min_size=1, max_size=3)))
+@settings(max_examples=200, deadline=None)
+def test_arrow_without_words_for_pandas_has_the_same_columns(found: list[pd.Series]) -> None:
+    df = pd.DataFrame({f"c{place}": values for place, values in enumerate(found)})
+    try:
+        expected = frame_to_arrow(df)
+    except ColumnError as error:
+        with pytest.raises(ColumnError, match=re.escape(str(error))):
+            frame_to_arrow(df, pandas_metadata=False)
+        return
+    bare = frame_to_arrow(df, pandas_metadata=False)
+    assert bare.schema.metadata is None
+    assert bare.schema == expected.schema
+    assert repr(bare.to_pylist()) == repr(expected.to_pylist())
 
 
 @given(df=data_frames())

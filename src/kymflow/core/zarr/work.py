@@ -54,7 +54,7 @@ def ask(ds: ZarrDataset, indexer: DatasetIndexer, contract: TableContract, image
     if not isinstance(frame, pd.DataFrame):
         raise fault.rows_error(f"extract_rows must return a DataFrame, got {type(frame).__name__}")
     try:
-        table = frames.frame_to_arrow(frame).replace_schema_metadata(None)
+        table = frames.frame_to_arrow(frame, pandas_metadata=False)
     except ColumnError as error:
         raise fault.rows_error(str(error), error.column) from error
     return Raw(table, [image_id], [len(frame)], [store.seen])
