@@ -11,7 +11,7 @@ import socket
 import stat as stat_module
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableSequence, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,6 +103,12 @@ class LocalStore(Store):
         for key, size, mtime_ns in self._walk(folder, f"{prefix}/" if prefix else ""):
             yield Fingerprint(key, size, mtime_ns)
 
+    def unreadable(self, prefix: str) -> Sequence[str]:
+        keys: list[str] = []
+        for _ in self._walk(self._path(prefix), f"{prefix}/", refused=keys):
+            pass
+        return keys
+
     def survey(self, prefix: str, mark: str, folder: str) -> Survey:
         seen_ns = self.now_ns()
         names = self.children(prefix, having=[mark])
@@ -117,7 +123,9 @@ class LocalStore(Store):
         )
         return Survey(list(names), keys, sizes, mtimes_ns, [None] * len(keys), seen_ns)
 
-    def _walk(self, folder: str, before: str) -> Iterator[tuple[str, int, int]]:
+    def _walk(
+        self, folder: str, before: str, refused: MutableSequence[str] | None = None
+    ) -> Iterator[tuple[str, int, int]]:
         """Yield key, size and modification time of every file below a folder."""
         stack = [(folder, before)]
         while stack:
@@ -135,6 +143,8 @@ class LocalStore(Store):
                     continue
                 except OSError as error:
                     logger.warning("ignoring %r in %s: %s", key, self.url, error)
+                    if refused is not None:
+                        refused.append(key)
                     continue
                 if stat_module.S_ISREG(info.st_mode):
                     yield key, info.st_size, info.st_mtime_ns

@@ -9,7 +9,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kymflow_zarr import layout, pixels, sources
-from kymflow_zarr.errors import ArtifactNotFoundError, CancelledError, KymflowError, TableError
+from kymflow_zarr.errors import (
+    ArtifactNotFoundError,
+    CancelledError,
+    InvalidNameError,
+    KymflowError,
+    TableError,
+)
 from kymflow_zarr.groups import ATTRS_DOCUMENT
 from kymflow_zarr.problems import Problem
 from kymflow_zarr.record import ZarrImageRecord
@@ -109,6 +115,8 @@ def _check_record(store: Store, zarr_format: int, image_id: str) -> Iterator[Pro
         record = ZarrImageRecord(store, image_id, zarr_format=zarr_format)
         record.get_attrs()
         keys, arrays = record.list_analysis_keys(), record.list_array_artifacts()
+        # A listing passes over them, and whoever asks for one is refused.
+        keys = sorted({*keys, *store.unreadable(f"{layout.record_prefix(image_id)}/{layout.ANALYSIS}")})
     except KymflowError as error:
         yield Problem("half record", str(error), image_id=image_id)
         return
@@ -127,8 +135,8 @@ def _check_artifact(record: ZarrImageRecord, key: str) -> Problem | None:
         if name.endswith(suffix):
             try:
                 load(name.removesuffix(suffix))
-            except ArtifactNotFoundError:
-                # Deleted since it was listed.
+            except (ArtifactNotFoundError, InvalidNameError):
+                # Deleted since it was listed; or somebody else's, under a name that no artifact can have.
                 return None
             except KymflowError as error:
                 return Problem("unreadable artifact", str(error), key=key, image_id=record.image_id)

@@ -58,6 +58,11 @@ def _why_unusable(name: str) -> str | None:
     return None
 
 
+def is_name(name: str) -> bool:
+    """Tell whether :func:`check_name` takes a name; what lies under any other is somebody else's."""
+    return _why_unusable(name) is None
+
+
 def check_name(name: object, what: str) -> str:
     """Return `name` if it can be one component of a key.
 

@@ -152,6 +152,10 @@ class Store(ABC):
     def list(self, prefix: str = "") -> Iterator[Fingerprint]:
         """Yield every key below `prefix`, at any depth, in no particular order."""
 
+    def unreadable(self, prefix: str) -> Sequence[str]:
+        """Return keys below `prefix` that a listing passes over: the medium refuses to look at them."""
+        return ()
+
     @abstractmethod
     def children(self, prefix: str, having: Sequence[str] = ()) -> Sequence[str]:
         """Return the sorted names directly below `prefix` that have keys below themselves.

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def list_table_names(store: Store) -> list[str]:
-    """Return the names of all tables, sorted; ``sources`` has its own method and is not among them."""
-    names = []
-    for found in store.list(layout.TABLES):
-        name = found.key[len(layout.TABLES) + 1 :]
-        if name.endswith(".parquet") and not name.startswith(".") and "/" not in name:
-            names.append(name.removesuffix(".parquet"))
-    return sorted(set(names) - layout.RESERVED_TABLES)
+    """Return the names of all tables, sorted; ``sources`` has its own method and is not among them.
+
+    A file under a name that no table can have is somebody else's.
+    """
+    files = [found.key[len(layout.TABLES) + 1 :] for found in store.list(layout.TABLES)]
+    names = {file.removesuffix(".parquet") for file in files if file.endswith(".parquet")}
+    return sorted(name for name in names - layout.RESERVED_TABLES if layout.is_name(name))
 
 
 def read_table(store: Store, name: str) -> bytes:

@@ -167,9 +167,68 @@ def test_a_missing_table_is_told(lab: KymDataset, indexer: CellsIndexer) -> None
     assert_repairable(lab, indexer, "missing table")
 
 
-def test_rows_of_an_image_that_is_not_there_are_told(lab: KymDataset, indexer: CellsIndexer) -> None:
+def test_an_image_that_was_deleted_since_is_stale_and_no_problem(lab: KymDataset) -> None:
     lab.ds.delete_image("b")
-    assert_repairable(lab, indexer, "unknown image", "b")
+    report = lab.check(repair=True)
+    assert (report.problems, report.stale) == ([], {TABLE: ["b"]})
+    lab.refresh(TABLE)
+    assert lab.check().stale == {}
+
+
+def test_rows_of_an_image_that_nothing_tells_of_are_told(lab: KymDataset, indexer: CellsIndexer) -> None:
+    lab.ds.save_table(TABLE, lab.get_table(TABLE).replace({"image_id": {"b": "gone"}}))
+    kinds_found = [("unknown image", "gone"), ("no ledger", "")]
+    assert kinds(lab.check()) == [(*found, False) for found in kinds_found]
+    assert kinds(lab.check(repair=True)) == [(*found, True) for found in kinds_found]
+    assert_like_rebuild(lab, indexer)
+
+
+def test_what_a_rebuild_does_not_mend_is_not_called_repaired(lab: KymDataset) -> None:
+    class UnsteadyIndexer(CellsIndexer):
+        calls = 0
+
+        def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+            self.calls += 1
+            rows = super().extract_rows(rec)
+            return rows.assign(n=self.calls) if rec.image_id == "b" else rows
+
+    unsteady = UnsteadyIndexer()
+    lab.registry.unregister(TABLE)
+    lab.registry.register(unsteady)
+    report = lab.check(repair=True)
+    assert kinds(report) == [("wrong rows", "b", False)]
+    assert not report.is_clean
+
+
+def test_what_is_wrong_only_after_a_repair_is_told_too(lab: KymDataset, indexer: CellsIndexer) -> None:
+    lab.ds.save_table(TABLE, lab.get_table(TABLE))
+
+    class LiesOnceIndexer(LyingIndexer):
+        calls = 0
+
+        def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+            self.calls += rec.image_id == "b"
+            return super().extract_rows(rec) if self.calls == 2 else CellsIndexer().extract_rows(rec)
+
+    lab.registry.unregister(TABLE)
+    lab.registry.register(LiesOnceIndexer())
+    assert kinds(lab.check(repair=True)) == [("no ledger", "", True), ("wrong rows", "b", False)]
+
+
+def test_rows_that_a_failing_image_keeps_of_somebody_elses_table_are_not_repaired(
+    lab: KymDataset, indexer: CellsIndexer
+) -> None:
+    lab.ds.save_table(TABLE, lab.get_table(TABLE).assign(n=99))
+    indexer.broken = {"a"}
+    assert kinds(lab.check(repair=True)) == [("failed", "a", False), ("no ledger", "", False)]
+    assert set(lab.get_table(TABLE).query("image_id == 'a'")["n"]) == {99}
+
+
+def test_a_repair_leaves_nothing_stale(lab: KymDataset) -> None:
+    lab.rebuild(LyingIndexer())
+    lab.ds.record("a").save_df_parquet(TABLE, cells(9))
+    report = lab.check(repair=True)
+    assert (kinds(report), report.stale) == ([("wrong rows", "b", True)], {})
 
 
 def test_an_image_that_fails_is_named_and_the_others_are_repaired(
@@ -210,7 +269,49 @@ def test_a_stray_ledger_is_swept_when_it_is_old(lab: KymDataset) -> None:
     assert commit_of(pq.read_schema(table_path(lab))) == ledger.stem
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        "index/.hidden/x.parquet",
+        "index/con/x.parquet",
+        "index/a:b/x.parquet",
+        "index/.DS_Store",
+        "index/Thumbs.db",
+        "index/cells/.DS_Store",
+        "index/cells/Thumbs.db",
+        "tables/con.parquet",
+        "tables/a:b.parquet",
+        "images/b/analysis/what:ever.json",
+    ],
+)
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_a_file_that_is_none_of_ours_is_left_alone(lab: KymDataset, key: str) -> None:
+    path = Path(lab.ds.path) / key
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"x")
+    age(path)
+    report = lab.check(repair=True)
+    assert (report.problems, report.tables) == ([], [TABLE])
+    assert [table.table_name for table in lab.status().tables] == [TABLE]
+    lab.load_tables()
+    assert sorted(lab.tables) == [TABLE]
+    assert path.read_bytes() == b"x"
+
+
 # Records
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links take a privilege there")
+def test_an_artifact_that_the_medium_refuses_is_named(
+    lab: KymDataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = Path(lab.ds.path) / "images" / "b" / "analysis"
+    for name in ("e.json", ".hidden.json", "notes.txt"):
+        (folder / name).symlink_to(name)
+    (problem,) = lab.check(repair=True).problems
+    assert (problem.kind, problem.image_id, problem.repaired) == ("unreadable artifact", "b", False)
+    assert problem.key == "images/b/analysis/e.json"
+    assert "Too many levels of symbolic links" in problem.message
 
 
 @pytest.mark.parametrize(
@@ -342,6 +443,7 @@ def test_the_command_tells_repairs_and_ends_with_1_while_something_is_wrong(
     kd.refresh_all()
     path = kd.ds.path
     assert "nothing is wrong" in run("check", path, code=0)
+    kd.ds.save_table("velocity_events", kd.get_table("velocity_events"))
     kd.ds.delete_image("a")
     kd.ds.record("b").save_json("odd", {})
     odd = Path(path) / "images" / "b" / "analysis" / "odd.json"
@@ -353,8 +455,9 @@ def test_the_command_tells_repairs_and_ends_with_1_while_something_is_wrong(
     assert [(p["kind"], p["repaired"]) for p in content["problems"]] == [
         ("unreadable artifact", False),
         ("unknown image", True),
-        ("unknown image", True),
+        ("no ledger", True),
     ]
+    assert content["stale"] == {"radon_report": ["a"]}
     assert (content["dataset"], content["images"], content["clean"]) == (path, 2, False)
     odd.unlink()
     kd.ds.record("b").save_json("radon_report", {"mean_velocity": 2.0})

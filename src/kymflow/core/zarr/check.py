@@ -5,14 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from kymflow.core.zarr.extraction import OnProgress, extract_images
 from kymflow.core.zarr.freshness import same_contents
-from kymflow.core.zarr.indexers.base import IMAGE_ID
 from kymflow.core.zarr.indexers.contract import contract_of
 from kymflow.core.zarr.ledger_file import commit_of
 from kymflow.core.zarr.merging import Kept, Merge
@@ -88,9 +87,10 @@ def check_table(
     if state.ledger is None:
         found.add("no ledger", "was written by somebody else, or its ledger is lost or damaged. Refresh it.")
     elif not state.holds(contract):
-        found.stale = live
+        found.stale += live
     else:
         _compare(found, contract, state, state.ledger, rows)
+    found.stale.sort()
     return found
 
 
@@ -119,10 +119,12 @@ def _read(found: TableCheck) -> TableState | None:
 
 
 def _check_ids(found: TableCheck, state: TableState, live: Sequence[str]) -> None:
-    if IMAGE_ID not in state.schema.names:
+    """Look for images that are not there: those that a ledger lists have been deleted since."""
+    gone = sorted(state.known_ids().difference(live))
+    if state.ledger is not None:
+        found.stale += gone
         return
-    ids = pc.unique(state.table.column(IMAGE_ID)).to_pylist()
-    for image_id in sorted({str(image_id) for image_id in ids}.difference(live)):
+    for image_id in gone:
         found.add("unknown image", f"has rows of image {image_id!r}, which is not there.", image_id=image_id)
 
 
@@ -174,6 +176,9 @@ def _check_ledgers(ds: ZarrDataset) -> list[Problem]:
     problems = []
     for found in list(ds.store.list(layout.INDEX)):
         table_name, _, file = found.key[len(layout.INDEX) + 1 :].partition("/")
+        if layout.is_litter(file or table_name) or not (layout.is_name(table_name) and layout.is_name(file)):
+            # Somebody else's: no table can have this name, and no commit this one.
+            continue
         old = found.mtime_ns < ds.store.now_ns() - LEFTOVER_AGE_S * 1e9
         state = find_state(ds.store, table_name) if old and file.endswith(".parquet") else None
         if old and (state is None or file != f"{commit_of(state.schema)}.parquet"):
@@ -201,7 +206,7 @@ def check_dataset(
         Those whose tables are compared with the records.
     rebuild : callable, optional
         Rebuilds the table of an indexer. With it, what can be put right is: wrong tables are
-        rebuilt, and what interrupted writes left behind is deleted.
+        rebuilt and checked again, and what interrupted writes left behind is deleted.
     on_progress, on_table, cancel
         As for a rebuild.
 
@@ -212,7 +217,6 @@ def check_dataset(
     """
     stored = check_storage(ds.store, ds.zarr_format, on_progress=on_progress, cancel=cancel)
     report = CheckReport(stored.images, stored.artifacts, problems=[*stored.problems, *_check_ledgers(ds)])
-    repaired: set[str] = set()
     by_table = {contract_of(indexer).table_name: indexer for indexer in indexers}
     for name in sorted({*by_table, *ds.list_table_names()}):
         if on_table is not None:
@@ -220,23 +224,43 @@ def check_dataset(
         report.tables.append(name)
         indexer = by_table.get(name)
         if indexer is None:
-            report.problems.extend(check_foreign_table(ds, name).problems)
-            continue
-        found = check_table(ds, indexer, contract_of(indexer), on_progress=on_progress, cancel=cancel)
+            found = check_foreign_table(ds, name)
+        else:
+            check = partial(
+                check_table, ds, indexer, contract_of(indexer), on_progress=on_progress, cancel=cancel
+            )
+            found = check()
+            if rebuild is not None and any(problem.kind in _BY_REBUILD for problem in found.problems):
+                rebuild(indexer)
+                if on_table is not None:
+                    on_table(name)
+                found = _after_repair(found, check())
         report.problems.extend(found.problems)
         if found.stale:
             report.stale[name] = found.stale
-        if rebuild is not None and any(problem.kind in _BY_REBUILD for problem in found.problems):
-            rebuild(indexer)
-            repaired.add(name)
     if rebuild is not None:
-        for key in [*stored.sweepable, *(p.key for p in report.problems if p.kind == "stray ledger")]:
-            ds.store.delete_tree(key)
-            repaired.add(key)
-    report.problems[:] = [
-        replace(
-            problem, repaired=(problem.table_name if problem.kind in _BY_REBUILD else problem.key) in repaired
-        )
-        for problem in report.problems
-    ]
+        _sweep(ds, report, stored.sweepable)
     return report
+
+
+def _after_repair(before: TableCheck, after: TableCheck) -> TableCheck:
+    """Return what was wrong with a table, and is repaired if it is gone, and what only now is to be seen."""
+    left = {(problem.kind, problem.image_id): problem for problem in after.problems}
+    kept_rows = any(problem.kind == "failed" for problem in after.problems)
+    problems = []
+    for problem in before.problems:
+        still = left.pop((problem.kind, problem.image_id), None)
+        # Images that failed keep their rows, and whose those are, nobody knows.
+        gone = still is None and not (problem.kind == "no ledger" and kept_rows)
+        problems.append(replace(problem, repaired=gone))
+    return replace(after, problems=[*problems, *left.values()])
+
+
+def _sweep(ds: ZarrDataset, report: CheckReport, sweepable: Sequence[str]) -> None:
+    """Delete what interrupted writes left behind, and nobody needs."""
+    swept = {*sweepable, *(problem.key for problem in report.problems if problem.kind == "stray ledger")}
+    for key in sorted(swept):
+        ds.store.delete_tree(key)
+    report.problems[:] = [
+        replace(problem, repaired=True) if problem.key in swept else problem for problem in report.problems
+    ]
