@@ -107,6 +107,13 @@ def still_hold(store: Store, groups: Sequence[Sequence[Seen]]) -> list[bool]:
     return [all([difference is None for difference, _ in islice(answers, len(group))]) for group in groups]
 
 
+def same_contents(one: Sequence[Seen], other: Sequence[Seen]) -> bool:
+    """Tell whether two extractions asked for the same things and got the same answers."""
+    return [(seen.key, seen.asked, seen.sha256) for seen in one] == [
+        (seen.key, seen.asked, seen.sha256) for seen in other
+    ]
+
+
 def seen_content(key: str, answer: tuple[bytes, Fingerprint] | None, seen_ns: int) -> Seen:
     """Note that a key was read, or was not there; `seen_ns` is from before it was."""
     if answer is None:

@@ -118,7 +118,7 @@ def test_lost_rows_are_wrong(lab: KymDataset, indexer: CellsIndexer) -> None:
 def test_columns_that_no_extraction_gives_are_wrong(lab: KymDataset, indexer: CellsIndexer) -> None:
     lab.rebuild(WiderIndexer())
     found = assert_repairable(lab, indexer, "wrong columns")
-    assert "['image_id', 'n', 'k', 'more'], expected ['image_id', 'n', 'k']" in found.message
+    assert "'k (int64)', 'more (double)'], expected ['image_id (string)', 'n (int64)', 'k (" in found.message
 
 
 def test_an_artifact_changed_under_its_old_time_is_found(lab: KymDataset, indexer: CellsIndexer) -> None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from kymflow.core.zarr.extraction import OnProgress, extract_images
-from kymflow.core.zarr.freshness import same_contents
 from kymflow.core.zarr.indexers.contract import contract_of
 from kymflow.core.zarr.ledger_file import commit_of
 from kymflow.core.zarr.merging import Kept, Merge
@@ -22,7 +21,7 @@ from kymflow.core.zarr.table_state import TableState, find_state
 from kymflow.errors import SchemaError
 from kymflow_zarr import frames, layout
 from kymflow_zarr.checking import LEFTOVER_AGE_S, check_storage
-from kymflow_zarr.observed import still_hold
+from kymflow_zarr.observed import same_contents, still_hold
 from kymflow_zarr.problems import Kind, Problem
 
 if TYPE_CHECKING:

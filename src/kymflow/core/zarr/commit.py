@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from kymflow_zarr.store import OutdatedError
 if TYPE_CHECKING:
     from kymflow.core.zarr.rows import ImageRows
     from kymflow_zarr import ZarrDataset
+    from kymflow_zarr.observed import Seen
     from kymflow_zarr.store import Fingerprint
 
 
@@ -67,6 +68,7 @@ def commit_rows(
     failed: Mapping[str, str] | None = None,
     gone: Iterable[str] = (),
     yielding: Iterable[str] = (),
+    renewed: Mapping[str, Sequence[Seen]] | None = None,
     made_by: Mapping[str, str] | None = None,
 ) -> Commit:
     """Merge changed images into a table, and write it with its ledger.
@@ -93,6 +95,8 @@ def commit_rows(
         Images whose rows go, unless they have come back.
     yielding : iterable of str
         Those of `failed` whose rows go all the same, since they do not go with the others' new ones.
+    renewed : mapping of str to sequence of Seen
+        Of images that stay as they are: what had to be read to know that, as it was found.
     made_by : mapping of str to str
         More words for the table's footer: what made it.
 
@@ -108,6 +112,7 @@ def commit_rows(
     attempt.failed.update(failed or {})
     attempt.gone.update(gone)
     attempt.yielding.update(yielding)
+    attempt.renewed.update(renewed or {})
     try:
         fingerprint = ds.store.update(layout.table_key(contract.table_name), attempt.change)
     except BaseException:
@@ -136,6 +141,7 @@ class _Attempt:
         self.failed: dict[str, str] = {}
         self.gone: set[str] = set()
         self.yielding: set[str] = set()
+        self.renewed: dict[str, Sequence[Seen]] = {}
         self.footer = {
             **made_by,
             INDEXER: contract.indexer,
@@ -172,19 +178,20 @@ class _Attempt:
             self._vanished(kept.ledger, live),
             self.yielding & live,
         )
+        ledger = merge.ledger.renewed(self.renewed)
         if state is not None and self._leaves_the_file(state, merge):
             # The file stays, with its time; only what its rows were made from may be new.
-            if state.ledger != merge.ledger:
-                self._renew_ledger(state, merge.ledger)
-            self.result = Commit(state.table, state.file, None, merge.ledger, removed)
+            if state.ledger != ledger:
+                self._renew_ledger(state, ledger)
+            self.result = Commit(state.table, state.file, None, ledger, removed)
             return None
         merged = merge.table()
         commit_id = uuid.uuid4().hex
         words = {**self.footer, COMMIT.decode(): commit_id}
         file = TableFile(frames.arrow_to_parquet(merged.replace_schema_metadata(words)))
         self.written = layout.ledger_key(contract.table_name, commit_id)
-        store.put(self.written, encode_ledger(merge.ledger, commit_id, file), flush=True)
-        self.result = Commit(merged, file, None, merge.ledger, removed)
+        store.put(self.written, encode_ledger(ledger, commit_id, file), flush=True)
+        self.result = Commit(merged, file, None, ledger, removed)
         return file.data
 
     def _look_again(self, state: TableState | None) -> tuple[set[str], list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -247,16 +247,11 @@ def remember(ds: ZarrDataset, plan: RefreshPlan) -> None:
         state = read_state(store, plan.table_name, present)
         if state is None or state.ledger is None:
             return None
-        renewed = {
-            image_id: replace(state.ledger[image_id], seen=seen)
-            for image_id, seen in plan.renewed.items()
-            if image_id in state.ledger and same_contents(state.ledger[image_id].seen, seen)
-        }
         commit_id = commit_of(state.schema)
-        if commit_id is not None and renewed:
+        ledger = state.ledger.renewed(plan.renewed)
+        if commit_id is not None and ledger is not state.ledger:
             key = layout.ledger_key(plan.table_name, commit_id)
-            data = encode_ledger(state.ledger.changed(renewed), commit_id, state.file)
-            store.put(key, data, flush=True)
+            store.put(key, encode_ledger(ledger, commit_id, state.file), flush=True)
         return None
 
     try:
@@ -264,10 +259,3 @@ def remember(ds: ZarrDataset, plan: RefreshPlan) -> None:
     except (StoreError, LockTimeoutError) as error:
         # The table is right all the same; next time the artifacts are read once more.
         logger.info("what was found unchanged could not be noted: %s", error)
-
-
-def same_contents(one: Sequence[Seen], other: Sequence[Seen]) -> bool:
-    """Tell whether two extractions asked for the same things and got the same answers."""
-    return [(seen.key, seen.asked, seen.sha256) for seen in one] == [
-        (seen.key, seen.asked, seen.sha256) for seen in other
-    ]

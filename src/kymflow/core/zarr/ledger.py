@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, cast
 
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kymflow_zarr import layout
-from kymflow_zarr.observed import Seen
+from kymflow_zarr.observed import Seen, same_contents
 from kymflow_zarr.store import Fingerprint
 
 SEEN = pa.struct(
@@ -215,6 +215,17 @@ class Ledger(Mapping[str, LedgerEntry]):
             place = self._place(image_id)
             spans.append((place, place + (image_id in self), int(changes[image_id] is not None)))
         return Ledger(splice(self.columns, columns, spans), sorted(schemas, key=lambda one: schemas[one]))
+
+    def renewed(self, seen: Mapping[str, Sequence[Seen]]) -> Ledger:
+        """Return a ledger that notes as it was found later what is the same; others stay as they are."""
+        self._expect(len(seen))
+        entries = {image_id: (self[image_id], now) for image_id, now in seen.items() if image_id in self}
+        changes = {
+            image_id: replace(entry, seen=tuple(now))
+            for image_id, (entry, now) in entries.items()
+            if same_contents(entry.seen, now)
+        }
+        return self.changed(changes) if changes else self
 
     def without(self, gone: Iterable[str]) -> Ledger:
         """Return a ledger without the entries of some images."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from kymflow.core.zarr.indexers.base import DatasetIndexer
     from kymflow_zarr import ZarrDataset
+    from kymflow_zarr.observed import Seen
     from kymflow_zarr.store import Survey
 
 
@@ -101,6 +102,7 @@ def _run(
     on_error: OnError = "raise",
     live: Sequence[str] | None = None,
     cancel: threading.Event | None = None,
+    renewed: Mapping[str, Sequence[Seen]] | None = None,
     **how: Any,
 ) -> tuple[dict[str, ImageRows], dict[str, str], Commit]:
     if asked is None:
@@ -141,6 +143,7 @@ def _run(
                 failed=failed,
                 gone=gone,
                 yielding=yielding,
+                renewed=renewed,
                 made_by=made_by,
             )
             return rows, failed, commit
@@ -194,9 +197,8 @@ def refresh_table(
     plan = make_plan(ds, contract, survey=survey, cancel=cancel)
     if not plan.is_empty:
         asked = None if plan.whole else [*plan.stale, *plan.removed]
-        done = _update(ds, indexer, contract, asked, made_by, started, cancel=cancel, **how)
-        remember(ds, plan)
-        return done
+        how = {**how, "cancel": cancel, "renewed": plan.renewed}
+        return _update(ds, indexer, contract, asked, made_by, started, **how)
     remember(ds, plan)
     report = UpdateReport(
         table_name=contract.table_name,
