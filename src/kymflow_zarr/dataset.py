@@ -7,7 +7,6 @@ import threading
 import uuid
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
@@ -284,7 +283,7 @@ class ZarrDataset:
         return sources.sync(
             self._store,
             self.zarr_format,
-            Path(folder),
+            folder,
             pattern,
             mode=mode,
             reader=reader,

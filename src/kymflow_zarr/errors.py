@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 
@@ -46,8 +47,10 @@ class KymflowError(Exception):
         return self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Errors cross process boundaries with their details.
+        # Errors cross process boundaries with their details and with their cause.
         state = dict(self.__dict__)
+        if self.__cause__ is not None:
+            state["__cause__"] = _portable(self.__cause__)
         if isinstance(self, OSError):
             state["errno"] = self.errno
         return (_rebuild, (type(self), self.message), state)
@@ -55,6 +58,16 @@ class KymflowError(Exception):
 
 def _rebuild(cls: type[KymflowError], message: str) -> KymflowError:
     return cls(message)
+
+
+def _portable(cause: BaseException) -> BaseException:
+    """Return a cause, or what it says where it cannot be pickled."""
+    try:
+        pickle.loads(pickle.dumps(cause))
+    except Exception:  # noqa: BLE001
+        # It may be of anybody's class, which may fail in any way.
+        return RuntimeError(repr(cause))
+    return cause
 
 
 class DatasetError(KymflowError, ValueError):

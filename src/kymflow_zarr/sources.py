@@ -53,7 +53,7 @@ def load_index(store: Store) -> pd.DataFrame:
 def sync(
     store: Store,
     zarr_format: int,
-    folder: Path,
+    folder: str | os.PathLike[str],
     pattern: str = "*.tif",
     *,
     mode: RefreshMode = "skip",
@@ -68,7 +68,7 @@ def sync(
     ----------
     store, zarr_format
         The dataset's.
-    folder : Path
+    folder : str or path-like
         Searched with all folders below; hidden files and folders are not.
     pattern : str
         Which files are images, by name; upper and lower case count as the same.
@@ -100,6 +100,8 @@ def sync(
         raise SourceError(f"mode must be 'skip' or 'reingest_if_changed', got {mode!r}")
     # Path.is_dir() raises where the path is too long for the system.
     if not os.path.isdir(folder):
+        if not os.fspath(folder):
+            raise SourceError("the folder to ingest from is an empty text; the present folder is '.'")
         raise SourceError(f"{folder} is no folder to ingest from", path=str(folder))
     run = _Sync(store, zarr_format, Path(os.path.realpath(folder)), mode, reader or TiffReader(), overwrite)
     try:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from planted_faults import HoldsItsRecord
 
@@ -100,6 +101,21 @@ class ListsInCells:
             return pd.DataFrame()
         extremes = trace.dropna().groupby("roi_id")["velocity"].agg(["min", "max"])
         return pd.DataFrame({"roi_id": list(extremes.index), "extremes_mm_s": extremes.to_numpy().tolist()})
+
+
+class NestedInCells:
+    name = "nested"
+    table_name = "nested"
+
+    def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+        try:
+            report = rec.load_df_parquet("radon_report")
+        except FileNotFoundError:
+            return pd.DataFrame()
+        speeds = report["mean_velocity"].tolist()
+        # A NaN is not itself; lists of lists become arrays of arrays in a table.
+        cells = [{"b": [speed, float("nan")], "c": np.array([[1, 2], [3, 4]]).tolist()} for speed in speeds]
+        return pd.DataFrame({"roi_id": report["roi_id"], "found": cells})
 
 
 class IndexIsAColumnToo:

@@ -210,6 +210,11 @@ class RandomNumbers(Reports):
         return report.assign(jitter=random.random())
 
 
+class NestedRandomNumbers(Reports):
+    def rows(self, report: pd.DataFrame, rec: ZarrImageRecord) -> Any:
+        return report.assign(found=[{"b": [[random.random()]]} for _ in range(len(report))])
+
+
 class NewIds(Reports):
     def rows(self, report: pd.DataFrame, rec: ZarrImageRecord) -> Any:
         return report.assign(row_id=[uuid.uuid4().hex for _ in range(len(report))])

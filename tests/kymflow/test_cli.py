@@ -506,6 +506,16 @@ def test_an_absent_folder_makes_no_dataset(run: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "lab.zarr").exists()
 
 
+def test_an_empty_folder_name_is_not_the_present_folder(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    line = one_line(run("ingest", tmp_path / "new.zarr", "", code=1))
+
+    assert "is an empty text; the present folder is '.'" in line
+    assert not (tmp_path / "new.zarr").exists()
+
+
 def test_an_unknown_table_is_told_with_those_that_are(run: Run, lab: Path) -> None:
     line = one_line(run("show", lab, "stalls", code=1))
 

@@ -43,6 +43,7 @@ FAULTS = [
     (planted.RoiInTheIndex(), "index_holds_no_data", r"Index \['roi_id'\] of int64"),
     (planted.StatisticsInTheIndex(), "index_holds_no_data", "'count' first"),
     (planted.RandomNumbers(), "rows_are_the_same_twice", "jitter"),
+    (planted.NestedRandomNumbers(), "rows_are_the_same_twice", "column 'found'"),
     (planted.NewIds(), "rows_are_the_same_twice", "row_id"),
     (planted.GrowsItsDefault(), "rows_are_the_same_twice", "rows instead of"),
     (planted.NotesTheTime(), "rows_are_the_same_twice", "made"),

@@ -24,6 +24,7 @@ FAULTLESS = [
     faultless.Locked(),
     faultless.Stalls(),
     faultless.ListsInCells(),
+    faultless.NestedInCells(),
     faultless.IndexIsAColumnToo(),
 ]
 

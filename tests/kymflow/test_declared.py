@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import datetime
-import gc
 import gzip
 import json as python_json
 import random
@@ -568,23 +567,6 @@ def test_an_indexer_with_code_of_its_own_is_asked_record_by_record() -> None:
     assert not is_declaration(object())
     assert is_declaration(Plain())
     assert not is_declaration(alone(Plain()))
-
-
-@pytest.mark.parametrize("was_on", [True, False])
-def test_the_garbage_collector_is_left_as_it_was(
-    kd: KymDataset, was_on: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    give(kd, GOOD)
-    during: list[bool] = []
-    read: Callable[..., Any] = declared._read_declared
-    monkeypatch.setattr(declared, "_read_declared", lambda *a: (during.append(gc.isenabled()), read(*a))[1])
-    before = gc.isenabled()
-    try:
-        (gc.enable if was_on else gc.disable)()
-        read_declared(kd.ds, Plain(), IDS)
-        assert (gc.isenabled(), during) == (was_on, [False])
-    finally:
-        (gc.enable if before else gc.disable)()
 
 
 def test_a_dataset_opened_for_reading_is_read_together_too(kd: KymDataset) -> None:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from executor_indexers import Custom, Killer, Noting, Unknown, double
@@ -29,7 +30,7 @@ from kymflow.core.zarr import elsewhere, extraction
 from kymflow.errors import ExtractionError, InvalidIndexerError, WorkerError
 from kymflow.testing import simulate_folder
 from kymflow_indexers_builtin import RadonReportIndexer, VelocityEventsIndexer
-from kymflow_zarr import CancelledError, ZarrDataset
+from kymflow_zarr import ArtifactError, CancelledError, ZarrDataset
 from kymflow_zarr.errors import DatasetError
 
 HERE = Path(__file__).parent
@@ -262,6 +263,15 @@ def small_lab(tmp_path: Path) -> KymDataset:
 
 def table_bytes(kd: KymDataset) -> bytes:
     return (Path(kd.ds.path) / "tables" / f"{TABLE}.parquet").read_bytes()
+
+
+def test_the_cause_of_a_failure_comes_back_from_wherever_it_ran(tmp_path: Path, executor: Executor) -> None:
+    kd = KymDataset(tmp_path / "lab.zarr", registry=IndexerRegistry(()))
+    kd.ds.record("a").save_array(np.zeros((2, 2), np.uint8))
+    kd.ds.store.put("images/a/analysis/radon_report.json", b"{broken")
+    with pytest.raises(ExtractionError, match="radon_report") as caught:
+        kd.rebuild(RadonReportIndexer(), executor=executor)
+    assert isinstance(caught.value.__cause__, ArtifactError)
 
 
 def test_progress_is_told_from_none_to_all(tmp_path: Path, executor: Executor) -> None:

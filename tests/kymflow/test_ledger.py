@@ -48,10 +48,21 @@ def test_ledgers_are_equal_by_their_entries_however_they_came_about(ledger: Ledg
     assert grown != ledger
     assert grown == {**ledger, "aa": other, "b": other}
     back = grown.changed({"aa": None, "b": ledger["b"]})
-    assert back.schemas != ledger.schemas
     assert back == ledger
+    another_way = Ledger.of({"c": ledger["c"]}).changed({"a": ledger["a"], "b": ledger["b"]})
+    assert another_way.schemas != ledger.schemas
+    assert another_way == ledger
     assert back.changed({"c": LedgerEntry(0, pa.schema([]), "2")}) != ledger
     assert ledger.changed({"a": None, "b": None, "c": None}) == {}
+
+
+def test_schemas_that_no_image_has_any_more_go(ledger: Ledger) -> None:
+    for number in range(5):
+        schema = pa.schema([(f"x{number}", pa.float64())])
+        ledger = ledger.changed({"a": LedgerEntry(1, schema, "1")})
+        assert ledger["a"].schema == schema
+    assert sorted(one.names for one in ledger.schemas) == [[], ["image_id", "x"], ["x4"]]
+    assert [ledger[image_id].schema.names for image_id in "abc"] == [["x4"], ["image_id", "x"], []]
 
 
 def test_what_is_looked_up_is_the_same_with_and_without_an_index(ledger: Ledger) -> None:

@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 import pytest
@@ -255,6 +255,7 @@ def test_status_counts_fresh_stale_failed_missing_and_removed(lab: KymDataset, i
                 "failed": 1,
                 "missing": 2,
                 "removed": 1,
+                "rewrite": False,
                 "problem": "",
             }
         ],
@@ -278,6 +279,32 @@ def test_status_of_a_table_that_is_not_there_yet_or_damaged(lab: KymDataset) -> 
     assert (missing.table_name, missing.missing, missing.problem) == ("other", 3, "")
 
 
+def test_a_table_is_fresh_just_when_a_refresh_would_find_nothing_to_do(tmp_path: Path) -> None:
+    class RequiringIndexer(CellsIndexer):
+        required: ClassVar[list[str]] = []
+
+        def required_columns(self) -> list[str]:
+            return self.required
+
+    indexer = RequiringIndexer()
+    registry = IndexerRegistry(())
+    registry.register(indexer)
+    lab = KymDataset(tmp_path / "lab.zarr", registry=registry)
+
+    def found() -> tuple[bool, bool]:
+        return lab.status().tables[0].is_fresh, lab.plan(indexer).is_empty
+
+    assert found() == (False, False)
+    lab.refresh(indexer)
+    assert found() == (True, True)
+    add_image(lab, "a").save_df_parquet(TABLE, cells(1))
+    assert found() == (False, False)
+    lab.refresh(indexer)
+    assert found() == (True, True)
+    table_path(lab).write_bytes(b"nothing")
+    assert found() == (False, False)
+
+
 def test_a_table_without_its_plugin_stays_and_status_says_so(lab: KymDataset) -> None:
     lab.ds.save_table("by_hand", frame(image_id=["a"], note=["x"]))
 
@@ -285,6 +312,8 @@ def test_a_table_without_its_plugin_stays_and_status_says_so(lab: KymDataset) ->
     assert by_hand.problem == "made by hand or another program"
     assert "'cells' is not installed any more; the table stays as it is" in cells_table.problem
     assert (cells_table.fresh, cells_table.stale, cells_table.rows) == (0, 0, 9)
+    assert by_hand.is_fresh
+    assert cells_table.is_fresh
     assert len(lab.get_table(TABLE)) == 9
 
 
@@ -415,6 +444,7 @@ def test_status_in_json(run: Run, shell_lab: Path, tmp_path: Path) -> None:
             "failed": 0,
             "missing": 0,
             "removed": 0,
+            "rewrite": False,
             "problem": "",
         }
         for name in ("radon_report", "velocity_events")
@@ -442,6 +472,7 @@ def test_status_tells_when_the_version_of_the_plugin_has_moved_on(
     for table in read_json(run("status", shell_lab, "--json"))["tables"]:
         assert "1.0.0, installed is 1.1.0 with the same schema version" in table["problem"]
         assert table["fresh"] == 3
+    assert [table.is_fresh for table in KymDataset(shell_lab).status().tables] == [True, True]
     run("rebuild", shell_lab)
     assert [table["problem"] for table in read_json(run("status", shell_lab, "--json"))["tables"]] == ["", ""]
 

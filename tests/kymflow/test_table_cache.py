@@ -133,6 +133,23 @@ def test_a_settled_file_is_not_read_again(
     assert read == []
 
 
+def test_a_file_that_was_young_when_it_was_loaded_is_read_once_more_and_never_again(
+    built: KymDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = type(built.ds.store)
+    before = built.get_table("radon_report")
+    later_ns = time.time_ns() + 10 * 10**9
+    monkeypatch.setattr(store, "now_ns", lambda self: later_ns)
+    read: list[str] = []
+    really = store.read
+    monkeypatch.setattr(store, "read", lambda self, key: read.append(key) or really(self, key))
+
+    frames = [built.get_table("radon_report") for _ in range(3)]
+
+    assert all(frame is before for frame in frames)
+    assert read == ["tables/radon_report.parquet"]
+
+
 def test_a_table_that_was_dropped_is_gone_from_memory_too(built: KymDataset, other: KymDataset) -> None:
     other.ds.drop_table("radon_report")
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copyreg
 import errno
 import pickle
 
@@ -52,6 +53,44 @@ def test_error_survives_pickling_with_its_details(name: str) -> None:
     assert str(back) == "it failed"
     assert (back.dataset, back.image_id, back.artifact, back.column) == ("lab.zarr", "a", "x.json", None)
     assert back.__notes__ == ["seen by a worker"]
+
+
+@pytest.fixture
+def plain_pickle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once Dask was used, all of the process pickles exceptions in another way."""
+    for one in list(copyreg.dispatch_table):
+        if isinstance(one, type) and issubclass(one, BaseException):
+            monkeypatch.delitem(copyreg.dispatch_table, one)
+
+
+class Unpicklable(Exception):
+    """Cannot be made again of its args alone."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(f"{first} and {second}")
+
+
+@pytest.mark.usefixtures("plain_pickle")
+def test_causes_survive_pickling() -> None:
+    error, cause = StoreError("it failed"), KymflowError("since this did", column="x")
+    cause.__cause__ = ZeroDivisionError("by nothing")
+    error.__cause__ = cause
+    back = pickle.loads(pickle.dumps(error))
+    assert isinstance(back.__cause__, KymflowError)
+    assert (str(back.__cause__), back.__cause__.column) == ("since this did", "x")
+    assert repr(back.__cause__.__cause__) == "ZeroDivisionError('by nothing')"
+    assert back.__suppress_context__
+
+
+@pytest.mark.usefixtures("plain_pickle")
+@pytest.mark.parametrize("cause", [Unpicklable("this", "that"), ValueError(lambda: None)])
+def test_of_a_cause_that_cannot_be_pickled_its_words_survive(cause: Exception) -> None:
+    error = StoreError("it failed")
+    error.__cause__ = cause
+    back = pickle.loads(pickle.dumps(error))
+    assert isinstance(back.__cause__, RuntimeError)
+    assert str(back.__cause__) == repr(cause)
+    assert pickle.loads(pickle.dumps(StoreError("alone"))).__cause__ is None
 
 
 def test_errno_survives_pickling() -> None:

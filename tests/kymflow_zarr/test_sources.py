@@ -168,6 +168,8 @@ def test_no_folder(local, tmp_path, folder) -> None:
     for path in (tmp_path / "absent", folder / "a.tif"):
         with pytest.raises(SourceError, match=f"{path.name} is no folder to ingest from"):
             local.refresh_from_folder(path)
+    with pytest.raises(SourceError, match="is an empty text; the present folder is '.'"):
+        local.refresh_from_folder("")
     with pytest.raises(SourceError, match="mode must be 'skip' or 'reingest_if_changed', got 'all'"):
         local.refresh_from_folder(folder, mode="all")
     assert local.list_image_ids() == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 def run_ingest(
     dataset: str,
-    folder: Path,
+    folder: str,
     pattern: str,
     *,
     overwrite: bool,
@@ -35,6 +34,8 @@ def run_ingest(
     """Ingest a folder into a dataset, which is made if it is absent."""
     # Path.is_dir() raises where the path is too long for the system.
     if not os.path.isdir(folder):
+        if not folder:
+            fail("the folder to ingest from is an empty text; the present folder is '.'")
         fail(f"{folder} is no folder to ingest from. Usage: kymflow ingest DATASET FOLDER")
     is_new = not is_dataset(dataset)
     kd = KymDataset(dataset)
@@ -70,7 +71,7 @@ def ingest_to_dict(report: IngestReport) -> dict[str, Any]:
     }
 
 
-def _print(report: IngestReport, folder: Path, pattern: str, dataset: str) -> None:
+def _print(report: IngestReport, folder: str, pattern: str, dataset: str) -> None:
     counts = f"{len(report.new)} new, {len(report.changed)} changed, {report.unchanged} unchanged"
     print(f"{folder} -> {dataset}: {counts}, {len(report.failed)} failed")
     if not (report.new or report.changed or report.unchanged or report.failed):

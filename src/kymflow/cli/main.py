@@ -68,7 +68,10 @@ def demo(
 @one_line_failures
 def ingest(
     dataset: Annotated[str, typer.Argument(help="Path or URL; made if absent.", show_default=False)],
-    folder: Annotated[Path, typer.Argument(help="Folder of kymographs.", show_default=False)],
+    # As a text: Path("") would be the present folder.
+    folder: Annotated[
+        str, typer.Argument(metavar="FOLDER", help="Folder of kymographs.", show_default=False)
+    ],
     pattern: Annotated[str, typer.Option(help="Which files are images, by name.")] = "*.tif",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace even artifacts that were edited in the dataset.")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -49,23 +47,10 @@ def read_declared(
     """
     try:
         layout.check_artifact_name(indexer.artifact)
-        with _without_collector():
-            return _read_declared(ds, indexer, image_ids)
+        return _read_declared(ds, indexer, image_ids)
     except (InvalidNameError, StoreError):
         # The medium refused one of them, or the name cannot be a key: each image tells it of itself.
         return [], list(image_ids)
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Keep the garbage collector away: all that is made meanwhile stays, and looking at it takes as long."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _read_declared(

@@ -214,7 +214,19 @@ class Ledger(Mapping[str, LedgerEntry]):
         for image_id in sorted(changes):
             place = self._place(image_id)
             spans.append((place, place + (image_id in self), int(changes[image_id] is not None)))
-        return Ledger(splice(self.columns, columns, spans), sorted(schemas, key=lambda one: schemas[one]))
+        merged = Ledger(splice(self.columns, columns, spans), sorted(schemas, key=lambda one: schemas[one]))
+        # They are counted only where there are more of them than before.
+        return merged._in_use() if len(merged.schemas) > len(self.schemas) else merged
+
+    def _in_use(self) -> Ledger:
+        """Return this ledger without the schemas that no image has any more."""
+        counts = np.bincount(self.column("schema").to_numpy(), minlength=len(self.schemas))
+        if counts.all():
+            return self
+        codes = pa.array(np.cumsum(counts > 0) - 1, pa.int32())
+        column = pc.take(codes, self.column("schema"))
+        columns = self.columns.set_column(2, SCHEMA.field("schema"), column)
+        return Ledger(columns, [schema for schema, n in zip(self.schemas, counts, strict=True) if n])
 
     def renewed(self, seen: Mapping[str, Sequence[Seen]]) -> Ledger:
         """Return a ledger that notes as it was found later what is the same; others stay as they are."""

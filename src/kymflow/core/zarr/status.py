@@ -33,6 +33,9 @@ class TableStatus:
         extracted; are not in the table yet. Of a table without plugin, all are 0.
     removed : int
         How many images the table has that the dataset has no more.
+    rewrite : bool
+        Whether a refresh would write the table even if no image is stale: it is not there yet, its
+        columns are others now, or nothing tells what each image gave.
     problem : str
         What else there is to know: its plugin is gone or cannot be used, or another version of it
         made the table under the same schema version, or the table cannot be read; empty otherwise.
@@ -46,12 +49,13 @@ class TableStatus:
     failed: int = 0
     missing: int = 0
     removed: int = 0
+    rewrite: bool = False
     problem: str = ""
 
     @property
     def is_fresh(self) -> bool:
-        """Whether a refresh would find nothing to do."""
-        return not (self.stale or self.failed or self.missing or self.removed or self.problem)
+        """Whether a refresh would find nothing to do; it leaves a table without plugin alone."""
+        return not (self.stale or self.failed or self.missing or self.removed or self.rewrite)
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,7 @@ def dataset_status(ds: ZarrDataset, registry: IndexerRegistry) -> DatasetStatus:
                 failed=len(plan.failed),
                 missing=len(plan.new),
                 removed=len(plan.removed),
+                rewrite=plan.rewrite or plan.whole,
                 problem=info.error
                 or _version_moved(info, version)
                 or ("other columns" if plan.rewrite else ""),

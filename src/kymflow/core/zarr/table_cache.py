@@ -75,11 +75,20 @@ class TableCache:
         if origin is None:
             # Put into the dictionary by hand: it is the user's.
             return True
-        store = self._ds.store
-        now = store.stat(layout.table_key(name))
+        store, key = self._ds.store, layout.table_key(name)
+        seen_ns = store.now_ns()
+        now = store.stat(key)
         if origin.fingerprint is not None and origin.fingerprint.proves_unchanged(now, origin.seen_ns):
             return True
-        return now is not None and _sha256(tables.read_table(store, name)) == origin.sha256
+        try:
+            data, fingerprint = store.read(key)
+        except FileNotFoundError:
+            return False
+        if _sha256(data) != origin.sha256:
+            return False
+        # Old enough by now, perhaps, for a listing to tell the next time.
+        self._origins[name] = _Origin(fingerprint, seen_ns, origin.sha256)
+        return True
 
     def save(self, name: str) -> None:
         """Write the cached table back, if its file is still the one that was loaded.
