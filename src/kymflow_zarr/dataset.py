@@ -123,7 +123,8 @@ class ZarrDataset:
 
     def attrs_key(self, image_id: str) -> str:
         """Return the key by which an image is there: that of its attributes."""
-        return f"{layout.record_prefix(image_id)}/{ATTRS_DOCUMENT[self.zarr_format]}"
+        # Of ids that a listing or a ledger gave: they need no second check.
+        return f"{layout.IMAGES}/{image_id}/{ATTRS_DOCUMENT[self.zarr_format]}"
 
     def existing(self, image_ids: Collection[str]) -> set[str]:
         """Return which of these images there are."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
-from kymflow_zarr.errors import ReadOnlyError
+from kymflow_zarr.errors import ReadOnlyError, StoreError
 from kymflow_zarr.layout import is_litter
 from kymflow_zarr.store import LOCK_TIMEOUT_S, Change, Fingerprint, Store, Survey
 
@@ -81,6 +81,8 @@ class Seen:
             data, fingerprint = store.read(self.key)
         except FileNotFoundError:
             return "vanished", self
+        except StoreError:
+            return "changed", self
         if hashlib.sha256(data).hexdigest() != self.sha256:
             return "changed", self
         return None, replace(self, fingerprint=fingerprint, seen_ns=seen_ns)
@@ -93,11 +95,26 @@ Answer = tuple[Difference | None, Seen]
 def look_again(store: Store, asked: Sequence[Seen]) -> Sequence[Answer]:
     """Ask many things again, as :meth:`Seen.look_again` does one."""
     keys = [one.key for one in asked if one.asked != "names"]
-    now = dict(zip(keys, store.stat_many(keys), strict=True))
+    now = dict(zip(keys, _stat_many(store, keys), strict=True))
     answers = [one._compare(now.get(one.key)) for one in asked]
     doubtful = [one for one, answer in zip(asked, answers, strict=True) if answer is None]
     more = iter(store.each(lambda one: one._ask(store), doubtful))
     return [next(more) if answer is None else answer for answer in answers]
+
+
+def _stat_many(store: Store, keys: Sequence[str]) -> Sequence[Fingerprint | None]:
+    try:
+        return store.stat_many(keys)
+    except StoreError:
+        return [_stat(store, key) for key in keys]
+
+
+def _stat(store: Store, key: str) -> Fingerprint | None:
+    try:
+        return store.stat(key)
+    except StoreError:
+        # It is there, and not what it was: whoever reads it then meets the refusal, and alone.
+        return _nothing(key)
 
 
 def still_hold(store: Store, groups: Sequence[Sequence[Seen]]) -> list[bool]:

@@ -174,6 +174,23 @@ def test_one_failing_image_does_not_make_a_copy_be_read_again_and_again(tmp_path
     assert kd.plan(indexer).renewed == {}
 
 
+def test_an_artifact_that_the_medium_refuses_concerns_its_image_only(tmp_path: Path) -> None:
+    kd = open_dataset(tmp_path / "lab.zarr")
+    indexer = CellsIndexer()
+    for image_id in "abc":
+        add_image(kd, image_id).save_df_parquet(TABLE, cells(1))
+    kd.refresh(indexer)
+    loop = tmp_path / "lab.zarr" / "images" / "b" / "analysis" / f"{TABLE}.parquet"
+    loop.unlink()
+    loop.symlink_to(loop.name)
+    kd.ds.record("c").save_df_parquet(TABLE, cells(2))
+
+    assert sorted(kd.plan(indexer).stale) == ["b", "c"]
+    table = kd.refresh(indexer, on_error="skip")
+    assert list(kd.reports[TABLE].failed) == ["b"]
+    assert table.groupby("image_id")["n"].first().to_dict() == {"a": 1, "b": 1, "c": 2}
+
+
 # Types
 
 
