@@ -79,7 +79,7 @@ def _read(blob: bytes) -> pa.Table | None:
 def _stack(tables: Sequence[pa.Table], places: Sequence[int]) -> Iterator[Together]:
     """Yield tables as one, without those that hold invalid values; these are looked for in halves."""
     together = pa.concat_tables(tables)
-    if together.nbytes < _ONE_PIECE_BYTES:
+    if together.get_total_buffer_size() < _ONE_PIECE_BYTES:
         together = together.combine_chunks()
     try:
         together.validate(full=True)
