@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import pytest
 from refreshing import TABLE, CellsIndexer, assert_like_rebuild, cells, hooked, ledgers, settle, table_path
 from simple_indexers import FrameIndexer, add_image, frame
 
-from kymflow import Column, IndexerRegistry, KymDataset, ZarrDataset, ZarrImageRecord
+from kymflow import CancelledError, Column, IndexerRegistry, KymDataset, ZarrDataset, ZarrImageRecord
 from kymflow_zarr import frames
 
 
@@ -440,3 +442,20 @@ def test_litter_of_a_file_browser_makes_nothing_stale(local_lab: KymDataset) -> 
     (Path(local_lab.ds.path) / "images" / "a" / "analysis" / ".DS_Store").write_bytes(b"\0")
 
     assert local_lab.plan(asking).is_empty
+
+
+@pytest.mark.parametrize("what", ["plan", "status"])
+def test_a_plan_and_a_status_tell_how_far_they_are_and_can_be_stopped(
+    local_lab: KymDataset, indexer: CellsIndexer, what: str
+) -> None:
+    local_lab.registry.register(indexer)
+    local_lab.refresh(indexer)
+    look = partial(local_lab.plan, indexer) if what == "plan" else local_lab.status
+    told: list[tuple[int, int]] = []
+    look(on_progress=lambda done, total: told.append((done, total)))
+    # Both artifacts are so young that they have to be read; of the image without, the listing tells.
+    assert told == [(0, 2), (2, 2)]
+    cancel = threading.Event()
+    cancel.set()
+    with pytest.raises(CancelledError, match="looking for stale images of table 'cells' was cancelled"):
+        look(cancel=cancel)

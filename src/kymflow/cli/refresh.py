@@ -36,7 +36,8 @@ def show_plan(dataset: str, indexers: Sequence[str] | None, *, as_json: bool) ->
     """Say what a refresh would do; nothing is written."""
     kd = open_existing(dataset, "r")
     names = indexers or [info.name for info in kd.registry.list() if info.status == "ok"]
-    plans = [kd.plan(name) for name in names]
+    with progress("images") as bar:
+        plans = [kd.plan(name, on_progress=bar.step, cancel=interrupted) for name in names]
     hint_at_indexers(kd)
     if as_json:
         print_json({"tables": {plan.table_name: plan.to_dict() for plan in plans}})
@@ -55,7 +56,8 @@ def show_plan(dataset: str, indexers: Sequence[str] | None, *, as_json: bool) ->
 def show_status(dataset: str, *, as_json: bool) -> None:
     """Print how every table stands; nothing is written."""
     kd = open_existing(dataset, "r")
-    status = kd.status()
+    with progress("images") as bar:
+        status = kd.status(on_progress=bar.step, cancel=interrupted)
     if as_json:
         print_json({"dataset": kd.ds.path, **status.to_dict()})
         return

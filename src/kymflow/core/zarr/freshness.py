@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -94,6 +94,7 @@ def make_plan(
     contract: TableContract,
     *,
     survey: Survey | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> RefreshPlan:
     """Return what a refresh would do; reads one listing, and artifacts only where that cannot tell.
@@ -104,6 +105,8 @@ def make_plan(
         Of what to plan the refresh.
     survey : Survey, optional
         What is there, if it has been listed already; see :meth:`ZarrDataset.survey`.
+    on_progress : callable, optional
+        Called with (done, total) of the images of which the listing alone proves nothing.
     cancel : threading.Event, optional
         Set it to stop.
 
@@ -132,8 +135,10 @@ def make_plan(
     removed = sorted(known.difference(live))
     stale: dict[str, list[str]] = {image_id: ["new image"] for image_id in new}
     renewed = {}
-    doubtful = sorted(set(unproven(ledger, survey)).difference(removed))
+    doubtful = ledger.among(sorted(set(unproven(ledger, survey)).difference(removed)))
     for begin in range(0, len(doubtful), _AT_ONCE):
+        if on_progress is not None:
+            on_progress(begin, len(doubtful))
         if cancel is not None and cancel.is_set():
             raise CancelledError(
                 f"looking for stale images of table {contract.table_name!r} was cancelled; it is as it was",
@@ -147,6 +152,8 @@ def make_plan(
                 stale[image_id] = reasons
             elif seen != entries[image_id].seen:
                 renewed[image_id] = seen
+    if on_progress is not None:
+        on_progress(len(doubtful), len(doubtful))
     return replace(
         plan,
         stale=dict(sorted(stale.items())),

@@ -285,13 +285,22 @@ class KymDataset:
         # One listing of the artifacts serves all tables.
         return self._run_all(refresh_table, indexers, on_table, survey=self.ds.survey(), **how)
 
-    def plan(self, indexer: DatasetIndexer | str) -> RefreshPlan:
+    def plan(
+        self,
+        indexer: DatasetIndexer | str,
+        *,
+        on_progress: OnProgress | None = None,
+        cancel: threading.Event | None = None,
+    ) -> RefreshPlan:
         """Say what :meth:`refresh` would do, image by image and why; nothing is extracted or written."""
-        return make_plan(self.ds, contract_of(self._resolve(indexer)))
+        contract = contract_of(self._resolve(indexer))
+        return make_plan(self.ds, contract, on_progress=on_progress, cancel=cancel)
 
-    def status(self) -> DatasetStatus:
+    def status(
+        self, *, on_progress: OnProgress | None = None, cancel: threading.Event | None = None
+    ) -> DatasetStatus:
         """Say how every table stands: rows, and images fresh, stale, failed and missing."""
-        return dataset_status(self.ds, self.registry)
+        return dataset_status(self.ds, self.registry, on_progress=on_progress, cancel=cancel)
 
     def check(
         self,

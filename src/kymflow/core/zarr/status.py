@@ -91,8 +91,16 @@ class DatasetStatus:
         }
 
 
-def dataset_status(ds: ZarrDataset, registry: IndexerRegistry) -> DatasetStatus:
-    """Look at every table, and read artifacts only where a listing cannot tell."""
+def dataset_status(ds: ZarrDataset, registry: IndexerRegistry, **how: Any) -> DatasetStatus:
+    """Look at every table, and read artifacts only where a listing cannot tell.
+
+    Parameters
+    ----------
+    ds, registry
+        Which dataset, and which indexers there are.
+    **how
+        ``on_progress`` and ``cancel`` of :func:`make_plan`.
+    """
     contracts = {contract.table_name: contract for contract in map(contract_of, registry.indexers())}
     names = sorted({*contracts, *ds.list_table_names()})
     infos = registry.list()
@@ -105,7 +113,7 @@ def dataset_status(ds: ZarrDataset, registry: IndexerRegistry) -> DatasetStatus:
             problem = _why_no_indexer(info, infos, registry)
             tables.append(TableStatus(name, info.indexer, info.rows, problem=problem))
             continue
-        plan = make_plan(ds, contract, survey=survey)
+        plan = make_plan(ds, contract, survey=survey, **how)
         version = next((found.version for found in infos if found.name == contract.indexer), "")
         tables.append(
             TableStatus(
