@@ -82,22 +82,6 @@ class LocalStore(Store):
             return None
         return Fingerprint(key, info.st_size, info.st_mtime_ns)
 
-    def stat_many(self, keys: Sequence[str]) -> Sequence[Fingerprint | None]:
-        found: list[Fingerprint | None] = []
-        for key in keys:
-            # Nearly all are files, or nothing: whatever else there is takes the longer way.
-            try:
-                info = os.stat(self._path(key))
-            except FileNotFoundError:
-                found.append(None)
-                continue
-            except OSError:
-                found.append(self.stat(key))
-                continue
-            is_file = stat_module.S_ISREG(info.st_mode)
-            found.append(Fingerprint(key, info.st_size, info.st_mtime_ns) if is_file else None)
-        return found
-
     def put(self, key: str, data: bytes, *, flush: bool = False) -> Fingerprint:
         path = self._path(key)
         folder = os.path.dirname(path)
