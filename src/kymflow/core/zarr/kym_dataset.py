@@ -14,12 +14,11 @@ from kymflow.core.ingest.folder import KymographFolderReader
 from kymflow.core.zarr.check import check_dataset
 from kymflow.core.zarr.extraction import OnError, OnProgress
 from kymflow.core.zarr.freshness import RefreshPlan, make_plan
-from kymflow.core.zarr.indexers.base import DatasetIndexer, normalize_table_name
+from kymflow.core.zarr.indexers.base import DatasetIndexer
 from kymflow.core.zarr.indexers.contract import contract_of
+from kymflow.core.zarr.loaded_tables import LoadedTables
 from kymflow.core.zarr.reports import CheckReport, IngestReport, UpdateReport
-from kymflow.core.zarr.source_columns import add_source
 from kymflow.core.zarr.status import DatasetStatus, dataset_status
-from kymflow.core.zarr.table_cache import TableCache
 from kymflow.core.zarr.update import refresh_table, update_table
 from kymflow.plugins.registry import IndexerRegistry, get_registry
 from kymflow_zarr import ZarrDataset, frames
@@ -36,7 +35,7 @@ OnTable = Callable[[str], None]
 Run = tuple["Commit | None", UpdateReport]
 
 
-class KymDataset:
+class KymDataset(LoadedTables):
     """A dataset and the tables that indexers make of it.
 
     Parameters
@@ -70,69 +69,12 @@ class KymDataset:
         *,
         registry: IndexerRegistry | None = None,
     ) -> None:
-        self.ds = dataset if isinstance(dataset, ZarrDataset) else ZarrDataset(dataset, mode)
+        super().__init__(dataset if isinstance(dataset, ZarrDataset) else ZarrDataset(dataset, mode))
         self.registry = registry if registry is not None else get_registry()
         self.reports: dict[str, UpdateReport] = {}
-        self._cache = TableCache(self.ds)
 
     def __repr__(self) -> str:
         return f"KymDataset({self.ds.path!r}, mode={self.ds.mode!r})"
-
-    # Tables in memory
-
-    @property
-    def tables(self) -> dict[str, pd.DataFrame]:
-        """Tables in memory, by name."""
-        return self._cache.frames
-
-    def load_tables(self, names: Sequence[str] | None = None) -> None:
-        """Load tables from disk, whatever is in memory; all of them by default."""
-        for name in self.ds.list_table_names() if names is None else names:
-            self._cache.load(self._table_name(name))
-
-    def get_table(self, name: str, *, with_source: bool = False) -> pd.DataFrame:
-        """Return a table; loaded once, and again when its file has been written by somebody else.
-
-        Parameters
-        ----------
-        name : str
-            Name of the table.
-        with_source : bool
-            Add the columns ``rel_path`` and ``file_name`` of the file that each image came from,
-            after ``image_id``; missing for images that came from no folder. The result is then a
-            copy, not the table in memory.
-
-        Raises
-        ------
-        TableNotFoundError
-            There is no such table.
-        """
-        frame = self._cache.get(self._table_name(name))
-        return add_source(self.ds, frame) if with_source else frame
-
-    def save_table(self, name: str) -> None:
-        """Write a table in memory back, edits by hand included, if nobody else has written it since.
-
-        The table in memory is ``kd.tables[name]``, the very frame that :meth:`get_table` returns:
-        edit it in place, or put another in its stead. Such edits last until the next update of
-        the table: its rows are derived from artifacts, and are then derived anew. To change them
-        for good, change the artifacts.
-
-        Raises
-        ------
-        TableNotFoundError
-            It is not in memory.
-        ConflictError
-            Somebody else has written it since it was loaded.
-        ColumnError
-            An edit that Parquet cannot hold exactly.
-        """
-        self._cache.save(self._table_name(name))
-
-    def save_all_tables(self) -> None:
-        """Write all tables in memory back, as :meth:`save_table`; those without edits are not touched."""
-        for name in sorted(self.tables):
-            self._cache.save(name)
 
     # Tables from artifacts
 
@@ -385,12 +327,6 @@ class KymDataset:
         return report
 
     # What the methods above share
-
-    def _table_name(self, name: str) -> str:
-        """Return the name as it is if there is such a table, or else as indexers' tables are named."""
-        if name in self.tables or name in self.ds.list_table_names():
-            return name
-        return normalize_table_name(name)
 
     def _resolve(self, indexer: DatasetIndexer | str) -> DatasetIndexer:
         return self.registry.get(indexer) if isinstance(indexer, str) else indexer
