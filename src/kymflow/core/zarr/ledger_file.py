@@ -50,7 +50,7 @@ def encode_ledger(ledger: Ledger, commit_id: str, file: TableFile) -> bytes:
     pq.write_table(
         table.replace_schema_metadata(proof),
         sink,
-        compression="zstd",
+        compression="lz4",
         # Digests and times hardly repeat.
         use_dictionary=["schema", "schema_version", "error", f"{_SEEN}.key", f"{_SEEN}.asked"],
         # Its rows say where those of the table are: a flipped bit must not go unnoticed.
