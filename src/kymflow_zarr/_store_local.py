@@ -63,7 +63,7 @@ class LocalStore(Store):
 
     def read(self, key: str) -> tuple[bytes, Fingerprint]:
         try:
-            with open(self._path(key), "rb") as file:
+            with open(self._path(key), "rb", buffering=0) as file:
                 info = os.fstat(file.fileno())
                 return file.read(), Fingerprint(key, info.st_size, info.st_mtime_ns)
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):

@@ -94,8 +94,17 @@ Answer = tuple[Difference | None, Seen]
 
 def look_again(store: Store, asked: Sequence[Seen]) -> Sequence[Answer]:
     """Ask many things again, as :meth:`Seen.look_again` does one."""
-    keys = [one.key for one in asked if one.asked != "names"]
-    now = dict(zip(keys, _stat_many(store, keys), strict=True))
+    keys = _keys(asked)
+    return _compare_all(store, asked, dict(zip(keys, _stat_many(store, keys), strict=True)))
+
+
+def _keys(asked: Sequence[Seen]) -> list[str]:
+    return [one.key for one in asked if one.asked != "names"]
+
+
+def _compare_all(
+    store: Store, asked: Sequence[Seen], now: Mapping[str, Fingerprint | None]
+) -> Sequence[Answer]:
     answers = [one._compare(now.get(one.key)) for one in asked]
     doubtful = [one for one, answer in zip(asked, answers, strict=True) if answer is None]
     more = iter(store.each(lambda one: one._ask(store), doubtful))
@@ -117,11 +126,25 @@ def _stat(store: Store, key: str) -> Fingerprint | None:
         return _nothing(key)
 
 
+def look_at(
+    store: Store, keys: Sequence[str], groups: Sequence[Sequence[Seen]]
+) -> tuple[list[bool], list[bool]]:
+    """Tell which keys are there, and of which groups of things all answers would be the same now.
+
+    All of it is asked for together: one listing may tell it.
+    """
+    asked = [one for group in groups for one in group]
+    others = _keys(asked)
+    found = _stat_many(store, [*keys, *others])
+    answers = iter(_compare_all(store, asked, dict(zip(others, found[len(keys) :], strict=True))))
+    # A list, not a generator: each group takes all of its answers.
+    hold = [all([difference is None for difference, _ in islice(answers, len(group))]) for group in groups]
+    return [there is not None for there in found[: len(keys)]], hold
+
+
 def still_hold(store: Store, groups: Sequence[Sequence[Seen]]) -> list[bool]:
     """Tell of each group of things whether `store` would give the same answers to all of them now."""
-    answers = iter(look_again(store, [one for group in groups for one in group]))
-    # A list, not a generator: each group takes all of its answers.
-    return [all([difference is None for difference, _ in islice(answers, len(group))]) for group in groups]
+    return look_at(store, (), groups)[1]
 
 
 def same_contents(one: Sequence[Seen], other: Sequence[Seen]) -> bool:
@@ -136,11 +159,6 @@ def seen_content(key: str, answer: tuple[bytes, Fingerprint] | None, seen_ns: in
     if answer is None:
         return Seen(key, "content", None, "", seen_ns)
     return Seen(key, "content", answer[1], hashlib.sha256(answer[0]).hexdigest(), seen_ns)
-
-
-def seen_there(key: str) -> Seen:
-    """Note that something was there, whatever its content."""
-    return Seen(key, "presence", Fingerprint(key, 0, 0), "", 0)
 
 
 def _nothing(key: str) -> Fingerprint:

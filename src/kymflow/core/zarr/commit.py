@@ -16,7 +16,7 @@ from kymflow.core.zarr.ledger_file import COMMIT, TableFile, commit_of, encode_l
 from kymflow.core.zarr.merging import Kept, Merge, keep_failed, nothing_kept
 from kymflow.core.zarr.table_state import DECLARED, INDEXER, TableState, read_state
 from kymflow_zarr import frames, layout
-from kymflow_zarr.observed import seen_there, still_hold
+from kymflow_zarr.observed import look_at
 from kymflow_zarr.store import OutdatedError
 
 if TYPE_CHECKING:
@@ -207,11 +207,11 @@ class _Attempt:
         kept = state.ledger if self.complete and state is not None else None
         ids = sorted({*self.changed, *self.failed, *self.gone, *(kept or ())})
         made_from = {image_id: rows.seen for image_id, rows in self.changed.items()}
-        # Everything at once: one listing may tell it all.
-        groups = [[seen_there(self.ds.attrs_key(image_id))] for image_id in ids]
-        hold = still_hold(self.ds.store, [*groups, *made_from.values()])
-        live = {image_id for image_id, is_there in zip(ids, hold, strict=False) if is_there}
-        fresh = zip(made_from, hold[len(ids) :], strict=True)
+        there, hold = look_at(
+            self.ds.store, [self.ds.attrs_key(image_id) for image_id in ids], list(made_from.values())
+        )
+        live = {image_id for image_id, is_there in zip(ids, there, strict=True) if is_there}
+        fresh = zip(made_from, hold, strict=True)
         return live, [image_id for image_id, holds in fresh if not holds and image_id in live]
 
     def _extract_again(self, outdated: Iterable[str]) -> None:
