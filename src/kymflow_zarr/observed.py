@@ -43,10 +43,6 @@ class Seen:
     sha256: str
     seen_ns: int
 
-    def still_holds(self, store: Store) -> bool:
-        """Tell whether `store` would give the same answer now; read only if a listing cannot tell."""
-        return self.look_again(store)[0] is None
-
     def look_again(self, store: Store) -> tuple[Difference | None, Seen]:
         """Ask the same again, and read only if a listing cannot tell.
 

@@ -239,10 +239,6 @@ class Ledger(Mapping[str, LedgerEntry]):
         }
         return self.changed(changes) if changes else self
 
-    def without(self, gone: Iterable[str]) -> Ledger:
-        """Return a ledger without the entries of some images."""
-        return self.changed(dict.fromkeys(gone))
-
 
 def _block(ids: Sequence[str], entries: Mapping[str, LedgerEntry], places: dict[pa.Schema, int]) -> pa.Table:
     ordered = [entries[image_id] for image_id in ids]
