@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import shutil
 import socket
 import stat as stat_module
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kymflow_zarr.errors import InvalidNameError, LockTimeoutError, StoreError, StorePermissionError
-from kymflow_zarr.layout import is_litter
+from kymflow_zarr.layout import is_key, is_litter
 from kymflow_zarr.store import LOCK_TIMEOUT_S, Change, Fingerprint, Store, Survey
 
 if TYPE_CHECKING:
@@ -29,10 +28,6 @@ TEMPORARY_SUFFIX = ".kymflow-tmp"
 # A reader that has the file open blocks a replace on Windows for as long as it reads.
 _REPLACE_ATTEMPTS = 50
 _REPLACE_PAUSE_S = 0.02
-
-
-# An empty component, ".", "..", or a character that could begin another one.
-_NO_KEY = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|[\\\0]")
 
 
 def _temporary_name() -> str:
@@ -51,7 +46,7 @@ class LocalStore(Store):
         return (LocalStore, (Path(self.root),))
 
     def _path(self, key: str) -> str:
-        if _NO_KEY.search(key):
+        if not is_key(key):
             raise InvalidNameError(f"{key!r} is no key of a dataset", dataset=self.url)
         return f"{self.root}{os.sep}{key if os.sep == '/' else key.replace('/', os.sep)}"
 
@@ -62,12 +57,18 @@ class LocalStore(Store):
         return refusal
 
     def read(self, key: str) -> tuple[bytes, Fingerprint]:
+        answer = self._read_or_none(key)
+        if answer is None:
+            raise FileNotFoundError(f"no {key!r} in {self.url}")
+        return answer
+
+    def _read_or_none(self, key: str) -> tuple[bytes, Fingerprint] | None:
         try:
             with open(self._path(key), "rb", buffering=0) as file:
                 info = os.fstat(file.fileno())
                 return file.read(), Fingerprint(key, info.st_size, info.st_mtime_ns)
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-            raise FileNotFoundError(f"no {key!r} in {self.url}") from None
+            return None
         except OSError as error:
             raise self._refusal(error, "read", key) from error
 

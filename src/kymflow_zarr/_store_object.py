@@ -23,6 +23,7 @@ from kymflow_zarr.errors import (
     StoreError,
     StorePermissionError,
 )
+from kymflow_zarr.layout import is_key
 from kymflow_zarr.store import LOCK_TIMEOUT_S, Change, Fingerprint, OutdatedError, R, Store, Survey, T
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class ObjectStore(Store):
         return kind(f"cannot {doing} {key!r} in {self.url}: {_first_line(error)}", dataset=self.url)
 
     def _check(self, key: str) -> str:
-        if any(part in ("", ".", "..") for part in key.split("/")) or "\\" in key:
+        if not is_key(key):
             raise InvalidNameError(f"{key!r} is no key of a dataset", dataset=self.url)
         return key
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -62,11 +63,18 @@ def _read_all(blobs: Sequence[bytes]) -> list[pa.Table | None]:
     """Read files in as many threads as Arrow has for itself; None for each that is damaged."""
     n_threads = min(pa.cpu_count(), len(blobs) // _PER_THREAD)
     if n_threads < 2:
-        return [_read(blob) for blob in blobs]
-    parts = [blobs[begin : begin + _PER_THREAD] for begin in range(0, len(blobs), _PER_THREAD)]
+        return _read_some(blobs)
+    # A part for each, and one for this thread: to hand over more parts costs more than to wait at the end.
+    size = -(-len(blobs) // n_threads)
+    parts = [blobs[begin : begin + size] for begin in range(0, len(blobs), size)]
     # They end with this call: a process that is forked later finds none that it would wait for.
-    with ThreadPoolExecutor(n_threads) as threads:
-        return [table for part in threads.map(lambda part: [*map(_read, part)], parts) for table in part]
+    with ThreadPoolExecutor(n_threads - 1) as threads:
+        others = threads.map(_read_some, parts[1:])
+        return [*_read_some(parts[0]), *itertools.chain.from_iterable(others)]
+
+
+def _read_some(blobs: Sequence[bytes]) -> list[pa.Table | None]:
+    return [_read(blob) for blob in blobs]
 
 
 def _read(blob: bytes) -> pa.Table | None:

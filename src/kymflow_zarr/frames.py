@@ -251,8 +251,9 @@ def read_parquet(data: bytes) -> pa.Table:
         They are damaged or something else.
     """
     try:
-        # One thread: files are small and many; callers that want more read in parallel.
-        return pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
+        # One thread: files are small and many; callers that want more read in parallel. What is in
+        # memory needs no reading ahead, which would be done by yet another thread.
+        return pq.ParquetFile(pa.BufferReader(data), pre_buffer=False).read(use_threads=False)
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
         raise _unreadable(error) from error
 

@@ -36,6 +36,15 @@ def is_litter(name: str) -> bool:
     return name in BROWSER_LITTER or name.startswith("._")
 
 
+def is_key(key: str) -> bool:
+    """Tell whether a key stays below the root of its store, whatever the store is."""
+    if "\\" in key or "\0" in key:
+        return False
+    # Most keys hold nothing that could be wrong, which costs less to see than the parts.
+    plain = bool(key) and key[0] not in "./" and key[-1] != "/" and "/." not in key and "//" not in key
+    return plain or not any(part in ("", ".", "..") for part in key.split("/"))
+
+
 def _why_unusable(name: str) -> str | None:
     """Say why one path component cannot be a name on every system, or None if it can."""
     if not name:

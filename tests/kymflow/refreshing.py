@@ -137,9 +137,9 @@ class HookedStore(LocalStore):
         yield
         self._hook(f"after {operation}", key)
 
-    def read(self, key: str) -> tuple[bytes, Fingerprint]:
+    def _read_or_none(self, key: str) -> tuple[bytes, Fingerprint] | None:
         with self._around("read", key):
-            return super().read(key)
+            return super()._read_or_none(key)
 
     def stat(self, key: str) -> Fingerprint | None:
         with self._around("stat", key):

@@ -342,9 +342,10 @@ def test_thousands_of_images_are_read_together(tmp_path: Path, asked: list[str])
 def test_each_artifact_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kd = many(tmp_path, 30)
     reads: list[str] = []
-    read = _store_local.LocalStore.read
+    # What all reading goes through.
+    read = _store_local.LocalStore._read_or_none
     monkeypatch.setattr(
-        _store_local.LocalStore, "read", lambda store, key: (reads.append(key), read(store, key))[1]
+        _store_local.LocalStore, "_read_or_none", lambda store, key: (reads.append(key), read(store, key))[1]
     )
 
     read_declared(kd.ds, Declared(), kd.ds.list_image_ids())
