@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_TO_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+_PIECE = 64 * 2**20
 TEMPORARY_SUFFIX = ".kymflow-tmp"
 # A reader that has the file open blocks a replace on Windows for as long as it reads.
 _REPLACE_ATTEMPTS = 50
@@ -64,9 +66,13 @@ class LocalStore(Store):
 
     def _read_or_none(self, key: str) -> tuple[bytes, Fingerprint] | None:
         try:
-            with open(self._path(key), "rb", buffering=0) as file:
-                info = os.fstat(file.fileno())
-                return file.read(), Fingerprint(key, info.st_size, info.st_mtime_ns)
+            # Not `open`: artifacts are many and small, and it takes half as long again.
+            descriptor = os.open(self._path(key), _TO_READ)
+            try:
+                info = os.fstat(descriptor)
+                return _read_whole(descriptor, info.st_size), Fingerprint(key, info.st_size, info.st_mtime_ns)
+            finally:
+                os.close(descriptor)
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             return None
         except OSError as error:
@@ -320,6 +326,17 @@ def _is_file(path: str) -> bool:
         return stat_module.S_ISREG(os.stat(path).st_mode)
     except OSError:
         return False
+
+
+def _read_whole(descriptor: int, size: int) -> bytes:
+    data = os.read(descriptor, size + 1)
+    if len(data) == size:
+        return data
+    # It is longer than one call can read, or somebody writes to it just now.
+    pieces = [data]
+    while pieces[-1]:
+        pieces.append(os.read(descriptor, _PIECE))
+    return b"".join(pieces)
 
 
 def _write_new(path: str, data: bytes, *, flush: bool) -> os.stat_result:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 from kymflow_zarr.errors import ReadOnlyError, StoreError
@@ -90,24 +89,22 @@ Answer = tuple[Difference | None, Seen]
 
 def look_again(store: Store, asked: Sequence[Seen]) -> Sequence[Answer]:
     """Ask many things again, as :meth:`Seen.look_again` does one."""
-    keys = _keys(asked)
-    return _compare_all(store, asked, dict(zip(keys, _stat_many(store, keys), strict=True)))
+    keys = [one.key for one in asked if one.asked != "names"]
+    return compare_all(store, asked, dict(zip(keys, stat_many(store, keys), strict=True)))
 
 
-def _keys(asked: Sequence[Seen]) -> list[str]:
-    return [one.key for one in asked if one.asked != "names"]
-
-
-def _compare_all(
+def compare_all(
     store: Store, asked: Sequence[Seen], now: Mapping[str, Fingerprint | None]
 ) -> Sequence[Answer]:
+    """Compare many things with what a listing says now, and read what that cannot tell."""
     answers = [one._compare(now.get(one.key)) for one in asked]
     doubtful = [one for one, answer in zip(asked, answers, strict=True) if answer is None]
     more = iter(store.each(lambda one: one._ask(store), doubtful))
     return [next(more) if answer is None else answer for answer in answers]
 
 
-def _stat_many(store: Store, keys: Sequence[str]) -> Sequence[Fingerprint | None]:
+def stat_many(store: Store, keys: Sequence[str]) -> Sequence[Fingerprint | None]:
+    """Look at many keys; one that the medium refuses to look at is there, and not what it was."""
     try:
         return store.stat_many(keys)
     except StoreError:
@@ -118,29 +115,8 @@ def _stat(store: Store, key: str) -> Fingerprint | None:
     try:
         return store.stat(key)
     except StoreError:
-        # It is there, and not what it was: whoever reads it then meets the refusal, and alone.
+        # Whoever reads it then meets the refusal, and alone.
         return _nothing(key)
-
-
-def look_at(
-    store: Store, keys: Sequence[str], groups: Sequence[Sequence[Seen]]
-) -> tuple[list[bool], list[bool]]:
-    """Tell which keys are there, and of which groups of things all answers would be the same now.
-
-    All of it is asked for together: one listing may tell it.
-    """
-    asked = [one for group in groups for one in group]
-    others = _keys(asked)
-    found = _stat_many(store, [*keys, *others])
-    answers = iter(_compare_all(store, asked, dict(zip(others, found[len(keys) :], strict=True))))
-    # A list, not a generator: each group takes all of its answers.
-    hold = [all([difference is None for difference, _ in islice(answers, len(group))]) for group in groups]
-    return [there is not None for there in found[: len(keys)]], hold
-
-
-def still_hold(store: Store, groups: Sequence[Sequence[Seen]]) -> list[bool]:
-    """Tell of each group of things whether `store` would give the same answers to all of them now."""
-    return look_at(store, (), groups)[1]
 
 
 def same_contents(one: Sequence[Seen], other: Sequence[Seen]) -> bool:
@@ -148,13 +124,6 @@ def same_contents(one: Sequence[Seen], other: Sequence[Seen]) -> bool:
     return [(seen.key, seen.asked, seen.sha256) for seen in one] == [
         (seen.key, seen.asked, seen.sha256) for seen in other
     ]
-
-
-def seen_content(key: str, answer: tuple[bytes, Fingerprint] | None, seen_ns: int) -> Seen:
-    """Note that a key was read, or was not there; `seen_ns` is from before it was."""
-    if answer is None:
-        return Seen(key, "content", None, "", seen_ns)
-    return Seen(key, "content", answer[1], hashlib.sha256(answer[0]).hexdigest(), seen_ns)
 
 
 def _nothing(key: str) -> Fingerprint:

@@ -6,7 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
@@ -20,8 +20,7 @@ R = TypeVar("R")
 Change = Callable[[bytes | None], bytes | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
+class Fingerprint(NamedTuple):
     """What a listing tells of one key, without reading it.
 
     Attributes

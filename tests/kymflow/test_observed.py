@@ -12,7 +12,8 @@ from refreshing import HookedStore
 from kymflow import ZarrDataset
 from kymflow_zarr._store_local import LocalStore
 from kymflow_zarr.errors import ReadOnlyError
-from kymflow_zarr.observed import ObservedStore, Seen, still_hold
+from kymflow_zarr.observed import ObservedStore, Seen
+from kymflow_zarr.seen_columns import still_hold
 from kymflow_zarr.store import Fingerprint, Store
 
 
@@ -43,7 +44,7 @@ def test_what_was_read_is_noted_once_with_its_content(store: Store) -> None:
     assert seen.fingerprint is not None
     assert seen.fingerprint.size == 3
     assert len(seen.sha256) == 64
-    assert still_hold(store, [[seen]]) == [True]
+    assert still_hold(store, {"a": [seen]}) == [True]
 
 
 def test_what_is_absent_is_noted_too(store: Store) -> None:
@@ -86,7 +87,7 @@ def test_only_whether_a_key_is_there_counts_if_only_that_was_asked(store: Store)
     seen = only(observed)
     assert seen.asked == "presence"
     store.put("images/a/x", b"something else")
-    assert still_hold(store, [[seen]]) == [True]
+    assert still_hold(store, {"a": [seen]}) == [True]
     store.delete("images/a/x")
     assert seen.look_again(store)[0] == "vanished"
 
@@ -98,11 +99,11 @@ def test_a_listing_holds_while_the_names_are_the_same(store: Store) -> None:
     assert seen.asked == "names"
     store.put("images/a/x", b"other")
     store.put("images/b/x", b"elsewhere")
-    assert still_hold(store, [[seen]]) == [True]
+    assert still_hold(store, {"a": [seen]}) == [True]
     store.put("images/a/sub/y", b"")
     assert seen.look_again(store)[0] == "changed"
     store.delete("images/a/sub/y")
-    assert still_hold(store, [[seen]]) == [True]
+    assert still_hold(store, {"a": [seen]}) == [True]
 
 
 def test_children_hold_while_the_names_are_the_same(store: Store) -> None:
@@ -131,7 +132,7 @@ def test_two_answers_to_one_question_never_hold(local: ZarrDataset) -> None:
     observed.read("images/a/x")
     store.put("images/a/x", b"one")
 
-    assert still_hold(store, [observed.seen]) == [False]
+    assert still_hold(store, {"a": observed.seen}) == [False]
 
 
 @pytest.mark.parametrize(
@@ -160,7 +161,7 @@ def test_a_settled_time_needs_no_reading(local: ZarrDataset) -> None:
     store = HookedStore(local.path, lambda operation, key: read.append(operation))
     seen = ask_content(store)
     read.clear()
-    assert still_hold(store, [[seen]]) == [True]
+    assert still_hold(store, {"a": [seen]}) == [True]
     assert read == ["before stat", "after stat"]
 
 

@@ -21,8 +21,9 @@ from kymflow.core.zarr.table_state import TableState, find_state
 from kymflow.errors import SchemaError
 from kymflow_zarr import frames, layout
 from kymflow_zarr.checking import LEFTOVER_AGE_S, check_storage
-from kymflow_zarr.observed import same_contents, still_hold
+from kymflow_zarr.observed import same_contents
 from kymflow_zarr.problems import Kind, Problem
+from kymflow_zarr.seen_columns import still_hold
 
 if TYPE_CHECKING:
     from kymflow.core.zarr.indexers.base import DatasetIndexer
@@ -142,7 +143,7 @@ def _compare(
             found.stale.append(image_id)
         elif same_contents(entry.seen, extracted.seen):
             same[image_id] = extracted
-        elif still_hold(found.ds.store, [entry.seen])[0]:
+        elif still_hold(found.ds.store, {image_id: entry.seen})[0]:
             what = "does not have the present rows of image {!r}: an artifact was changed under its old time."
             found.add("wrong rows", what.format(image_id), image_id=image_id)
         else:

@@ -16,7 +16,7 @@ from kymflow.core.zarr.ledger_file import COMMIT, TableFile, commit_of, encode_l
 from kymflow.core.zarr.merging import Kept, Merge, keep_failed, nothing_kept
 from kymflow.core.zarr.table_state import DECLARED, INDEXER, TableState, read_state
 from kymflow_zarr import frames, layout
-from kymflow_zarr.observed import look_at
+from kymflow_zarr.seen_columns import look_at
 from kymflow_zarr.store import OutdatedError
 
 if TYPE_CHECKING:
@@ -186,6 +186,10 @@ class _Attempt:
             self.result = Commit(state.table, state.file, None, ledger, removed)
             return None
         merged = merge.table()
+        # What only reading and merging needed goes, and goes back to the system, before the file comes.
+        del merge, kept
+        if self.complete:
+            pa.default_memory_pool().release_unused()
         commit_id = uuid.uuid4().hex
         words = {**self.footer, COMMIT.decode(): commit_id}
         file = TableFile(frames.arrow_to_parquet(merged.replace_schema_metadata(words)))
@@ -206,12 +210,13 @@ class _Attempt:
         """
         kept = state.ledger if self.complete and state is not None else None
         ids = sorted({*self.changed, *self.failed, *self.gone, *(kept or ())})
-        made_from = {image_id: rows.seen for image_id, rows in self.changed.items()}
         there, hold = look_at(
-            self.ds.store, [self.ds.attrs_key(image_id) for image_id in ids], list(made_from.values())
+            self.ds.store,
+            (self.ds.attrs_key(image_id) for image_id in ids),
+            ((image_id, rows.seen) for image_id, rows in self.changed.items()),
         )
         live = {image_id for image_id, is_there in zip(ids, there, strict=True) if is_there}
-        fresh = zip(made_from, hold, strict=True)
+        fresh = zip(self.changed, hold, strict=True)
         return live, [image_id for image_id, holds in fresh if not holds and image_id in live]
 
     def _extract_again(self, outdated: Iterable[str]) -> None:

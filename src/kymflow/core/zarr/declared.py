@@ -12,7 +12,7 @@ from kymflow.core.zarr.indexers.artifact import FORMS, ArtifactIndexer
 from kymflow.core.zarr.rows import Raw
 from kymflow_zarr import bulk, documents, layout
 from kymflow_zarr.errors import ColumnError, InvalidNameError, StoreError
-from kymflow_zarr.observed import Seen, seen_content
+from kymflow_zarr.seen_columns import Row, SeenColumns, content_row
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
@@ -56,15 +56,18 @@ def read_declared(
 def _read_declared(
     ds: ZarrDataset, indexer: ArtifactIndexer, image_ids: Sequence[str]
 ) -> tuple[list[Raw], list[str]]:
-    seen: dict[str, list[Seen]] = {image_id: [] for image_id in image_ids}
+    notes: dict[str, list[Row]] = {image_id: [] for image_id in image_ids}
     blobs: dict[str, Blobs] = {}
     left = list(image_ids)
     others: set[str] = set()
     seen_ns = ds.store.now_ns()
-    keys = {form: _keys(f"{indexer.artifact}{form}", image_ids) for form in FORMS}
+    short = {form: f"{layout.ANALYSIS}/{indexer.artifact}{form}" for form in FORMS}
+    keys = {form: {one: f"{layout.IMAGES}/{one}/{key}" for one in image_ids} for form, key in short.items()}
     absent = ds.store.absent([key for some in keys.values() for key in some.values()])
     for form in FORMS:
-        blobs[form], left = _read(ds, {one: keys[form][one] for one in left}, seen, absent, seen_ns)
+        asked = {one: keys[form][one] for one in left}
+        blobs[form], left = _read(ds, short[form], asked, notes, absent, seen_ns)
+    seen = dict(zip(image_ids, SeenColumns.of_rows(image_ids, list(notes.values())), strict=True))
     for form in FORMS[2:]:
         # Old forms; few datasets have them.
         others.update(blobs[form])
@@ -80,19 +83,15 @@ def _read_declared(
     return raw, [image_id for image_id in image_ids if image_id in others]
 
 
-def _keys(name: str, image_ids: Sequence[str]) -> dict[str, str]:
-    """Return the key of one artifact of many images, by image id."""
-    return {image_id: f"{layout.IMAGES}/{image_id}/{layout.ANALYSIS}/{name}" for image_id in image_ids}
-
-
 def _read(
     ds: ZarrDataset,
+    short_key: str,
     keys: Mapping[str, str],
-    seen: dict[str, list[Seen]],
+    notes: dict[str, list[Row]],
     absent: Collection[str],
     absent_ns: int,
 ) -> tuple[Blobs, list[str]]:
-    """Read one artifact of many images; return what is there, and which images lack it.
+    """Read one artifact of many images, by its keys; return what is there, and which images lack it.
 
     `absent` tells which keys were not there at `absent_ns`, before any was read; they are not asked for.
     """
@@ -103,7 +102,7 @@ def _read(
     answers = dict(zip(present, ds.store.read_many(present), strict=True))
     for image_id, key in keys.items():
         answer = answers.get(key)
-        seen[image_id].append(seen_content(key, answer, seen_ns if key in answers else absent_ns))
+        notes[image_id].append(content_row(short_key, answer, seen_ns if key in answers else absent_ns))
         if answer is None:
             lacking.append(image_id)
         else:

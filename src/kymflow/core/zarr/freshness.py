@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from kymflow.core.zarr.table_state import TableState, find_state, read_state
 from kymflow_zarr import layout
 from kymflow_zarr.errors import CancelledError, LockTimeoutError, StoreError
 from kymflow_zarr.observed import look_again
-from kymflow_zarr.store import SETTLED_AFTER_NS
+from kymflow_zarr.seen_columns import proves_unchanged
 
 if TYPE_CHECKING:
     import threading
@@ -57,7 +57,7 @@ class RefreshPlan:
         Whether the table would be written even if no image is stale: its columns are others now.
     whole : bool
         Whether all images would be extracted, because nothing tells what each gave.
-    renewed : mapping of str to tuple of Seen
+    renewed : mapping of str to sequence of Seen
         What had to be read to be found unchanged, by image id; see :func:`remember`.
     """
 
@@ -71,7 +71,7 @@ class RefreshPlan:
     rows: int = 0
     rewrite: bool = False
     whole: bool = False
-    renewed: Mapping[str, tuple[Seen, ...]] = field(default_factory=dict, repr=False)
+    renewed: Mapping[str, Sequence[Seen]] = field(default_factory=dict, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, in the shape that ``refresh --dry-run --json`` documents."""
@@ -167,36 +167,20 @@ def make_plan(
 
 
 def unproven(ledger: Ledger, survey: Survey) -> list[str]:
-    """Return the images of which a listing alone does not prove that they are as they were.
-
-    The same rule as :meth:`Fingerprint.proves_unchanged`, for all artifacts of all images at once.
-    """
-    lists = ledger.column("seen")
-    seen = lists.flatten()
-    owners = pc.list_parent_indices(lists)
-    short = seen.field("key")
-    ids = pc.take(ledger.column("image_id"), owners)
-    keys = pc.binary_join_element_wise(layout.IMAGES, ids, short, "/")
+    """Return the images of which a listing alone does not prove that they are as they were."""
+    owners, keys, seen = ledger.seen.flat()
     place = pc.index_in(keys, value_set=pa.array(survey.keys, pa.string()))
-    there, was_there = pc.is_valid(place), pc.is_valid(seen.field("size"))
     # The survey tells of nothing but artifacts; and it goes into no linked folder, as an open does.
+    short = seen.field("key")
     is_direct = pc.equal(pc.count_substring(short, "/"), 1)
     told = pc.and_(is_direct, pc.starts_with(short, layout.ANALYSIS + "/"))
-    told = pc.and_(told, pc.not_equal(seen.field("asked"), "names"))
 
     def now(values: list[Any], kind: pa.DataType) -> pa.Array:
         return pc.take(pa.array(values, kind), place)
 
-    same_size = pc.equal(seen.field("size"), now(survey.sizes, pa.int64()))
-    etag, etag_now = seen.field("etag"), now(survey.etags, pa.string())
-    same_etag = pc.equal(etag, etag_now)
-    settled = pc.less(seen.field("mtime_ns"), pc.subtract(seen.field("seen_ns"), SETTLED_AFTER_NS))
-    same_time = pc.and_(pc.equal(seen.field("mtime_ns"), now(survey.mtimes_ns, pa.int64())), settled)
-    by_tag = pc.or_(pc.is_valid(etag), pc.is_valid(etag_now))
-    same = pc.and_(same_size, pc.if_else(by_tag, same_etag, same_time))
-    still_there = pc.and_(there, pc.or_(pc.equal(seen.field("asked"), "presence"), same))
-    holds = pc.and_(told, pc.if_else(was_there, still_there, pc.invert(there)))
-    doubtful = pc.unique(owners.filter(pc.invert(pc.fill_null(holds, False))))
+    sizes, mtimes_ns = now(survey.sizes, pa.int64()), now(survey.mtimes_ns, pa.int64())
+    holds = pc.and_(told, proves_unchanged(seen, sizes, mtimes_ns, now(survey.etags, pa.string())))
+    doubtful = pc.unique(owners.filter(pc.invert(holds)))
     failed = pc.not_equal(ledger.column("error"), "")
     image_ids = ledger.column("image_id")
     return [*image_ids.take(doubtful).to_pylist(), *image_ids.filter(failed).to_pylist()]
@@ -213,7 +197,7 @@ def _why_all(state: TableState | None, contract: TableContract) -> str | None:
 
 def _why_stale(
     store: Store, entries: Mapping[str, LedgerEntry]
-) -> dict[str, tuple[list[str], tuple[Seen, ...]]]:
+) -> dict[str, tuple[list[str], Sequence[Seen]]]:
     """Return of each image why it is stale, if it is, and what it was made from as it was found now."""
     whole = [entry for entry in entries.values() if not entry.error]
     answers = iter(look_again(store, [seen for entry in whole for seen in entry.seen]))

@@ -340,7 +340,8 @@ class KymDataset(LoadedTables):
             table_name = contract_of(indexer).table_name
             if on_table is not None:
                 on_table(table_name)
-            _, reports[table_name] = self._run(run, indexer, **how)
+            # Nothing of one table is kept in memory while the next one is made.
+            reports[table_name] = self._run(run, indexer, **how)[1]
             self._cache.forget(table_name)
         return reports
 

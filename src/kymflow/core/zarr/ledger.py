@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kymflow_zarr import layout
 from kymflow_zarr.observed import Seen, same_contents
-from kymflow_zarr.store import Fingerprint
+from kymflow_zarr.seen_columns import SEEN, SeenColumns
 
-SEEN = pa.struct(
-    [
-        # Below the record; the few that lie elsewhere begin with a slash.
-        ("key", pa.string()),
-        ("asked", pa.string()),
-        ("size", pa.int64()),
-        ("mtime_ns", pa.int64()),
-        ("etag", pa.string()),
-        ("sha256", pa.binary()),
-        ("seen_ns", pa.int64()),
-    ]
-)
 SCHEMA = pa.schema(
     [
         pa.field("image_id", pa.string(), nullable=False),
@@ -60,7 +46,7 @@ class LedgerEntry:
         The image's own, see :func:`kymflow.core.zarr.schema.table_schema`.
     schema_version : str
         The indexer's, when it extracted them.
-    seen : tuple of Seen
+    seen : sequence of Seen
         All that the indexer asked the record for, absent things too.
     error : str
         Why the last extraction failed, the rows being older; empty if it did not.
@@ -69,7 +55,7 @@ class LedgerEntry:
     n_rows: int
     schema: pa.Schema
     schema_version: str
-    seen: tuple[Seen, ...] = ()
+    seen: Sequence[Seen] = ()
     error: str = ""
 
 
@@ -105,6 +91,11 @@ class Ledger(Mapping[str, LedgerEntry]):
         chunks = self.columns.column(name)
         return chunks.chunk(0) if chunks.num_chunks else pa.array([], chunks.type)
 
+    @property
+    def seen(self) -> SeenColumns:
+        """What the rows of each image were made from."""
+        return SeenColumns(self._ids, self.column("seen"))
+
     # A mapping of image id to entry
 
     def __len__(self) -> int:
@@ -122,8 +113,9 @@ class Ledger(Mapping[str, LedgerEntry]):
     def __getitem__(self, image_id: str) -> LedgerEntry:
         if image_id not in self:
             raise KeyError(image_id)
-        (row,) = self.columns.slice(self._place(image_id), 1).to_pylist()
-        seen = tuple(_seen_of(image_id, item) for item in row["seen"])
+        place = self._place(image_id)
+        (row,) = self.columns.drop_columns(["seen"]).slice(place, 1).to_pylist()
+        seen = self.seen.decode(place)
         return LedgerEntry(
             row["n_rows"], self.schemas[row["schema"]], row["schema_version"], seen, row["error"]
         )
@@ -205,6 +197,8 @@ class Ledger(Mapping[str, LedgerEntry]):
     def changed(self, changes: Mapping[str, LedgerEntry | None]) -> Ledger:
         """Return a ledger in which some entries are others, or are gone (None)."""
         new = Ledger.of({image_id: entry for image_id, entry in changes.items() if entry is not None})
+        if not len(self):
+            return new
         schemas = {schema: place for place, schema in reversed(list(enumerate(self.schemas)))}
         codes = [schemas.setdefault(schema, len(schemas)) for schema in new.schemas]
         moved = pc.take(pa.array(codes, pa.int32()), new.column("schema"))
@@ -245,12 +239,24 @@ def _block(ids: Sequence[str], entries: Mapping[str, LedgerEntry], places: dict[
     columns = {
         "image_id": pa.array(ids, pa.string()),
         "n_rows": pa.array([entry.n_rows for entry in ordered], pa.int64()),
-        "schema": pa.array([places.setdefault(entry.schema, len(places)) for entry in ordered], pa.int32()),
+        "schema": pa.array(_coded((entry.schema for entry in ordered), places), pa.int32()),
         "schema_version": pa.array([entry.schema_version for entry in ordered], pa.string()),
         "error": pa.array([entry.error for entry in ordered], pa.string()),
-        "seen": _seen_to_arrow([(image_id, entries[image_id].seen) for image_id in ids]),
+        "seen": SeenColumns.of(ids, [entry.seen for entry in ordered]).lists,
     }
     return pa.table(columns, schema=SCHEMA)
+
+
+def _coded(schemas: Iterable[pa.Schema], places: dict[pa.Schema, int]) -> Iterator[int]:
+    """Yield the place of each schema in the list of them, which grows."""
+    last = None
+    place = 0
+    for schema in schemas:
+        # Most images share the very object, and to hash one costs more than all the rest.
+        if schema is not last:
+            last = schema
+            place = places.setdefault(schema, len(places))
+        yield place
 
 
 def splice(old: pa.Table, new: pa.Table, spans: Iterable[tuple[int, int, int]]) -> pa.Table:
@@ -273,37 +279,3 @@ def splice(old: pa.Table, new: pa.Table, spans: Iterable[tuple[int, int, int]]) 
         kept, due = end, due + count
     pieces += [new.slice(used, due - used), old.slice(kept)]
     return pa.concat_tables([piece for piece in pieces if piece.num_rows] or [old.slice(0, 0)])
-
-
-def _seen_to_arrow(rows: Sequence[tuple[str, Sequence[Seen]]]) -> pa.Array:
-    offsets = [0, *itertools.accumulate(len(seen) for _, seen in rows)]
-    flat = [seen for _, row in rows for seen in row]
-    prints = [seen.fingerprint for seen in flat]
-    columns = {
-        "key": [_short_key(image_id, seen.key) for image_id, row in rows for seen in row],
-        "asked": [seen.asked for seen in flat],
-        "size": [None if found is None else found.size for found in prints],
-        "mtime_ns": [None if found is None else found.mtime_ns for found in prints],
-        "etag": [None if found is None else found.etag for found in prints],
-        "sha256": [bytes.fromhex(seen.sha256) for seen in flat],
-        "seen_ns": [seen.seen_ns for seen in flat],
-    }
-    fields = list(SEEN)
-    arrays = [pa.array(columns[field.name], field.type) for field in fields]
-    return pa.ListArray.from_arrays(
-        pa.array(offsets, pa.int32()), pa.StructArray.from_arrays(arrays, fields=fields)
-    )
-
-
-def _short_key(image_id: str, key: str) -> str:
-    prefix = f"{layout.IMAGES}/{image_id}/"
-    return key[len(prefix) :] if key.startswith(prefix) else "/" + key
-
-
-def _seen_of(image_id: str, item: Mapping[str, Any]) -> Seen:
-    short = item["key"]
-    key = short[1:] if short.startswith("/") else f"{layout.IMAGES}/{image_id}/{short}"
-    fingerprint = (
-        None if item["size"] is None else Fingerprint(key, item["size"], item["mtime_ns"], item["etag"])
-    )
-    return Seen(key, item["asked"], fingerprint, item["sha256"].hex(), item["seen_ns"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -46,7 +47,7 @@ def encode_ledger(ledger: Ledger, commit_id: str, file: TableFile) -> bytes:
         _SHA256: file.sha256.encode(),
         _VERSION: _LEDGER_VERSION,
     }
-    sink = pa.BufferOutputStream()
+    sink = io.BytesIO()
     pq.write_table(
         table.replace_schema_metadata(proof),
         sink,
@@ -56,7 +57,7 @@ def encode_ledger(ledger: Ledger, commit_id: str, file: TableFile) -> bytes:
         # Its rows say where those of the table are: a flipped bit must not go unnoticed.
         write_page_checksum=True,
     )
-    return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
+    return sink.getvalue()
 
 
 def find_ledger(store: Store, table_name: str, schema: pa.Schema, file: TableFile) -> Ledger | None:

@@ -122,7 +122,7 @@ class Merge:
         version = contract.schema_version
         entries: dict[str, LedgerEntry | None] = dict.fromkeys(vanished)
         for image_id, rows in changed.items():
-            entries[image_id] = LedgerEntry(rows.n_rows, rows.own_schema, version, tuple(rows.seen))
+            entries[image_id] = LedgerEntry(rows.n_rows, rows.own_schema, version, rows.seen)
         nothing = LedgerEntry(0, pa.schema([]), version)
         entries.update((one, replace(nothing, error=failed[one])) for one in yielding if one in failed)
         ordered = sorted(entries)

@@ -19,6 +19,7 @@ from kymflow.errors import IndexerError
 from kymflow_zarr import ZarrDataset, ZarrImageRecord, frames
 from kymflow_zarr.errors import ColumnError
 from kymflow_zarr.observed import ObservedStore
+from kymflow_zarr.seen_columns import SeenColumns
 
 
 @dataclass(frozen=True)
@@ -128,9 +129,10 @@ def _together(answers: Iterable[Raw]) -> Iterable[Raw]:
         if len(group) == 1 or any(pa.types.is_nested(kind) for kind in schema.types) or not schema.names:
             yield from group
             continue
+        ids = [image_id for raw in group for image_id in raw.image_ids]
         yield Raw(
             pa.concat_tables([raw.table for raw in group]),
-            [image_id for raw in group for image_id in raw.image_ids],
+            ids,
             [count for raw in group for count in raw.counts],
-            [seen for raw in group for seen in raw.seen],
+            list(SeenColumns.of(ids, [seen for raw in group for seen in raw.seen])),
         )
