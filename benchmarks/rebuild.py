@@ -2,7 +2,7 @@
 
 Run it with `make bench`, or `python benchmarks/rebuild.py --images 1000 --repeats 5`. All run in
 turn in one process, after one round that is not counted; medians and ratios are printed. The
-artifacts are in the page cache, and all of them write their tables as Parquet.
+artifacts are in the page cache, and all of them write their tables as Parquet with the same codec.
 """
 
 from __future__ import annotations
@@ -29,6 +29,21 @@ EVENTS_PER_IMAGE = 50
 WITHOUT_EVENTS = 10
 
 
+def make_events(random: np.random.Generator) -> pd.DataFrame:
+    """Return the events of one image."""
+    t0 = np.sort(random.uniform(0, 30, EVENTS_PER_IMAGE))
+    return pd.DataFrame(
+        {
+            "roi_id": 1,
+            "event_id": [f"1:1:{i}" for i in range(EVENTS_PER_IMAGE)],
+            "t0_s": t0,
+            "t1_s": t0 + 0.5,
+            "kind": random.choice(["baseline_drop", "baseline_rise"], EVENTS_PER_IMAGE),
+            "score": random.normal(size=EVENTS_PER_IMAGE),
+        }
+    )
+
+
 def make_dataset(path: Path, n_images: int, seed: int = 0) -> ZarrDataset:
     random = np.random.default_rng(seed)
     ds = ZarrDataset(path)
@@ -40,20 +55,8 @@ def make_dataset(path: Path, n_images: int, seed: int = 0) -> ZarrDataset:
             "radon_report",
             {"mean_velocity": random.normal(), "median_velocity": 1.0, "n_valid": 7, "notes": ""},
         )
-        if number % WITHOUT_EVENTS == 0:
-            continue
-        t0 = np.sort(random.uniform(0, 30, EVENTS_PER_IMAGE))
-        events = pd.DataFrame(
-            {
-                "roi_id": 1,
-                "event_id": [f"1:1:{i}" for i in range(EVENTS_PER_IMAGE)],
-                "t0_s": t0,
-                "t1_s": t0 + 0.5,
-                "kind": random.choice(["baseline_drop", "baseline_rise"], EVENTS_PER_IMAGE),
-                "score": random.normal(size=EVENTS_PER_IMAGE),
-            }
-        )
-        record.save_df_parquet("velocity_events", events)
+        if number % WITHOUT_EVENTS:
+            record.save_df_parquet("velocity_events", make_events(random))
     return ds
 
 
@@ -78,8 +81,8 @@ def rebuild_pandas(path: Path) -> None:
         if (analysis / "radon_report.json").exists():
             report = json.loads((analysis / "radon_report.json").read_text())
             reports.append({"image_id": record.name, **report})
-    pd.concat(events, ignore_index=True).to_parquet(tables / "velocity_events.parquet", compression="zstd")
-    pd.DataFrame(reports).to_parquet(tables / "radon_report.parquet", compression="zstd")
+    pd.concat(events, ignore_index=True).to_parquet(tables / "velocity_events.parquet")
+    pd.DataFrame(reports).to_parquet(tables / "radon_report.parquet")
 
 
 def rebuild_duckdb(path: Path) -> None:
@@ -95,7 +98,7 @@ def rebuild_duckdb(path: Path) -> None:
             source = read.format(path / "images" / "*" / "analysis" / f"{name}.{suffix}")
             connection.execute(
                 f"COPY (SELECT {image_id}, * EXCLUDE (filename) FROM {source} ORDER BY image_id) "
-                f"TO '{tables / name}.parquet' (FORMAT parquet, COMPRESSION zstd)"
+                f"TO '{tables / name}.parquet' (FORMAT parquet, COMPRESSION snappy)"
             )
 
 
@@ -107,13 +110,14 @@ def rebuild_polars(path: Path) -> None:
     schema = pl.read_parquet_schema(files[0])
     events = pl.scan_parquet(files, schema=schema, include_file_paths="path")
     image_id = pl.col("path").str.extract("images/([^/]+)/").alias("image_id")
-    events.select(image_id, pl.exclude("path")).collect().write_parquet(tables / "velocity_events.parquet")
+    table = events.select(image_id, pl.exclude("path")).collect()
+    table.write_parquet(tables / "velocity_events.parquet", compression="snappy")
     reports = []
     for record in records:
         file = record / "analysis" / "radon_report.json"
         if file.exists():
             reports.append({"image_id": record.name, **json.loads(file.read_bytes())})
-    pl.DataFrame(reports).write_parquet(tables / "radon_report.parquet")
+    pl.DataFrame(reports).write_parquet(tables / "radon_report.parquet", compression="snappy")
 
 
 def check_equal(path: Path) -> None:

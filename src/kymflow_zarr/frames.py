@@ -24,6 +24,8 @@ LARGEST_EXACT_INT = 2**53
 MAX_NESTING = 32
 # Of single images' artifacts: read twice as fast as zstd, and hardly longer.
 ARTIFACT_COMPRESSION = "lz4"
+# Of tables: written and read a quarter faster than with zstd, 6 % longer, and every program knows it.
+TABLE_COMPRESSION = "snappy"
 _FEW_ROWS = 1000
 
 _ARROW_REFUSALS = (pa.ArrowException, OverflowError, UnicodeError, TypeError, ValueError)
@@ -180,7 +182,7 @@ def has_inexact_integers(values: pa.ChunkedArray) -> bool:
     return bool(bounds["min"] < -LARGEST_EXACT_INT or bounds["max"] > LARGEST_EXACT_INT)
 
 
-def arrow_to_parquet(table: pa.Table, *, compression: str = "zstd") -> bytes:
+def arrow_to_parquet(table: pa.Table, *, compression: str = TABLE_COMPRESSION) -> bytes:
     """Return `table` as the bytes of a Parquet file.
 
     Raises

@@ -94,7 +94,7 @@ def encode(store: Store, name: str, df: pd.DataFrame) -> bytes:
         A column that Parquet cannot hold exactly.
     """
     try:
-        return frames.frame_to_parquet(df, compression="zstd")
+        return frames.frame_to_parquet(df, compression=frames.TABLE_COMPRESSION)
     except ColumnError as error:
         raise ColumnError(
             f"table {name!r} of {store.url}: {error}",

@@ -29,8 +29,8 @@ SCHEMA = pa.schema(
 )
 
 
-# So many looks cost less than an index.
-_FEW = 100
+# An index of all images costs as much as so many looks.
+_LOOKS_PER_IMAGE = 1 / 32
 _BLOCK = 4096
 
 
@@ -74,6 +74,8 @@ class Ledger(Mapping[str, LedgerEntry]):
         self.columns = columns.combine_chunks()
         self.schemas = tuple(schemas)
         self._ids = self.column("image_id")
+        # Each image is looked up several times in a row.
+        self._looked_up: dict[str, int] = {}
 
     @classmethod
     def of(cls, entries: Mapping[str, LedgerEntry]) -> Ledger:
@@ -139,11 +141,15 @@ class Ledger(Mapping[str, LedgerEntry]):
         """Return where an image's entry is, or would be."""
         if "_places" in self.__dict__ and image_id in self._places:
             return self._places[image_id]
-        return bisect_left(range(len(self._ids)), image_id, key=lambda place: self._ids[place].as_py())
+        if image_id not in self._looked_up:
+            self._looked_up[image_id] = bisect_left(
+                range(len(self._ids)), image_id, key=lambda place: self._ids[place].as_py()
+            )
+        return self._looked_up[image_id]
 
     def _expect(self, n_lookups: int) -> None:
         # An index of all images pays only where many of them are looked for.
-        if n_lookups > _FEW:
+        if n_lookups > len(self) * _LOOKS_PER_IMAGE:
             self._places  # noqa: B018
 
     # What it says as a whole

@@ -50,7 +50,7 @@ class TableState:
         """Its rows, read when they are first asked for."""
         if self.ledger is not None:
             # The ledger proves that these are the very bytes that a commit wrote.
-            return pq.ParquetFile(pa.BufferReader(self.file.data)).read()
+            return pq.ParquetFile(pa.BufferReader(self.file.data), pre_buffer=False).read()
         return frames.parquet_to_arrow(self.file.data)
 
     def made_by(self, contract: TableContract) -> bool:

@@ -47,7 +47,7 @@ def update_table(
         The images; None means all. Where it is not known what the others gave to the table
         (there is no table yet, or somebody else wrote it), all are extracted.
     live : sequence of str, optional
-        All images, if they have been listed already.
+        All images, if all are extracted and they have been listed already.
     made_by : mapping of str to str, optional
         More words for the table's footer.
     **how
@@ -61,7 +61,9 @@ def update_table(
     ds.check_writable()
     _check_on_error(**how)
     started = time.perf_counter()
-    asked = None if image_ids is None else _check_known(ds, contract, image_ids)
+    asked = None
+    if image_ids is not None:
+        asked, live = _check_known(ds, contract, image_ids)
     return _update(ds, indexer, contract, asked, made_by, started, live=live, **how)
 
 
@@ -77,6 +79,7 @@ def _update(
     try:
         rows, failed, commit = _run(ds, indexer, contract, asked, made_by, **how)
     except LedgerLost:
+        how["live"] = None
         rows, failed, commit = _run(ds, indexer, contract, None, made_by, **how)
     updated = sorted(commit.ledger.among(rows))
     report = UpdateReport(
@@ -105,10 +108,9 @@ def _run(
     renewed: Mapping[str, Sequence[Seen]] | None = None,
     **how: Any,
 ) -> tuple[dict[str, ImageRows], dict[str, str], Commit]:
-    if asked is None:
-        ids: Sequence[str] = ds.list_image_ids() if live is None else live
-    else:
-        ids = sorted(ds.existing(asked))
+    ids = live
+    if ids is None:
+        ids = ds.list_image_ids() if asked is None else sorted(ds.existing(asked))
     rows, failed = extract_images(ds, indexer, contract, ids, on_error=on_error, cancel=cancel, **how)
     gone = set(asked or ()).difference(rows, failed)
 
@@ -197,7 +199,8 @@ def refresh_table(
     plan = make_plan(ds, contract, survey=survey, cancel=cancel)
     if not plan.is_empty:
         asked = None if plan.whole else [*plan.stale, *plan.removed]
-        how = {**how, "cancel": cancel, "renewed": plan.renewed}
+        # The plan has seen which images there are; what becomes of them meanwhile, the commit sees.
+        how = {**how, "cancel": cancel, "renewed": plan.renewed, "live": list(plan.stale)}
         return _update(ds, indexer, contract, asked, made_by, started, **how)
     remember(ds, plan)
     report = UpdateReport(
@@ -210,19 +213,22 @@ def refresh_table(
     return None, report
 
 
-def _check_known(ds: ZarrDataset, contract: TableContract, image_ids: Iterable[str]) -> list[str]:
-    """Return the ids, each once and sorted, if the dataset or the table knows them all."""
+def _check_known(
+    ds: ZarrDataset, contract: TableContract, image_ids: Iterable[str]
+) -> tuple[list[str], list[str]]:
+    """Return the ids, sorted, if the dataset or the table knows them all; and those that are there."""
     ids = [image_ids] if isinstance(image_ids, str) else list(image_ids)
     asked = sorted({layout.check_name(image_id, "image id") for image_id in ids})
-    absent = sorted(set(asked) - ds.existing(asked))
+    there = sorted(ds.existing(asked))
+    absent = sorted(set(asked).difference(there))
     if not absent:
-        return asked
+        return asked, there
     state = find_state(ds.store, contract.table_name)
     if state is None and ds.store.exists(layout.table_key(contract.table_name)):
         # A damaged table may have known them, and so may one without ledger.
-        return asked
+        return asked, there
     if state is not None and state.ledger is None:
-        return asked
+        return asked, there
     known = state.ledger if state is not None and state.ledger is not None else {}
     for image_id in absent:
         if image_id not in known:
@@ -233,4 +239,4 @@ def _check_known(ds: ZarrDataset, contract: TableContract, image_ids: Iterable[s
                 image_id=image_id,
                 table_name=contract.table_name,
             )
-    return asked
+    return asked, there
