@@ -13,7 +13,7 @@ DEV_STAMP := $(VENV)/.kymflow-dev-installed
 HEART_RATE := examples/kymflow-indexer-heart-rate
 PROJECTS := pyproject.toml src/kymflow_indexers_builtin/pyproject.toml
 
-.PHONY: demo test test-long lint format bench clean
+.PHONY: demo test test-seaweedfs test-long lint format bench clean
 
 $(USER_STAMP): $(PROJECTS)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kymflow needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
@@ -32,6 +32,10 @@ demo: $(USER_STAMP)
 
 test: $(DEV_STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# The object store's tests on another S3 server, which lists keys folder by folder.
+test-seaweedfs: $(DEV_STAMP)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -k s3 --s3-server seaweedfs
 
 # What takes minutes: all tests, the long ones too.
 test-long: $(DEV_STAMP)

@@ -6,8 +6,9 @@ The time is compared with what no program that asks 64 things at once can beat: 
 needs, 64 in one latency, and the longest chain of those that wait for each other. Both are counted by
 hand for each run, in :func:`needed`; the server counts what was really asked.
 
-First the server alone is measured, by 64 threads that read small objects: if it answers more slowly
-than the latency, it is the limit, and a longer latency tells more (``--latency-ms 20 100 200``).
+First the server alone is measured, by 64 threads that read small objects. With ``--latency-ms 0``,
+what server and client take by themselves on one machine is to be seen: at short latencies that is the
+limit (``--latency-ms 0 20 50 100``).
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ import http.client
 import json
 import math
 import os
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,9 @@ from obstore.store import from_url
 
 from kymflow import IndexerRegistry, KymDataset
 from kymflow_indexers_builtin import RadonReportIndexer, VelocityEventsIndexer
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+import s3_servers
 
 AT_ONCE = 64
 PAGE = 1000
@@ -43,35 +47,34 @@ OBJECTS_PER_IMAGE = 5
 
 
 class Server:
-    """The server as a process of its own."""
+    """A server, and the proxy in front of it that takes its time; processes of their own."""
 
-    def __init__(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-        command = [sys.executable, str(Path(__file__).parent / "slow_s3.py"), str(self.port), "0"]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        os.environ.update(
-            AWS_ACCESS_KEY_ID="testing",
-            AWS_SECRET_ACCESS_KEY="testing",
-            AWS_REGION="us-east-1",
-            AWS_ENDPOINT_URL=f"http://127.0.0.1:{self.port}",
-            AWS_ALLOW_HTTP="true",
-        )
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                self.ask(f"/{BUCKET}", "PUT")
-                return
-            except ConnectionError:
-                if time.monotonic() > deadline:
-                    raise
+    def __init__(self, server: str) -> None:
+        with ExitStack() as stack:
+            server_port = stack.enter_context(s3_servers.running(server, BUCKET))
+            (self.port,) = s3_servers.free_ports()
+            command = [sys.executable, str(Path(__file__).parent / "slow_s3.py")]
+            process = subprocess.Popen([*command, str(self.port), str(server_port), "0"])
+            stack.callback(process.wait, 20)
+            stack.callback(process.terminate)
+            os.environ.update(s3_servers.environment(self.port))
+            deadline = time.monotonic() + 60
+            while not self._answers():
+                assert time.monotonic() < deadline, "the proxy does not answer"
                 time.sleep(0.1)
+            self._stack = stack.pop_all()
 
-    def ask(self, path: str, method: str = "GET") -> bytes:
+    def _answers(self) -> bool:
+        try:
+            self.ask("/_counts")
+        except ConnectionError:
+            return False
+        return True
+
+    def ask(self, path: str) -> bytes:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
-            connection.request(method, path)
+            connection.request("GET", path)
             return connection.getresponse().read()
         finally:
             connection.close()
@@ -80,8 +83,7 @@ class Server:
         return dict(sorted(json.loads(self.ask("/_counts")).items()))
 
     def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(20)
+        self._stack.close()
 
 
 def bare_rate(n: int = 3000) -> float:
@@ -170,9 +172,10 @@ def measure(
     requests, chain = need
     bound = (requests / AT_ONCE + chain) * latency_s
     told = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+    ratio = f"{seconds / bound:.2f}x; " if bound else ""
     print(
-        f"{what:24} {seconds:7.2f} s; {requests} requests needed, chain of {chain}: {bound:.2f} s;"
-        f" {seconds / bound:.2f}x; {sum(counts.values())} requests: {told}",
+        f"{what:24} {seconds:7.2f} s; {requests} requests needed, chain of {chain}: {bound:.2f} s; {ratio}"
+        f"{sum(counts.values())} requests: {told}",
         flush=True,
     )
 
@@ -217,8 +220,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=2000)
     parser.add_argument("--latency-ms", type=float, nargs="+", default=[20.0])
+    parser.add_argument("--server", choices=s3_servers.SERVERS, default="seaweedfs")
     options = parser.parse_args()
-    server = Server()
+    server = Server(options.server)
     try:
         print(f"the server alone: {bare_rate():.0f} requests/s for {AT_ONCE} at once")
         kd = make_dataset(f"s3://{BUCKET}/lab.zarr", options.images)

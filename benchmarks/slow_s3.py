@@ -1,92 +1,127 @@
-"""A real S3 server on this machine that takes its time for every request, and counts them by kind.
+"""A proxy in front of an S3 server: each request takes so much longer, and is counted by kind.
 
-    python benchmarks/slow_s3.py PORT LATENCY_MS
+    python benchmarks/slow_s3.py PORT SERVER_PORT LATENCY_MS
 
-It is moto's server with a thread per connection; connections stay open. ``/_counts`` answers with what
-was asked for since the last time, as JSON; ``/_latency/MS`` sets another latency.
+Connections stay open, one to the server for each one to the proxy. ``/_counts`` answers with what was
+asked for since the last time, as JSON; ``/_latency/MS`` sets another latency.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 import sys
-import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections import Counter, deque
 
-from moto.moto_server.werkzeug_app import (
-    DomainDispatcherApplication,
-    MotoRequestHandler,
-    create_backend_app,
-)
-from werkzeug.serving import run_simple
-
-Environ = dict[str, Any]
-KINDS = {"GET": "GET", "HEAD": "HEAD", "PUT": "PUT", "DELETE": "DELETE", "POST": "DELETE many"}
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_CONDITION = re.compile(rb"\r\nif-(?:none-)?match:", re.IGNORECASE)
+KINDS = {b"POST": "DELETE many"}
 
 
-class SlowServer:
-    """The application of the server, each request of which takes so much longer."""
+class Proxy:
+    """What all connections share."""
 
-    def __init__(self, latency_s: float) -> None:
-        self._application = DomainDispatcherApplication(create_backend_app)
-        self._lock = threading.Lock()
+    def __init__(self, server_port: int, latency_s: float) -> None:
+        self.server_port = server_port
         self.latency_s = latency_s
         self.counts: Counter[str] = Counter()
 
-    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        path = str(environ["PATH_INFO"])
-        if path == "/_counts":
-            return self._answer(json.dumps(self._taken()), start_response)
+    def own_answer(self, path: str) -> bytes | None:
+        """Return the answer to what the proxy is asked itself; None for all that is the server's."""
         if path.startswith("/_latency/"):
             self.latency_s = float(path.rpartition("/")[2]) / 1000
-            return self._answer("{}", start_response)
-        time.sleep(self.latency_s)
-        status = []
+            body = b"{}"
+        elif path == "/_counts":
+            body = json.dumps(self.counts).encode()
+            self.counts = Counter()
+        else:
+            return None
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        return head.encode() + body
 
-        def note(line: str, *more: Any) -> Any:
-            status.append(line)
-            return start_response(line, *more)
 
-        answer = list(self._application(environ, note))
-        self._count(environ, status[0])
-        return answer
+class FromClient(asyncio.Protocol):
+    """Takes requests, one after the other, and hands each on when its time has come."""
 
-    def _count(self, environ: Environ, status: str) -> None:
-        kind = KINDS[environ["REQUEST_METHOD"]]
-        if "list-type" in environ.get("QUERY_STRING", ""):
+    def __init__(self, proxy: Proxy) -> None:
+        self.proxy = proxy
+        self.transport: asyncio.Transport
+        self.server: asyncio.Transport | None = None
+        self.received = b""
+        self.waiting: deque[bytes] = deque()
+        self.kinds: deque[str] = deque()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.connecting = asyncio.ensure_future(self._connect())
+
+    async def _connect(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.server, _ = await loop.create_connection(
+            lambda: FromServer(self), "127.0.0.1", self.proxy.server_port
+        )
+        while self.waiting:
+            self.server.write(self.waiting.popleft())
+
+    def data_received(self, data: bytes) -> None:
+        self.received += data
+        end = self.received.find(b"\r\n\r\n") + 4
+        if end < 4:
+            return
+        head = self.received[:end]
+        found = _LENGTH.search(head)
+        end += int(found[1]) if found else 0
+        if len(self.received) < end:
+            return
+        request, self.received = self.received[:end], self.received[end:]
+        method, path, _ = head.split(b" ", 2)
+        answer = self.proxy.own_answer(path.decode())
+        if answer is not None:
+            self.transport.write(answer)
+            return
+        kind = KINDS.get(method, method.decode())
+        if b"list-type" in path:
             kind = "LIST"
-        elif status.startswith("404"):
-            kind += " (not there)"
-        elif "HTTP_IF_MATCH" in environ or "HTTP_IF_NONE_MATCH" in environ:
+        elif _CONDITION.search(head):
             kind += " (conditional)"
-        with self._lock:
-            self.counts[kind] += 1
+        asyncio.get_running_loop().call_later(self.proxy.latency_s, self._hand_on, request, kind)
 
-    def _taken(self) -> Counter[str]:
-        with self._lock:
-            taken, self.counts = self.counts, Counter()
-        return taken
+    def _hand_on(self, request: bytes, kind: str) -> None:
+        self.kinds.append(kind)
+        if self.server is None:
+            self.waiting.append(request)
+        else:
+            self.server.write(request)
 
-    def _answer(self, text: str, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(text)))])
-        return [text.encode()]
+    def connection_lost(self, error: Exception | None) -> None:
+        self.connecting.cancel()
+        if self.server is not None:
+            self.server.close()
 
 
-class Handler(MotoRequestHandler):
-    protocol_version = "HTTP/1.1"
+class FromServer(asyncio.Protocol):
+    """Gives answers back; the first piece of each says how it went."""
 
-    def log_request(self, *_: object) -> None:
-        """Say nothing: to print costs more than to answer."""
+    def __init__(self, client: FromClient) -> None:
+        self.client = client
+
+    def data_received(self, data: bytes) -> None:
+        if self.client.kinds:
+            kind = self.client.kinds.popleft()
+            self.client.proxy.counts[kind + (" (not there)" if data[9:12] == b"404" else "")] += 1
+        self.client.transport.write(data)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.client.transport.close()
+
+
+async def serve(port: int, server_port: int, latency_s: float) -> None:
+    proxy = Proxy(server_port, latency_s)
+    server = await asyncio.get_running_loop().create_server(lambda: FromClient(proxy), "127.0.0.1", port)
+    await server.serve_forever()
 
 
 if __name__ == "__main__":
-    run_simple(
-        "127.0.0.1",
-        int(sys.argv[1]),
-        SlowServer(float(sys.argv[2]) / 1000),  # type: ignore[arg-type]
-        threaded=True,
-        request_handler=Handler,
-    )
+    asyncio.run(serve(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]) / 1000))

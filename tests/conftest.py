@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import http.client
-import os
-import socket
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import s3_servers
 
 from kymflow_zarr import ZarrDataset
 
@@ -98,53 +95,23 @@ def start_python() -> Iterator[Callable[..., subprocess.Popen[str]]]:
         process.communicate()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _put_bucket(port: int, bucket: str) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    try:
-        connection.request("PUT", f"/{bucket}")
-        return connection.getresponse().status
-    finally:
-        connection.close()
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--s3-server",
+        choices=s3_servers.SERVERS,
+        default="moto",
+        help="which S3 server the tests run against",
+    )
 
 
 @pytest.fixture(scope="session")
-def s3_bucket() -> Iterator[str]:
+def s3_bucket(request: pytest.FixtureRequest) -> Iterator[str]:
     """URL of a bucket on a real S3 server, on this machine only; ``AWS_*`` point to it."""
-    port = _free_port()
-    environment = {
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-        "AWS_ALLOW_HTTP": "true",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-    server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, **environment},
-    )
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                assert _put_bucket(port, "kymflow-tests") == 200
-                break
-            except ConnectionError:
-                assert server.poll() is None, "the S3 server ended by itself"
-                assert time.monotonic() < deadline, "the S3 server does not answer"
-                time.sleep(0.1)
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in environment.items():
-                patch.setenv(name, value)
-            yield "s3://kymflow-tests"
-    finally:
-        server.terminate()
-        server.wait(20)
+    bucket = "kymflow-tests"
+    with (
+        s3_servers.running(request.config.getoption("--s3-server"), bucket) as port,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name, value in s3_servers.environment(port).items():
+            patch.setenv(name, value)
+        yield f"s3://{bucket}"

@@ -77,6 +77,10 @@ class ObjectStore(Store):
         _used = True
         bucket = self.url.partition("://")[2].partition("/")[0]
         self._lists_in_order = self.url.startswith(_ORDERED) and not bucket.endswith(_UNORDERED_BUCKET)
+        # Other servers may go through them folder by folder, where "a-1/x" comes after "a/x".
+        self._sorts_whole_keys = self.url.startswith("memory:") or not any(
+            name.upper().startswith("AWS_ENDPOINT") for name in os.environ
+        )
         if self.url.startswith("memory:"):
             self._store = _memory.setdefault(self.url, MemoryStore())
             return
@@ -136,7 +140,9 @@ class ObjectStore(Store):
         found.update(zip(left, self.each(self.stat, left), strict=True))
         return [found[key] for key in keys]
 
-    def absent(self, keys: Sequence[str]) -> Collection[str]:
+    def absent(self, keys: Sequence[str], survey: Survey | None = None) -> Collection[str]:
+        if survey is not None:
+            return {key for key in keys if key not in survey.there}
         return {key for key, found in self._look_in_listings(keys).items() if found is None}
 
     def _look_in_listings(self, keys: Sequence[str]) -> dict[str, Fingerprint | None]:
@@ -144,26 +150,45 @@ class ObjectStore(Store):
         found: dict[str, Fingerprint | None] = {}
         if self._lists_in_order and len(keys) >= _WORTH_A_PAGE:
             ordered = sorted({self._check(key) for key in keys})
-            stretches = [ordered[begin : begin + _STRETCH] for begin in range(0, len(ordered), _STRETCH)]
-            for some in self.each(self._look_along, stretches):
+            for some in self.each(self._look_along, self._stretches(ordered)):
                 found.update(some)
         return found
 
+    def _stretches(self, keys: Sequence[str]) -> Sequence[Sequence[str]]:
+        """Cut sorted keys into stretches that every server lists in this order; short ones are left out."""
+        places = [_by_folder(key) for key in keys]
+        stretches = []
+        begin = 0
+        for end in range(1, len(keys) + 1):
+            goes_on = end < len(keys) and (self._sorts_whole_keys or places[end - 1] < places[end])
+            if not goes_on or end - begin == _STRETCH:
+                stretches.append(keys[begin:end])
+                begin = end
+        return [stretch for stretch in stretches if len(stretch) >= _WORTH_A_PAGE]
+
     def _look_along(self, keys: Sequence[str]) -> dict[str, Fingerprint | None]:
         """Look up sorted keys in one listing, page by page, as long as a page tells of enough of them."""
-        found: dict[str, Fingerprint | None] = {}
         folder = keys[0].partition("/")[0]
         prefix = folder if keys[-1].startswith(folder + "/") else ""
-        # A listing begins after what it is given: the folder of the first key sorts before that.
-        pages = self._pages(prefix, after=keys[0].rpartition("/")[0] or None)
-        for number, page in enumerate(pages, 1):
-            there = {one.key: one for one in page}
-            end = bisect_right(keys, page[-1].key)
-            found.update((key, there.get(key)) for key in keys[len(found) : end])
-            if len(found) == len(keys) or len(found) < number * _WORTH_A_PAGE:
-                return found
-        # The listing has ended: the rest is not there.
-        return {**dict.fromkeys(keys), **found}
+        wanted = set(keys)
+        there: dict[str, Fingerprint] = {}
+        n_told = 0
+        for number, page in enumerate(self._pages(prefix, after=_just_before(keys[0])), 1):
+            there.update((one.key, one) for one in page if one.key in wanted)
+            n_told = max(n_told, self._how_many_up_to(page[-1].key, keys))
+            if n_told == len(keys) or n_told < number * _WORTH_A_PAGE:
+                break
+        else:
+            # The listing has ended: the rest is not there.
+            n_told = len(keys)
+        return {**{key: there.get(key) for key in keys[:n_told]}, **there}
+
+    def _how_many_up_to(self, last: str, keys: Sequence[str]) -> int:
+        """Return of how many sorted keys a listing has told when it has come to its key `last`."""
+        n_told = bisect_right(keys, last)
+        if self._sorts_whole_keys:
+            return n_told
+        return min(n_told, bisect_right(keys, _by_folder(last), key=_by_folder))
 
     def list(self, prefix: str = "") -> Iterator[Fingerprint]:
         for page in self._pages(prefix):
@@ -177,6 +202,10 @@ class ObjectStore(Store):
                 yield [_fingerprint(str(meta["path"]), meta) for meta in batch]
         except (BaseError, OSError) as error:
             raise self._refusal(error, "list", prefix) from error
+
+    @property
+    def lists_all_for_names(self) -> bool:
+        return True
 
     def children(self, prefix: str, having: Sequence[str] = ()) -> Sequence[str]:
         start = len(prefix) + 1
@@ -293,6 +322,19 @@ class ObjectStore(Store):
         from zarr.storage import ObjectStore as ZarrObjectStore
 
         return ZarrObjectStore(self._store, read_only=True)
+
+
+def _by_folder(key: str) -> list[str]:
+    return key.split("/")
+
+
+def _just_before(key: str) -> str:
+    """Return what comes before a key in every order, and is none of its folders.
+
+    A listing that begins after a folder leaves out, on some servers, all that is in it.
+    """
+    folder, slash, name = key.rpartition("/")
+    return folder + slash + (name[:-1] or "!")
 
 
 def _fingerprint(key: str, meta: Any) -> Fingerprint:

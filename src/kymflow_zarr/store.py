@@ -6,6 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
@@ -92,6 +93,11 @@ class Survey:
     etags: list[str | None]
     seen_ns: int
 
+    @cached_property
+    def there(self) -> frozenset[str]:
+        """Its keys, to look them up."""
+        return frozenset(self.keys)
+
 
 class Store(ABC):
     """Keys and bytes below one root.
@@ -140,12 +146,18 @@ class Store(ABC):
         """Look at many keys, as :meth:`stat`, in whichever way costs least."""
         return self.each(self.stat, keys)
 
-    def absent(self, keys: Sequence[str]) -> Collection[str]:
+    def absent(self, keys: Sequence[str], survey: Survey | None = None) -> Collection[str]:
         """Return which of these keys are not there, as far as that costs less than to ask for each.
 
-        What is not among them may be absent all the same.
+        What is not among them may be absent all the same. With a survey that tells of all of them,
+        they are those that were not there when it was made.
         """
         return ()
+
+    @property
+    def lists_all_for_names(self) -> bool:
+        """Whether it costs as much to list the names of records as to survey them."""
+        return False
 
     @abstractmethod
     def list(self, prefix: str = "") -> Iterator[Fingerprint]:

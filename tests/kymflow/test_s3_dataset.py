@@ -17,6 +17,8 @@ from simple_indexers import add_image
 from kymflow import IndexerRegistry, KymDataset
 from kymflow.testing import simulate_folder
 from kymflow_zarr import layout
+from kymflow_zarr._store_object import ObjectStore
+from kymflow_zarr.store import Survey
 
 StartPython = Callable[..., "subprocess.Popen[str]"]
 RECORD = json.dumps({"zarr_format": 3, "node_type": "group", "attributes": {}}).encode()
@@ -124,11 +126,56 @@ def test_a_rebuild_asks_for_each_artifact_once_and_for_nothing_one_by_one(
 
     watch("get")
     watch("head")
+    lists = count_listings(monkeypatch)
     kd.rebuild_all()
+    # One tells which images and artifacts there are, for both tables; and each commit looks again.
+    assert len(lists) == 1 + 2 * 2
     assert sorted(key for key in asked if key.startswith("images/")) == [
         f"images/{number:03}/analysis/radon_report.json" for number in range(1, 70, 2)
     ]
     assert kd.get_table("radon_report")["n_valid"].tolist() == [*range(1, 70, 2)]
+
+
+def count_listings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Note the prefix of each listing that is asked for."""
+    noted: list[str] = []
+    list_objects = obstore.list
+
+    def counted(store: object, prefix: str, **how: object) -> object:
+        noted.append(prefix)
+        return list_objects(store, prefix, **how)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(obstore, "list", counted)
+    return noted
+
+
+@pytest.mark.parametrize("change", ["appears", "vanishes", "changes"])
+def test_what_changes_after_the_survey_of_a_rebuild_is_not_missed(
+    object_url: str, registry: IndexerRegistry, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kd = KymDataset(object_url, registry=registry)
+    add_reports(kd, 3, {number: {"n_valid": number} for number in range(2)})
+    survey = ObjectStore.survey
+
+    def then_change(store: ObjectStore, *where: str) -> Survey:
+        found = survey(store, *where)
+        if change == "appears":
+            kd.ds.record("002").save_json("radon_report", {"n_valid": 2})
+        elif change == "vanishes":
+            kd.ds.record("001").delete_analysis()
+        else:
+            kd.ds.record("001").save_json("radon_report", {"n_valid": 5})
+        return found
+
+    monkeypatch.setattr(ObjectStore, "survey", then_change)
+
+    kd.rebuild_all()
+
+    expected = {"appears": [0, 1, 2], "vanishes": [0], "changes": [0, 5]}[change]
+    assert kd.get_table("radon_report")["n_valid"].tolist() == expected
+    monkeypatch.setattr(ObjectStore, "survey", survey)
+    assert kd.plan("radon_report").is_empty
+    assert {problem.kind for problem in kd.check().problems} == {"unreadable pixels"}
 
 
 # Several processes

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import random
 import threading
 import uuid
 from collections import Counter
@@ -99,9 +100,8 @@ def test_many_keys_are_looked_at_as_one_by_one(store, monkeypatch) -> None:
     # Small pages and stretches, so that few keys need many; some of them ask in vain.
     for name, value in {"_PAGE": 3, "_STRETCH": 7, "_WORTH_A_PAGE": 2}.items():
         monkeypatch.setattr(_store_object, name, value)
-    names = [
-        f"images/{image}/{name}" for image in ("a", "a b", "ab", "b", "é") for name in ("x", "x.y", "z/é")
-    ]
+    images = ("a", "a b", "a-1", "a.b", "ab", "b", "é")
+    names = [f"images/{image}/{name}" for image in images for name in ("x", "x.y", "z/é", "z-1")]
     for key in ["attrs", *names[::2], *(f"images/b/many/{number}" for number in range(30)), "zarr.json"]:
         store.put(key, key.encode())
     for keys in (["attrs", *names, "zarr.json"], names, names[3:5], names[:1] * 3, ["no/a", "no/b"], []):
@@ -139,6 +139,35 @@ def test_few_keys_among_many_are_not_looked_for_in_listings_for_long(object_url,
     assert asked == Counter(list=2, head=18)
     assert all(store.stat_many(keys[:4]))
     assert asked == Counter(list=2, head=22)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_keys_are_looked_at_as_one_by_one(object_url, seed, monkeypatch) -> None:
+    # Names of which some are the beginning of others: servers differ in how they order these.
+    chance = random.Random(seed)
+    store = open_store(object_url)
+    names = ["a", "a-1", "a b", "a.b", "a+", "ab", "A", "b", "b-", "ö", "zarr.json"]
+    some = sorted({"/".join(chance.choices(names, k=chance.choice([2, 3]))) for _ in range(150)})
+    # What is a folder of others is no key.
+    keys = [f"images/{key}" for key in some if not any(other.startswith(key + "/") for other in some)]
+    for key in chance.sample(keys, len(keys) // 2):
+        store.put(key, b"x")
+    there = {found.key: found for found in store.list()}
+    for page, stretch, worth in ((3, 7, 2), (10, 40, 1), (1000, 2000, 5)):
+        for name, value in {"_PAGE": page, "_STRETCH": stretch, "_WORTH_A_PAGE": worth}.items():
+            monkeypatch.setattr(_store_object, name, value)
+        for whole in (True, False) if "memory" in object_url else (False,):
+            store._sorts_whole_keys = whole
+            for asked in (keys, chance.sample(keys, 20)):
+                assert list(store.stat_many(asked)) == [there.get(key) for key in asked]
+                assert set(store.absent(asked)) <= set(asked) - there.keys()
+
+
+def test_only_amazon_is_trusted_to_sort_whole_keys(s3_bucket, monkeypatch) -> None:
+    assert open_store("memory://x")._sorts_whole_keys
+    assert not open_store(f"{s3_bucket}/x")._sorts_whole_keys
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    assert open_store(f"{s3_bucket}/x")._sorts_whole_keys
 
 
 def test_an_unordered_listing_is_not_trusted(s3_bucket) -> None:

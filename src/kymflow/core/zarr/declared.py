@@ -16,6 +16,7 @@ from kymflow_zarr.seen_columns import Row, SeenColumns, content_row
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
+    from kymflow_zarr.store import Survey
 
 Blobs = dict[str, bytes]
 # An image's rows as JSON has them, and what kind of value stands under each name.
@@ -32,11 +33,12 @@ def is_declaration(indexer: object) -> bool:
 
 
 def read_declared(
-    ds: ZarrDataset, indexer: ArtifactIndexer, image_ids: Sequence[str]
+    ds: ZarrDataset, indexer: ArtifactIndexer, image_ids: Sequence[str], survey: Survey | None = None
 ) -> tuple[list[Raw], list[str]]:
     """Read the artifacts of many images.
 
-    What is read, and what is noted of it, is the same as when each record is asked by itself.
+    What is read, and what is noted of it, is the same as when each record is asked by itself. A
+    survey that was made before may tell what there is no need to ask for.
 
     Returns
     -------
@@ -47,23 +49,23 @@ def read_declared(
     """
     try:
         layout.check_artifact_name(indexer.artifact)
-        return _read_declared(ds, indexer, image_ids)
+        return _read_declared(ds, indexer, image_ids, survey)
     except (InvalidNameError, StoreError):
         # The medium refused one of them, or the name cannot be a key: each image tells it of itself.
         return [], list(image_ids)
 
 
 def _read_declared(
-    ds: ZarrDataset, indexer: ArtifactIndexer, image_ids: Sequence[str]
+    ds: ZarrDataset, indexer: ArtifactIndexer, image_ids: Sequence[str], survey: Survey | None
 ) -> tuple[list[Raw], list[str]]:
     notes: dict[str, list[Row]] = {image_id: [] for image_id in image_ids}
     blobs: dict[str, Blobs] = {}
     left = list(image_ids)
     others: set[str] = set()
-    seen_ns = ds.store.now_ns()
+    seen_ns = ds.store.now_ns() if survey is None else survey.seen_ns
     short = {form: f"{layout.ANALYSIS}/{indexer.artifact}{form}" for form in FORMS}
     keys = {form: {one: f"{layout.IMAGES}/{one}/{key}" for one in image_ids} for form, key in short.items()}
-    absent = ds.store.absent([key for some in keys.values() for key in some.values()])
+    absent = ds.store.absent([key for some in keys.values() for key in some.values()], survey)
     for form in FORMS:
         asked = {one: keys[form][one] for one in left}
         blobs[form], left = _read(ds, short[form], asked, notes, absent, seen_ns)

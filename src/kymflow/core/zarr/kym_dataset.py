@@ -19,7 +19,7 @@ from kymflow.core.zarr.indexers.contract import contract_of
 from kymflow.core.zarr.loaded_tables import LoadedTables
 from kymflow.core.zarr.reports import CheckReport, IngestReport, UpdateReport
 from kymflow.core.zarr.status import DatasetStatus, dataset_status
-from kymflow.core.zarr.update import refresh_table, update_table
+from kymflow.core.zarr.update import list_images, refresh_table, update_table
 from kymflow.plugins.registry import IndexerRegistry, get_registry
 from kymflow_zarr import ZarrDataset, frames
 
@@ -188,8 +188,8 @@ class KymDataset(LoadedTables):
         ids = [image_ids] if isinstance(image_ids, str) else None if image_ids is None else list(image_ids)
         how = _how(on_error, on_progress, cancel, executor)
         # One listing of the images serves all tables.
-        live = self.ds.list_image_ids() if ids is None else None
-        return self._run_all(update_table, indexers, on_table, image_ids=ids, live=live, **how)
+        live, survey = list_images(self.ds) if ids is None else (None, None)
+        return self._run_all(update_table, indexers, on_table, image_ids=ids, live=live, survey=survey, **how)
 
     # Tables brought up to date
 

@@ -34,6 +34,7 @@ def update_table(
     *,
     image_ids: Iterable[str] | None = None,
     live: Sequence[str] | None = None,
+    survey: Survey | None = None,
     made_by: Mapping[str, str] | None = None,
     **how: Any,
 ) -> tuple[Commit, UpdateReport]:
@@ -46,8 +47,8 @@ def update_table(
     image_ids : iterable of str or None
         The images; None means all. Where it is not known what the others gave to the table
         (there is no table yet, or somebody else wrote it), all are extracted.
-    live : sequence of str, optional
-        All images, if all are extracted and they have been listed already.
+    live, survey : optional
+        What :func:`list_images` gave, if all images are extracted and they have been listed already.
     made_by : mapping of str to str, optional
         More words for the table's footer.
     **how
@@ -64,7 +65,7 @@ def update_table(
     asked = None
     if image_ids is not None:
         asked, live = _check_known(ds, contract, image_ids)
-    return _update(ds, indexer, contract, asked, made_by, started, live=live, **how)
+    return _update(ds, indexer, contract, asked, made_by, started, live=live, survey=survey, **how)
 
 
 def _update(
@@ -79,7 +80,7 @@ def _update(
     try:
         rows, failed, commit = _run(ds, indexer, contract, asked, made_by, **how)
     except LedgerLost:
-        how["live"] = None
+        how["live"] = how["survey"] = None
         rows, failed, commit = _run(ds, indexer, contract, None, made_by, **how)
     updated = sorted(commit.ledger.among(rows))
     report = UpdateReport(
@@ -104,14 +105,16 @@ def _run(
     *,
     on_error: OnError = "raise",
     live: Sequence[str] | None = None,
+    survey: Survey | None = None,
     cancel: threading.Event | None = None,
     renewed: Mapping[str, Sequence[Seen]] | None = None,
     **how: Any,
 ) -> tuple[dict[str, ImageRows], dict[str, str], Commit]:
-    ids = live
-    if ids is None:
-        ids = ds.list_image_ids() if asked is None else sorted(ds.existing(asked))
-    rows, failed = extract_images(ds, indexer, contract, ids, on_error=on_error, cancel=cancel, **how)
+    if live is None:
+        live, survey = (sorted(ds.existing(asked)), None) if asked is not None else list_images(ds)
+    rows, failed = extract_images(
+        ds, indexer, contract, live, on_error=on_error, cancel=cancel, survey=survey, **how
+    )
     gone = set(asked or ()).difference(rows, failed)
 
     def redo(image_id: str) -> ImageRows | str:
@@ -165,6 +168,14 @@ def _run(
                 del rows[image_id]
 
 
+def list_images(ds: ZarrDataset) -> tuple[Sequence[str], Survey | None]:
+    """Return the ids of all images, and what else the medium told of them on that occasion."""
+    if not ds.store.lists_all_for_names:
+        return ds.list_image_ids(), None
+    survey = ds.survey()
+    return survey.names, survey
+
+
 def _check_on_error(*, on_error: object = "raise", **_: Any) -> None:
     if on_error not in ("raise", "skip"):
         raise ValueError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
@@ -196,11 +207,12 @@ def refresh_table(
     ds.check_writable()
     _check_on_error(**how)
     started = time.perf_counter()
+    survey = survey or ds.survey()
     plan = make_plan(ds, contract, survey=survey, cancel=cancel)
     if not plan.is_empty:
         asked = None if plan.whole else [*plan.stale, *plan.removed]
         # The plan has seen which images there are; what becomes of them meanwhile, the commit sees.
-        how = {**how, "cancel": cancel, "renewed": plan.renewed, "live": list(plan.stale)}
+        how = {**how, "cancel": cancel, "renewed": plan.renewed, "live": list(plan.stale), "survey": survey}
         return _update(ds, indexer, contract, asked, made_by, started, **how)
     remember(ds, plan)
     report = UpdateReport(

@@ -20,6 +20,7 @@ from kymflow_zarr import ZarrDataset, ZarrImageRecord, frames
 from kymflow_zarr.errors import ColumnError
 from kymflow_zarr.observed import ObservedStore
 from kymflow_zarr.seen_columns import SeenColumns
+from kymflow_zarr.store import Survey
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ class Work:
         What to extract from what.
     stop : bool
         Whether the first failure may be the last, since it stops everything.
+    survey : Survey or None
+        What there is, if it has been listed already.
     run_id : str
         Another one each time: a cluster that remembers the answer to a question must not give it again,
         since artifacts change.
@@ -84,6 +87,7 @@ class Work:
     indexer: DatasetIndexer
     contract: TableContract
     stop: bool
+    survey: Survey | None = None
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def extract(self, image_ids: Sequence[str], step: Callable[[int], None] | None = None) -> Extracted:
@@ -95,7 +99,7 @@ class Work:
         if isinstance(self.indexer, ArtifactIndexer) and is_declaration(self.indexer):
             step(len(image_ids))
             step = _ignore
-            raw, one_by_one = read_declared(self.ds, self.indexer, image_ids)
+            raw, one_by_one = read_declared(self.ds, self.indexer, image_ids, self.survey)
         for image_id in one_by_one:
             step(1)
             try:
