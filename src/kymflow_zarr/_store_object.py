@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import obstore
@@ -81,6 +82,8 @@ class ObjectStore(Store):
         self._sorts_whole_keys = self.url.startswith("memory:") or not any(
             name.upper().startswith("AWS_ENDPOINT") for name in os.environ
         )
+        # Where the pages of a listing ended: the next time, all of them can be asked for at once.
+        self._page_ends: dict[str, list[str]] = {}
         if self.url.startswith("memory:"):
             self._store = _memory.setdefault(self.url, MemoryStore())
             return
@@ -155,13 +158,17 @@ class ObjectStore(Store):
         return found
 
     def _stretches(self, keys: Sequence[str]) -> Sequence[Sequence[str]]:
-        """Cut sorted keys into stretches that every server lists in this order; short ones are left out."""
+        """Cut sorted keys into stretches that every server lists in this order; short ones are left out.
+
+        Where it is known how the keys lie on pages, a stretch is a page.
+        """
         places = [_by_folder(key) for key in keys]
+        cuts = {bisect_right(keys, end) for ends in self._page_ends.values() for end in ends}
         stretches = []
         begin = 0
         for end in range(1, len(keys) + 1):
             goes_on = end < len(keys) and (self._sorts_whole_keys or places[end - 1] < places[end])
-            if not goes_on or end - begin == _STRETCH:
+            if not goes_on or end in cuts or end - begin == _STRETCH:
                 stretches.append(keys[begin:end])
                 begin = end
         return [stretch for stretch in stretches if len(stretch) >= _WORTH_A_PAGE]
@@ -194,6 +201,25 @@ class ObjectStore(Store):
         for page in self._pages(prefix):
             yield from page
 
+    def _list_whole(self, prefix: str) -> Iterator[Fingerprint]:
+        """Yield what :meth:`list` does, from several places at once if it has been listed before."""
+        ends = self._page_ends.get(prefix, []) if self._lists_in_order else []
+        stretches = list(zip([None, *ends], [*ends, None], strict=True))
+        found: dict[str, Fingerprint] = {}
+        for some in self.each(lambda stretch: self._list_between(prefix, *stretch), stretches):
+            found.update((one.key, one) for one in some)
+        self._page_ends[prefix] = list(islice(found, _PAGE - 1, None, _PAGE))
+        return iter(found.values())
+
+    def _list_between(self, prefix: str, after: str | None, end: str | None) -> Sequence[Fingerprint]:
+        """List what comes after one key, page by page, at least until another one."""
+        found: list[Fingerprint] = []
+        for page in self._pages(prefix, after):
+            found += page
+            if end is not None and self._how_many_up_to(page[-1].key, [end]):
+                break
+        return found
+
     def _pages(self, prefix: str, after: str | None = None) -> Iterator[Sequence[Fingerprint]]:
         """Yield what is below `prefix`, a request's worth at a time; only keys that sort after `after`."""
         below = self._check(prefix) + "/" if prefix else None
@@ -218,7 +244,7 @@ class ObjectStore(Store):
         # One flat listing costs fewer requests than a look into each folder.
         wanted = set(having)
         names = set()
-        for found in self.list(prefix):
+        for found in self._list_whole(prefix):
             name, _, rest = found.key[start:].partition("/")
             if rest in wanted:
                 names.add(name)
@@ -229,7 +255,7 @@ class ObjectStore(Store):
         start = len(prefix) + 1
         names, below = set(), []
         # One flat listing, a page of 1,000 keys a request, is all that it takes.
-        for found in self.list(prefix):
+        for found in self._list_whole(prefix):
             name, _, rest = found.key[start:].partition("/")
             if rest == mark:
                 names.add(name)

@@ -5,6 +5,7 @@ import random
 import threading
 import uuid
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import obstore
@@ -17,6 +18,7 @@ from kymflow_zarr import (
     StorePermissionError,
     _store_object,
 )
+from kymflow_zarr._store_object import ObjectStore
 from kymflow_zarr.locations import open_store
 from kymflow_zarr.store import SETTLED_AFTER_NS, Fingerprint, Store
 
@@ -161,6 +163,54 @@ def test_any_keys_are_looked_at_as_one_by_one(object_url, seed, monkeypatch) -> 
             for asked in (keys, chance.sample(keys, 20)):
                 assert list(store.stat_many(asked)) == [there.get(key) for key in asked]
                 assert set(store.absent(asked)) <= set(asked) - there.keys()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_survey_is_the_same_whatever_was_listed_before(object_url, seed, monkeypatch) -> None:
+    monkeypatch.setattr(_store_object, "_PAGE", 5)
+    chance = random.Random(seed)
+    store = open_store(object_url)
+    names = ["a", "a-1", "a b", "a.b", "ab", "b", "b-", "ö", *(f"{number:02}" for number in range(12))]
+    keys = [f"images/{name}/{rest}" for name in names for rest in ("zarr.json", "analysis/x", "analysis/y")]
+    for _ in range(6):
+        for key in chance.sample(keys, 15):
+            store.put(key, b"x")
+        for key in chance.sample(keys, chance.choice([0, 10, len(keys)])):
+            store.discard(key)
+        again, anew = (
+            one.survey("images", "zarr.json", "analysis") for one in (store, open_store(object_url))
+        )
+        assert (
+            again.names
+            == anew.names
+            == sorted(name for name in names if store.exists(f"images/{name}/zarr.json"))
+        )
+        assert dict(zip(again.keys, again.etags, strict=True)) == dict(
+            zip(anew.keys, anew.etags, strict=True)
+        )
+        assert len(again.keys) == len(set(again.keys))
+        assert list(store.children("images", having=["zarr.json"])) == again.names
+
+
+def test_what_was_listed_before_is_listed_side_by_side(object_url, monkeypatch) -> None:
+    monkeypatch.setattr(_store_object, "_PAGE", 10)
+    store = open_store(object_url)
+    for number in range(20):
+        store.put(f"images/{number:02}/zarr.json", b"")
+        store.put(f"images/{number:02}/analysis/x", b"")
+    begun = []
+    list_pages = type(store)._pages
+
+    def noted(store: ObjectStore, prefix: str, after: str | None = None) -> Iterator[Sequence[Fingerprint]]:
+        begun.append(after)
+        return list_pages(store, prefix, after)
+
+    monkeypatch.setattr(type(store), "_pages", noted)
+
+    first = store.survey("images", "zarr.json", "analysis")
+    assert begun == [None]
+    assert store.survey("images", "zarr.json", "analysis").keys == first.keys
+    assert sorted(begun[2:]) == [f"images/{number}/zarr.json" for number in ("04", "09", "14", "19")]
 
 
 def test_only_amazon_is_trusted_to_sort_whole_keys(s3_bucket, monkeypatch) -> None:
