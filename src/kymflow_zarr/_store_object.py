@@ -76,6 +76,12 @@ class ObjectStore(Store):
                 dataset=url,
             )
         _used = True
+        if not self.url.startswith("memory:") and any(sign in self.url for sign in "#?"):
+            raise DatasetError(
+                f"{url!r} cannot be a dataset: '#' and '?' end the path of a URL, the rest would be lost. "
+                "Choose another name, or write them as %23 and %3F.",
+                dataset=url,
+            )
         bucket = self.url.partition("://")[2].partition("/")[0]
         self._lists_in_order = self.url.startswith(_ORDERED) and not bucket.endswith(_UNORDERED_BUCKET)
         # Other servers may go through them folder by folder, where "a-1/x" comes after "a/x".
@@ -151,10 +157,17 @@ class ObjectStore(Store):
     def _look_in_listings(self, keys: Sequence[str]) -> dict[str, Fingerprint | None]:
         """Look up as many of these keys as cost less so than one by one; the others are left out."""
         found: dict[str, Fingerprint | None] = {}
-        if self._lists_in_order and len(keys) >= _WORTH_A_PAGE:
-            ordered = sorted({self._check(key) for key in keys})
-            for some in self.each(self._look_along, self._stretches(ordered)):
-                found.update(some)
+        if not self._lists_in_order or len(keys) < _WORTH_A_PAGE:
+            return found
+        ordered = sorted({self._check(key) for key in keys})
+        for some in self.each(self._look_along, self._stretches([*filter(_is_listable, ordered)])):
+            found.update(some)
+        for folder, ends in self._page_ends.items():
+            left = [key for key in ordered if key.startswith(folder + "/") and key not in found]
+            if len(left) > (len(ends) + 1) * _WORTH_A_PAGE:
+                # Where servers do not agree on the order, a whole listing tells all the same.
+                there = {one.key: one for one in self._list_whole(folder)}
+                found.update((key, there.get(key)) for key in left)
         return found
 
     def _stretches(self, keys: Sequence[str]) -> Sequence[Sequence[str]]:
@@ -176,7 +189,7 @@ class ObjectStore(Store):
     def _look_along(self, keys: Sequence[str]) -> dict[str, Fingerprint | None]:
         """Look up sorted keys in one listing, page by page, as long as a page tells of enough of them."""
         folder = keys[0].partition("/")[0]
-        prefix = folder if keys[-1].startswith(folder + "/") else ""
+        prefix = folder if all(key.startswith(folder + "/") for key in (keys[0], keys[-1])) else ""
         wanted = set(keys)
         there: dict[str, Fingerprint] = {}
         n_told = 0
@@ -352,6 +365,12 @@ class ObjectStore(Store):
 
 def _by_folder(key: str) -> list[str]:
     return key.split("/")
+
+
+def _is_listable(key: str) -> bool:
+    """Tell whether a listing can begin just before a key."""
+    before = _just_before(key)
+    return before != key and before.rpartition("/")[2] not in (".", "..")
 
 
 def _just_before(key: str) -> str:

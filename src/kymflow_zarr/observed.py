@@ -115,8 +115,8 @@ def _stat(store: Store, key: str) -> Fingerprint | None:
     try:
         return store.stat(key)
     except StoreError:
-        # Whoever reads it then meets the refusal, and alone.
-        return _nothing(key)
+        # Whoever reads it then meets the refusal, and alone. This is like nothing that was ever noted.
+        return Fingerprint(key, -2, 0)
 
 
 def same_contents(one: Sequence[Seen], other: Sequence[Seen]) -> bool:

@@ -68,7 +68,7 @@ class SeenColumns:
 
     @classmethod
     def of_rows(cls, record_ids: Sequence[str], rows: Sequence[Sequence[Row]]) -> SeenColumns:
-        """Put rows of single records into columns."""
+        """Put rows of single records into columns; each has an id of its own."""
         return cls(pa.array(record_ids, pa.string()), _lists(record_ids, rows))
 
     def _stretches(self, places: Iterable[int]) -> list[pa.Array]:
@@ -170,7 +170,7 @@ def look_at(
 ) -> tuple[list[bool], list[bool]]:
     """Tell which keys are there, and of which records all that was seen would be the same now.
 
-    All of it is asked for together: one listing may tell it.
+    Many are asked for together: one listing may tell it.
 
     Parameters
     ----------

@@ -149,8 +149,8 @@ class Store(ABC):
     def absent(self, keys: Sequence[str], survey: Survey | None = None) -> Collection[str]:
         """Return which of these keys are not there, as far as that costs less than to ask for each.
 
-        What is not among them may be absent all the same. With a survey that tells of all of them,
-        they are those that were not there when it was made.
+        What is not among them may be absent all the same. Where a survey that tells of all of them
+        is made use of, they are those that were not there when it was made.
         """
         return ()
 

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 from simple_indexers import FrameIndexer, frame
 
-from kymflow import Column, ExtractionError, KymDataset, RowsError, ZarrImageRecord
-from kymflow.core.zarr.extraction import extract_image, extract_images
+from kymflow import Column, DatasetIndexer, ExtractionError, KymDataset, RowsError, ZarrImageRecord
+from kymflow.core.zarr.extraction import extract_images
 from kymflow.core.zarr.indexers.contract import contract_of
 from kymflow.core.zarr.rows import ImageRows
 from kymflow_indexers_builtin import VelocityEventsIndexer
@@ -18,8 +18,11 @@ from kymflow_zarr import CancelledError, ReadOnlyError
 
 
 def extract(kd: KymDataset, rows: object, **contract: Any) -> ImageRows:
-    indexer = FrameIndexer({"c": rows}, **contract)
-    return extract_image(kd.ds, indexer, contract_of(indexer), "c")
+    return extract_one(kd, FrameIndexer({"c": rows}, **contract))
+
+
+def extract_one(kd: KymDataset, indexer: DatasetIndexer) -> ImageRows:
+    return extract_images(kd.ds, indexer, contract_of(indexer), ["c"])[0]["c"]
 
 
 def many(kd: KymDataset, rows: dict[str, object], **how: Any) -> tuple[dict[str, ImageRows], dict[str, str]]:
@@ -166,10 +169,8 @@ def test_values_that_a_table_cannot_hold_are_refused_by_column_and_image(
 
 def test_rows_of_another_image_in_an_artifact_are_refused(kd: KymDataset) -> None:
     kd.ds.record("c").save_df_parquet("velocity_events", frame(image_id=["a"], roi_id=[1]))
-    indexer = VelocityEventsIndexer()
-
     with pytest.raises(RowsError, match="'velocity_events', image 'c': 1 of 1 rows claim image 'a'"):
-        extract_image(kd.ds, indexer, contract_of(indexer), "c")
+        extract_one(kd, VelocityEventsIndexer())
 
 
 # Many images

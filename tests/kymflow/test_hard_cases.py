@@ -99,6 +99,91 @@ def test_a_cancel_is_heard_while_what_changed_meanwhile_is_extracted_again(tmp_p
     }
 
 
+@pytest.mark.parametrize("run", ["refresh", "update"])
+def test_an_image_that_comes_back_after_it_was_looked_for_is_extracted(lab: KymDataset, run: str) -> None:
+    indexer = CellsIndexer()
+    for image_id in "abcd":
+        lab.ds.record(image_id).save_df_parquet(TABLE, cells(1))
+    lab.rebuild(indexer)
+    lab.ds.delete_image("a")
+    lab.ds.record("b").save_df_parquet(TABLE, cells(4))
+
+    class ComesBack(CellsIndexer):
+        def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+            if rec.image_id == "b" and not lab.ds.record("a").exists():
+                add_image(lab, "a").save_df_parquet(TABLE, cells(2))
+            return super().extract_rows(rec)
+
+    back = ComesBack()
+    table = lab.refresh(back) if run == "refresh" else lab.update_images(back, ["a", "b"])
+
+    assert table.drop_duplicates("image_id")["n"].tolist() == [2, 4, 1, 1]
+    assert lab.reports[TABLE].updated == ["a", "b"]
+    assert lab.reports[TABLE].removed == []
+    assert_like_rebuild(lab, indexer)
+
+
+def test_what_changed_meanwhile_is_extracted_together(
+    lab: KymDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Cells(ArtifactIndexer):
+        name = TABLE
+
+    for image_id in "abcd":
+        lab.ds.record(image_id).save_df_parquet(TABLE, cells(1))
+    together: list[list[str]] = []
+    extract = update.extract_images
+
+    def extract_then_change(ds: Any, indexer: Any, contract: Any, ids: Any, **how: Any) -> Any:
+        found = extract(ds, indexer, contract, ids, **how)
+        if not together:
+            for image_id in "abc":
+                lab.ds.record(image_id).save_df_parquet(TABLE, cells(2))
+            lab.ds.delete_image("c")
+        together.append(list(ids))
+        return found
+
+    monkeypatch.setattr(update, "extract_images", extract_then_change)
+
+    table = lab.rebuild(Cells())
+
+    assert table.drop_duplicates("image_id")["n"].tolist() == [2, 2, 1]
+    assert together == [["a", "b", "c", "d"], ["a", "b"]]
+
+
+def test_an_image_that_goes_while_it_is_extracted_again_leaves_no_rows(lab: KymDataset) -> None:
+    for image_id in "abcd":
+        lab.ds.record(image_id).save_df_parquet(TABLE, cells(1))
+    lab.rebuild(CellsIndexer())
+
+    class Goes(CellsIndexer):
+        def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+            if self.asked.count("a") and rec.image_id == "a":
+                lab.ds.delete_image("a")
+                raise ValueError("it is gone")
+            rows = super().extract_rows(rec)
+            if rec.image_id == "d":
+                lab.ds.record("a").save_df_parquet(TABLE, cells(2))
+            return rows
+
+    table = lab.rebuild(Goes())
+
+    assert table["image_id"].unique().tolist() == ["b", "c", "d"]
+    assert lab.reports[TABLE].removed == ["a"]
+    assert lab.reports[TABLE].failed == {}
+
+
+@pytest.mark.parametrize("image_id", ["", "..", "a\\b", "a//b", "/a", "x\0y", "x" * 300, "a\n"])
+def test_a_foreign_table_may_hold_what_can_be_no_image(lab: KymDataset, image_id: str) -> None:
+    lab.ds.record("a").save_df_parquet(TABLE, cells(1))
+    lab.ds.save_table(TABLE, pd.DataFrame({"image_id": [image_id, "a"], "n": [7, 7]}))
+
+    lab.refresh(CellsIndexer())
+
+    assert lab.reports[TABLE].removed == [image_id]
+    assert_like_rebuild(lab, CellsIndexer())
+
+
 # Failures and clashes
 
 

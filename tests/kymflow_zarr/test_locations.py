@@ -42,6 +42,12 @@ def test_unknown_scheme_is_an_error() -> None:
         open_store("nonsense://x")
 
 
+@pytest.mark.parametrize("url", ["s3://bucket/lab#1.zarr", "s3://bucket/lab?x.zarr"])
+def test_what_a_url_would_lose_is_refused(url) -> None:
+    with pytest.raises(DatasetError, match="'#' and '\\?' end the path of a URL.* write them as %23 and %3F"):
+        open_store(url)
+
+
 def test_memory_url_means_the_same_store_throughout_a_process() -> None:
     url = f"memory://{uuid.uuid4().hex}"
     open_store(url).put("a", b"x")

@@ -213,6 +213,39 @@ def test_what_was_listed_before_is_listed_side_by_side(object_url, monkeypatch) 
     assert sorted(begun[2:]) == [f"images/{number}/zarr.json" for number in ("04", "09", "14", "19")]
 
 
+@pytest.mark.parametrize("first", ["!", "a!", "-", "..x", ".x", "x"])
+def test_keys_before_which_no_listing_can_begin_are_looked_at_all_the_same(
+    object_url, first, monkeypatch
+) -> None:
+    monkeypatch.setattr(_store_object, "_WORTH_A_PAGE", 1)
+    store = open_store(object_url)
+    keys = [f"images/a/{first}", "images/b/x", "images"]
+    for key in keys[:2]:
+        store.put(key, b"x")
+
+    assert [found is not None for found in store.stat_many(keys)] == [True, True, False]
+    assert set(store.absent(keys)) <= {"images"}
+    assert [found is not None for found in store.stat_many(keys[:1])] == [True]
+
+
+def test_where_orders_differ_a_whole_listing_tells(object_url, monkeypatch) -> None:
+    for name, value in {"_PAGE": 20, "_WORTH_A_PAGE": 5}.items():
+        monkeypatch.setattr(_store_object, name, value)
+    store = open_store(object_url)
+    store._sorts_whole_keys = False
+    # Each is the beginning of the next: no two of them in a row have one order everywhere.
+    keys = [f"images/{number:02}{end}/x" for number in range(30) for end in ("", "-b")]
+    for key in keys[::3]:
+        store.put(key, b"x")
+    names = [key.split("/")[1] for key in keys[::3]]
+    assert sorted(store.children("images", having=["x"])) == sorted(names)
+    asked = count_requests(monkeypatch)
+
+    assert [found is not None for found in store.stat_many(keys)] == [True, False, False] * 20
+    # Two pages, side by side.
+    assert asked == Counter(list=2)
+
+
 def test_only_amazon_is_trusted_to_sort_whole_keys(s3_bucket, monkeypatch) -> None:
     assert open_store("memory://x")._sorts_whole_keys
     assert not open_store(f"{s3_bucket}/x")._sorts_whole_keys

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kymflow_zarr.store import Fingerprint
 
 
-Redo = Callable[[str], "ImageRows | str"]
+Redo = Callable[[Sequence[str]], "tuple[dict[str, ImageRows], dict[str, str]]"]
 
 
 class LedgerLost(Exception):
@@ -88,11 +88,12 @@ def commit_rows(
     complete : bool
         Whether `changed` and `failed` speak of all images, so that no ledger is needed.
     redo : callable
-        Extracts an image again, by id; the cause, if that fails and the image keeps its old rows.
+        Extracts images again, by id; gives rows, and causes of those that fail and keep their old rows.
+        Images in neither have gone.
     failed : mapping of str to str
         Causes by image id; these images keep their old rows although they may be stale.
     gone : iterable of str
-        Images whose rows go, unless they have come back.
+        Images whose rows go, unless they have come back: then they are extracted.
     yielding : iterable of str
         Those of `failed` whose rows go all the same, since they do not go with the others' new ones.
     renewed : mapping of str to sequence of Seen
@@ -163,7 +164,7 @@ class _Attempt:
         self.older_ledgers = [found.key for found in store.list(layout.ledger_prefix(contract.table_name))]
         state = read_state(store, contract.table_name, present)
         live, outdated = self._look_again(state)
-        self._extract_again(outdated)
+        self._extract_again(outdated, live)
         removed = self._removed(state, live)
         kept = self._kept(state, live)
         if self.complete:
@@ -186,7 +187,7 @@ class _Attempt:
             self.result = Commit(state.table, state.file, None, ledger, removed)
             return None
         merged = merge.table()
-        # What only reading and merging needed goes, and goes back to the system, before the file comes.
+        # What reading and merging held alone goes, and goes back to the system, before the file comes.
         del merge, kept
         if self.complete:
             pa.default_memory_pool().release_unused()
@@ -206,7 +207,7 @@ class _Attempt:
         live : set of str
             Those that are there.
         outdated : list of str
-            Those among them whose rows were made from what has changed since.
+            Those among them whose rows were made from what has changed since, or that have come back.
         """
         kept = state.ledger if self.complete and state is not None else None
         ids = sorted({*self.changed, *self.failed, *self.gone, *(kept or ())})
@@ -217,16 +218,21 @@ class _Attempt:
         )
         live = {image_id for image_id, is_there in zip(ids, there, strict=True) if is_there}
         fresh = zip(self.changed, hold, strict=True)
-        return live, [image_id for image_id, holds in fresh if not holds and image_id in live]
+        outdated = [image_id for image_id, holds in fresh if not holds and image_id in live]
+        back = (self.gone & live).difference(self.changed, self.failed)
+        return live, [*outdated, *sorted(back)]
 
-    def _extract_again(self, outdated: Iterable[str]) -> None:
+    def _extract_again(self, outdated: Sequence[str], live: set[str]) -> None:
+        if not outdated:
+            return
+        rows, causes = self.redo(outdated)
         for image_id in outdated:
-            again = self.redo(image_id)
-            if isinstance(again, str):
-                del self.changed[image_id]
-                self.failed[image_id] = again
-            else:
-                self.changed[image_id] = again
+            self.changed.pop(image_id, None)
+        self.changed.update(rows)
+        self.failed.update(causes)
+        lost = set(outdated).difference(rows, causes)
+        self.gone.update(lost)
+        live.difference_update(lost)
 
     def _vanished(self, ledger: Ledger, live: set[str]) -> list[str]:
         """Return the images of a ledger that are gone from the dataset, as far as this commit knows."""
@@ -241,7 +247,8 @@ class _Attempt:
         if state.ledger is not None:
             return sorted(self._vanished(state.ledger, live))
         gone = state.known_ids() - live
-        return sorted(gone - self.ds.existing(gone))
+        # In somebody else's table anything may stand there.
+        return sorted(gone - self.ds.existing({one for one in gone if layout.is_name(one)}))
 
     def is_in_place(self) -> bool:
         """Tell whether the table is this commit's, whatever went wrong after it was written."""

@@ -11,7 +11,7 @@ from kymflow.core.zarr.elsewhere import run_elsewhere
 from kymflow.core.zarr.indexers.base import DatasetIndexer
 from kymflow.core.zarr.indexers.contract import TableContract
 from kymflow.core.zarr.rows import ImageRows
-from kymflow.core.zarr.work import Extracted, Work, ask
+from kymflow.core.zarr.work import Extracted, Work
 from kymflow_zarr import ZarrDataset
 from kymflow_zarr.errors import CancelledError
 
@@ -25,26 +25,6 @@ OnProgress = Callable[[int, int], None]
 
 # So many images are read, checked and brought to Arrow together.
 CHUNK = 500
-
-
-def extract_image(
-    ds: ZarrDataset, indexer: DatasetIndexer, contract: TableContract, image_id: str
-) -> ImageRows:
-    """Extract and check one image's rows, noting what the indexer asks for.
-
-    Raises
-    ------
-    ExtractionError
-        The indexer raised; chained.
-    RowsError
-        It gave no DataFrame, rows of another image, rows without a required column, or values
-        that a table cannot hold or that do not fit their declared type.
-    """
-    found = Extracted()
-    found.add(ask(ds, indexer, contract, image_id), contract)
-    for error in found.errors.values():
-        raise error
-    return found.rows[image_id]
 
 
 def extract_images(

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from kymflow.core.zarr.commit import Commit, LedgerLost, commit_rows
 from kymflow.core.zarr.culprits import find_culprits
-from kymflow.core.zarr.extraction import OnError, extract_image, extract_images
+from kymflow.core.zarr.extraction import OnError, extract_images
 from kymflow.core.zarr.freshness import make_plan, remember
 from kymflow.core.zarr.indexers.contract import TableContract
 from kymflow.core.zarr.reports import UpdateReport
 from kymflow.core.zarr.rows import ImageRows
 from kymflow.core.zarr.table_state import find_state
-from kymflow.errors import IndexerError, SchemaError
+from kymflow.errors import SchemaError
 from kymflow_zarr import layout
 from kymflow_zarr.errors import CancelledError, RecordNotFoundError
 
@@ -111,13 +111,13 @@ def _run(
     **how: Any,
 ) -> tuple[dict[str, ImageRows], dict[str, str], Commit]:
     if live is None:
-        live, survey = (sorted(ds.existing(asked)), None) if asked is not None else list_images(ds)
+        live, survey = list_images(ds)
     rows, failed = extract_images(
         ds, indexer, contract, live, on_error=on_error, cancel=cancel, survey=survey, **how
     )
     gone = set(asked or ()).difference(rows, failed)
 
-    def redo(image_id: str) -> ImageRows | str:
+    def redo(image_ids: Sequence[str]) -> tuple[dict[str, ImageRows], dict[str, str]]:
         if cancel is not None and cancel.is_set():
             raise CancelledError(
                 f"{contract.indexer!r} was cancelled while it extracted again what had changed meanwhile; "
@@ -126,15 +126,12 @@ def _run(
                 table_name=contract.table_name,
                 indexer=contract.indexer,
             )
-        try:
-            rows[image_id] = extract_image(ds, indexer, contract, image_id)
-        except IndexerError as error:
-            if on_error == "raise":
-                raise
-            failed[image_id] = str(error)
+        again, causes = extract_images(ds, indexer, contract, image_ids, on_error=on_error, cancel=cancel)
+        for image_id in set(image_ids).difference(again):
             rows.pop(image_id, None)
-            return failed[image_id]
-        return rows[image_id]
+        rows.update(again)
+        failed.update(causes)
+        return again, causes
 
     yielding: set[str] = set()
     while True:
@@ -211,7 +208,7 @@ def refresh_table(
     plan = make_plan(ds, contract, survey=survey, cancel=cancel)
     if not plan.is_empty:
         asked = None if plan.whole else [*plan.stale, *plan.removed]
-        # The plan has seen which images there are; what becomes of them meanwhile, the commit sees.
+        # The plan has seen which images there are; those that come or go meanwhile, the commit sees.
         how = {**how, "cancel": cancel, "renewed": plan.renewed, "live": list(plan.stale), "survey": survey}
         return _update(ds, indexer, contract, asked, made_by, started, **how)
     remember(ds, plan)
