@@ -45,9 +45,9 @@ def read_alike(blobs: Sequence[bytes]) -> Iterator[Together]:
     for place, table in enumerate(_read_all(blobs)):
         if table is None:
             continue
-        # To compare two schemas costs less than to hash one.
+        # To compare two schemas costs less than to hash one; it leaves metadata out.
         if last is None or not table.schema.equals(last):
-            last = table.schema
+            last = table.schema.remove_metadata()
             tables, places = groups.setdefault(last, ([], []))
         tables.append(table)
         places.append(place)
@@ -79,14 +79,14 @@ def _read_some(blobs: Sequence[bytes]) -> list[pa.Table | None]:
 
 def _read(blob: bytes) -> pa.Table | None:
     try:
-        return frames.read_parquet(blob).replace_schema_metadata(None)
+        return frames.read_parquet(blob)
     except frames.UnreadableParquet:
         return None
 
 
 def _stack(tables: Sequence[pa.Table], places: Sequence[int]) -> Iterator[Together]:
     """Yield tables as one, without those that hold invalid values; these are looked for in halves."""
-    together = pa.concat_tables(tables)
+    together = pa.concat_tables(tables).replace_schema_metadata(None)
     if together.get_total_buffer_size() < _ONE_PIECE_BYTES:
         together = together.combine_chunks()
     try:
