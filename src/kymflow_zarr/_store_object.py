@@ -10,7 +10,6 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import obstore
@@ -89,7 +88,7 @@ class ObjectStore(Store):
             name.upper().startswith("AWS_ENDPOINT") for name in os.environ
         )
         # Where the pages of a listing ended: the next time, all of them can be asked for at once.
-        self._page_ends: dict[str, list[str]] = {}
+        self._page_ends: dict[str, Sequence[str]] = {}
         if self.url.startswith("memory:"):
             self._store = _memory.setdefault(self.url, MemoryStore())
             return
@@ -162,12 +161,12 @@ class ObjectStore(Store):
         ordered = sorted({self._check(key) for key in keys})
         for some in self.each(self._look_along, self._stretches([*filter(_is_listable, ordered)])):
             found.update(some)
-        for folder, ends in self._page_ends.items():
-            left = [key for key in ordered if key.startswith(folder + "/") and key not in found]
+        for folder, ends in [*self._page_ends.items()]:
+            left = {key for key in ordered if key.startswith(folder + "/") and key not in found}
             if len(left) > (len(ends) + 1) * _WORTH_A_PAGE:
                 # Where servers do not agree on the order, a whole listing tells all the same.
-                there = {one.key: one for one in self._list_whole(folder)}
-                found.update((key, there.get(key)) for key in left)
+                found.update(dict.fromkeys(left))
+                found.update((one.key, one) for one in self._list_whole(folder, left.__contains__))
         return found
 
     def _stretches(self, keys: Sequence[str]) -> Sequence[Sequence[str]]:
@@ -176,7 +175,7 @@ class ObjectStore(Store):
         Where it is known how the keys lie on pages, a stretch is a page.
         """
         places = [_by_folder(key) for key in keys]
-        cuts = {bisect_right(keys, end) for ends in self._page_ends.values() for end in ends}
+        cuts = {bisect_right(keys, end) for ends in [*self._page_ends.values()] for end in ends}
         stretches = []
         begin = 0
         for end in range(1, len(keys) + 1):
@@ -214,24 +213,38 @@ class ObjectStore(Store):
         for page in self._pages(prefix):
             yield from page
 
-    def _list_whole(self, prefix: str) -> Iterator[Fingerprint]:
-        """Yield what :meth:`list` does, from several places at once if it has been listed before."""
+    def _list_whole(self, prefix: str, wanted: Callable[[str], bool]) -> Iterator[Fingerprint]:
+        """Yield what is wanted of a listing, made from several places at once if it was made before."""
         ends = self._page_ends.get(prefix, []) if self._lists_in_order else []
         stretches = list(zip([None, *ends], [*ends, None], strict=True))
-        found: dict[str, Fingerprint] = {}
-        for some in self.each(lambda stretch: self._list_between(prefix, *stretch), stretches):
-            found.update((one.key, one) for one in some)
-        self._page_ends[prefix] = list(islice(found, _PAGE - 1, None, _PAGE))
-        return iter(found.values())
+        listed = self.each(lambda stretch: self._list_between(prefix, *stretch, wanted), stretches)
+        self._page_ends[prefix] = _ends_of_pages([page for _, pages in listed for page in pages])
+        # Stretches may overlap where something is new.
+        return iter({one.key: one for found, _ in listed for one in found}.values())
 
-    def _list_between(self, prefix: str, after: str | None, end: str | None) -> Sequence[Fingerprint]:
-        """List what comes after one key, page by page, at least until another one."""
+    def _list_between(
+        self, prefix: str, after: str | None, end: str | None, wanted: Callable[[str], bool]
+    ) -> tuple[Sequence[Fingerprint], Sequence[tuple[int, str]]]:
+        """List what comes after one key, page by page, at least until another one.
+
+        Returns
+        -------
+        found : list of Fingerprint
+            What is wanted of it.
+        pages : list of (int, str)
+            How many keys each page had, and where it ended; none, if it went on beyond `end`.
+        """
         found: list[Fingerprint] = []
+        pages: list[tuple[int, str]] = []
         for page in self._pages(prefix, after):
-            found += page
-            if end is not None and self._how_many_up_to(page[-1].key, [end]):
-                break
-        return found
+            found += [one for one in page if wanted(one.key)]
+            last = page[-1].key
+            if end is None or not self._how_many_up_to(last, [end]):
+                pages.append((len(page), last))
+                continue
+            pages.append((len(page) if last == end else 0, end))
+            break
+        return found, pages
 
     def _pages(self, prefix: str, after: str | None = None) -> Iterator[Sequence[Fingerprint]]:
         """Yield what is below `prefix`, a request's worth at a time; only keys that sort after `after`."""
@@ -256,23 +269,24 @@ class ObjectStore(Store):
             return sorted(path[start:].rstrip("/") for path in answer["common_prefixes"])
         # One flat listing costs fewer requests than a look into each folder.
         wanted = set(having)
-        names = set()
-        for found in self._list_whole(prefix):
-            name, _, rest = found.key[start:].partition("/")
-            if rest in wanted:
-                names.add(name)
-        return sorted(names)
+        found = self._list_whole(prefix, lambda key: key[start:].partition("/")[2] in wanted)
+        return sorted({one.key[start:].partition("/")[0] for one in found})
 
     def survey(self, prefix: str, mark: str, folder: str) -> Survey:
         seen_ns = self.now_ns()
         start = len(prefix) + 1
         names, below = set(), []
+
         # One flat listing, a page of 1,000 keys a request, is all that it takes.
-        for found in self._list_whole(prefix):
+        def wanted(key: str) -> bool:
+            rest = key[start:].partition("/")[2]
+            return rest == mark or rest.startswith(folder + "/")
+
+        for found in self._list_whole(prefix, wanted):
             name, _, rest = found.key[start:].partition("/")
             if rest == mark:
                 names.add(name)
-            elif rest.startswith(folder + "/"):
+            else:
                 below.append((name, found))
         kept = [found for name, found in below if name in names]
         return Survey(
@@ -361,6 +375,20 @@ class ObjectStore(Store):
         from zarr.storage import ObjectStore as ZarrObjectStore
 
         return ZarrObjectStore(self._store, read_only=True)
+
+
+def _ends_of_pages(pages: Sequence[tuple[int, str]]) -> Sequence[str]:
+    """Return where pages end, of which short ones are put together; the last one has no end."""
+    ends = []
+    n_keys = 0
+    last = None
+    for n, end in pages:
+        if last is not None and n_keys + n > _PAGE:
+            ends.append(last)
+            n_keys = 0
+        n_keys += n
+        last = end
+    return ends
 
 
 def _by_folder(key: str) -> list[str]:
