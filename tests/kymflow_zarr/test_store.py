@@ -16,7 +16,6 @@ from kymflow_zarr import (
     LockTimeoutError,
     StoreError,
     StorePermissionError,
-    _store_object,
 )
 from kymflow_zarr._store_object import ObjectStore
 from kymflow_zarr.locations import open_store
@@ -100,8 +99,8 @@ def test_to_discard_deletes_whether_it_is_there_or_not(store) -> None:
 
 def test_many_keys_are_looked_at_as_one_by_one(store, monkeypatch) -> None:
     # Small pages and stretches, so that few keys need many; some of them ask in vain.
-    for name, value in {"_PAGE": 3, "_STRETCH": 7, "_WORTH_A_PAGE": 2}.items():
-        monkeypatch.setattr(_store_object, name, value)
+    for name, value in {"_page": 3, "_stretch": 7, "_worth_a_page": 2}.items():
+        monkeypatch.setattr(ObjectStore, name, value)
     images = ("a", "a b", "a-1", "a.b", "ab", "b", "é")
     names = [f"images/{image}/{name}" for image in images for name in ("x", "x.y", "z/é", "z-1")]
     for key in ["attrs", *names[::2], *(f"images/b/many/{number}" for number in range(30)), "zarr.json"]:
@@ -130,8 +129,8 @@ def test_few_keys_among_many_are_not_looked_for_in_listings_for_long(object_url,
     store = open_store(object_url)
     for number in range(120):
         store.put(f"images/{number:03}/x", b"")
-    monkeypatch.setattr(_store_object, "_PAGE", 10)
-    monkeypatch.setattr(_store_object, "_WORTH_A_PAGE", 5)
+    monkeypatch.setattr(ObjectStore, "_page", 10)
+    monkeypatch.setattr(ObjectStore, "_worth_a_page", 5)
     keys = [f"images/{number:03}/x" for number in range(0, 120, 6)]
     asked = count_requests(monkeypatch)
 
@@ -156,8 +155,8 @@ def test_any_keys_are_looked_at_as_one_by_one(object_url, seed, monkeypatch) -> 
         store.put(key, b"x")
     there = {found.key: found for found in store.list()}
     for page, stretch, worth in ((3, 7, 2), (10, 40, 1), (1000, 2000, 5)):
-        for name, value in {"_PAGE": page, "_STRETCH": stretch, "_WORTH_A_PAGE": worth}.items():
-            monkeypatch.setattr(_store_object, name, value)
+        for name, value in {"_page": page, "_stretch": stretch, "_worth_a_page": worth}.items():
+            monkeypatch.setattr(ObjectStore, name, value)
         for whole in (True, False) if "memory" in object_url else (False,):
             store._sorts_whole_keys = whole
             for asked in (keys, chance.sample(keys, 20)):
@@ -167,7 +166,7 @@ def test_any_keys_are_looked_at_as_one_by_one(object_url, seed, monkeypatch) -> 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_survey_is_the_same_whatever_was_listed_before(object_url, seed, monkeypatch) -> None:
-    monkeypatch.setattr(_store_object, "_PAGE", 5)
+    monkeypatch.setattr(ObjectStore, "_page", 5)
     chance = random.Random(seed)
     store = open_store(object_url)
     names = ["a", "a-1", "a b", "a.b", "ab", "b", "b-", "ö", *(f"{number:02}" for number in range(12))]
@@ -193,7 +192,7 @@ def test_a_survey_is_the_same_whatever_was_listed_before(object_url, seed, monke
 
 
 def test_what_was_listed_before_is_listed_side_by_side(object_url, monkeypatch) -> None:
-    monkeypatch.setattr(_store_object, "_PAGE", 10)
+    monkeypatch.setattr(ObjectStore, "_page", 10)
     store = open_store(object_url)
     for number in range(20):
         store.put(f"images/{number:02}/zarr.json", b"")
@@ -223,7 +222,7 @@ def test_what_was_listed_before_is_listed_side_by_side(object_url, monkeypatch) 
 def test_keys_before_which_no_listing_can_begin_are_looked_at_all_the_same(
     object_url, first, monkeypatch
 ) -> None:
-    monkeypatch.setattr(_store_object, "_WORTH_A_PAGE", 1)
+    monkeypatch.setattr(ObjectStore, "_worth_a_page", 1)
     store = open_store(object_url)
     keys = [f"images/a/{first}", "images/b/x", "images"]
     for key in keys[:2]:
@@ -235,8 +234,8 @@ def test_keys_before_which_no_listing_can_begin_are_looked_at_all_the_same(
 
 
 def test_where_orders_differ_a_whole_listing_tells(object_url, monkeypatch) -> None:
-    for name, value in {"_PAGE": 20, "_WORTH_A_PAGE": 5}.items():
-        monkeypatch.setattr(_store_object, name, value)
+    for name, value in {"_page": 20, "_worth_a_page": 5}.items():
+        monkeypatch.setattr(ObjectStore, name, value)
     store = open_store(object_url)
     store._sorts_whole_keys = False
     # Each is the beginning of the next: no two of them in a row have one order everywhere.

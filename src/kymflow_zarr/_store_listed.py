@@ -1,0 +1,230 @@
+"""A store that is looked at through its listings: of many keys at once, from several places at once."""
+
+from __future__ import annotations
+
+import os
+from abc import abstractmethod
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterator, Sequence
+
+from kymflow_zarr.store import Fingerprint, Store, Survey
+
+# Their listings come in the order of the keys, and begin where one likes; but those of directory buckets.
+_ORDERED = ("memory:", "s3:")
+_UNORDERED_BUCKET = "--x-s3"
+
+
+class ListedStore(Store):
+    """Keys of which a page of a listing tells a thousand, where each by itself would take a request.
+
+    Parameters
+    ----------
+    url : str
+        Where it is; it tells in which order listings come.
+    """
+
+    # So many keys come with one request.
+    _page = 1000
+    # To ask for so many keys one by one, all at once, takes as long as one page.
+    _worth_a_page = 64
+    # So many keys are looked up in one listing, page after page; others are looked up beside it.
+    _stretch = 2000
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        bucket = url.partition("://")[2].partition("/")[0]
+        self._lists_in_order = url.startswith(_ORDERED) and not bucket.endswith(_UNORDERED_BUCKET)
+        # Other servers may go through them folder by folder, where "a-1/x" comes after "a/x".
+        self._sorts_whole_keys = url.startswith("memory:") or not any(
+            name.upper().startswith("AWS_ENDPOINT") for name in os.environ
+        )
+        # Where the pages of a listing ended: the next time, all of them can be asked for at once.
+        self._page_ends: dict[str, Sequence[str]] = {}
+
+    @abstractmethod
+    def _pages(self, prefix: str, after: str | None = None) -> Iterator[Sequence[Fingerprint]]:
+        """Yield what is below `prefix`, a request's worth at a time; only what comes after `after`."""
+
+    @abstractmethod
+    def _names_below(self, prefix: str) -> Sequence[str]:
+        """Return the names directly below `prefix` that have keys below themselves, sorted."""
+
+    @abstractmethod
+    def _check(self, key: str) -> str:
+        """Return a key, if it is one."""
+
+    def stat_many(self, keys: Sequence[str]) -> Sequence[Fingerprint | None]:
+        found = self._look_in_listings(keys)
+        left = [key for key in keys if key not in found]
+        found.update(zip(left, self.each(self.stat, left), strict=True))
+        return [found[key] for key in keys]
+
+    def absent(self, keys: Sequence[str], survey: Survey | None = None) -> Collection[str]:
+        if survey is not None:
+            return {key for key in keys if key not in survey.there}
+        return {key for key, found in self._look_in_listings(keys).items() if found is None}
+
+    def _look_in_listings(self, keys: Sequence[str]) -> dict[str, Fingerprint | None]:
+        """Look up as many of these keys as cost less so than one by one; the others are left out."""
+        found: dict[str, Fingerprint | None] = {}
+        if not self._lists_in_order or len(keys) < self._worth_a_page:
+            return found
+        ordered = sorted({self._check(key) for key in keys})
+        for some in self.each(self._look_along, self._stretches([*filter(_is_listable, ordered)])):
+            found.update(some)
+        for folder, ends in [*self._page_ends.items()]:
+            left = {key for key in ordered if key.startswith(folder + "/") and key not in found}
+            if len(left) > (len(ends) + 1) * self._worth_a_page:
+                # Where servers do not agree on the order, a whole listing tells all the same.
+                found.update(dict.fromkeys(left))
+                found.update((one.key, one) for one in self._list_whole(folder, left.__contains__))
+        return found
+
+    def _stretches(self, keys: Sequence[str]) -> Sequence[Sequence[str]]:
+        """Cut sorted keys into stretches that every server lists in this order; short ones are left out.
+
+        Where it is known how the keys lie on pages, a stretch is a page.
+        """
+        places = [_by_folder(key) for key in keys]
+        cuts = {bisect_right(keys, end) for ends in [*self._page_ends.values()] for end in ends}
+        stretches = []
+        begin = 0
+        for end in range(1, len(keys) + 1):
+            goes_on = end < len(keys) and (self._sorts_whole_keys or places[end - 1] < places[end])
+            if not goes_on or end in cuts or end - begin == self._stretch:
+                stretches.append(keys[begin:end])
+                begin = end
+        return [stretch for stretch in stretches if len(stretch) >= self._worth_a_page]
+
+    def _look_along(self, keys: Sequence[str]) -> dict[str, Fingerprint | None]:
+        """Look up sorted keys in one listing, page by page, as long as a page tells of enough of them."""
+        folder = keys[0].partition("/")[0]
+        prefix = folder if all(key.startswith(folder + "/") for key in (keys[0], keys[-1])) else ""
+        wanted = set(keys)
+        there: dict[str, Fingerprint] = {}
+        n_told = 0
+        for number, page in enumerate(self._pages(prefix, after=_just_before(keys[0])), 1):
+            there.update((one.key, one) for one in page if one.key in wanted)
+            n_told = max(n_told, self._how_many_up_to(page[-1].key, keys))
+            if n_told == len(keys) or n_told < number * self._worth_a_page:
+                break
+        else:
+            # The listing has ended: the rest is not there.
+            n_told = len(keys)
+        return {**{key: there.get(key) for key in keys[:n_told]}, **there}
+
+    def _how_many_up_to(self, last: str, keys: Sequence[str]) -> int:
+        """Return of how many sorted keys a listing has told when it has come to its key `last`."""
+        n_told = bisect_right(keys, last)
+        if self._sorts_whole_keys:
+            return n_told
+        return min(n_told, bisect_right(keys, _by_folder(last), key=_by_folder))
+
+    def list(self, prefix: str = "") -> Iterator[Fingerprint]:
+        for page in self._pages(prefix):
+            yield from page
+
+    def _list_whole(self, prefix: str, wanted: Callable[[str], bool]) -> Iterator[Fingerprint]:
+        """Yield what is wanted of a listing, made from several places at once if it was made before."""
+        ends = self._page_ends.get(prefix, []) if self._lists_in_order else []
+        stretches = list(zip([None, *ends], [*ends, None], strict=True))
+        listed = self.each(lambda stretch: self._list_between(prefix, *stretch, wanted), stretches)
+        self._page_ends[prefix] = _ends_of_pages([page for _, pages in listed for page in pages], self._page)
+        # Stretches may overlap where something is new.
+        return iter({one.key: one for found, _ in listed for one in found}.values())
+
+    def _list_between(
+        self, prefix: str, after: str | None, end: str | None, wanted: Callable[[str], bool]
+    ) -> tuple[Sequence[Fingerprint], Sequence[tuple[int, str]]]:
+        """List what comes after one key, page by page, at least until another one.
+
+        Returns
+        -------
+        found : list of Fingerprint
+            What is wanted of it.
+        pages : list of (int, str)
+            How many keys each page had, and where it ended; none, if it went on beyond `end`.
+        """
+        found: list[Fingerprint] = []
+        pages: list[tuple[int, str]] = []
+        for page in self._pages(prefix, after):
+            found += [one for one in page if wanted(one.key)]
+            last = page[-1].key
+            if end is None or not self._how_many_up_to(last, [end]):
+                pages.append((len(page), last))
+                continue
+            pages.append((len(page) if last == end else 0, end))
+            break
+        return found, pages
+
+    @property
+    def lists_all_for_names(self) -> bool:
+        return True
+
+    def children(self, prefix: str, having: Sequence[str] = ()) -> Sequence[str]:
+        if not having:
+            return self._names_below(prefix)
+        start = len(prefix) + 1
+        # One flat listing costs fewer requests than a look into each folder.
+        wanted = set(having)
+        found = self._list_whole(prefix, lambda key: key[start:].partition("/")[2] in wanted)
+        return sorted({one.key[start:].partition("/")[0] for one in found})
+
+    def survey(self, prefix: str, mark: str, folder: str) -> Survey:
+        seen_ns = self.now_ns()
+        start = len(prefix) + 1
+        names, below = set(), []
+
+        # One flat listing, a page of 1,000 keys a request, is all that it takes.
+        def wanted(key: str) -> bool:
+            rest = key[start:].partition("/")[2]
+            return rest == mark or rest.startswith(folder + "/")
+
+        for found in self._list_whole(prefix, wanted):
+            name, _, rest = found.key[start:].partition("/")
+            if rest == mark:
+                names.add(name)
+            else:
+                below.append((name, found))
+        kept = [found for name, found in below if name in names]
+        return Survey(
+            sorted(names),
+            [found.key for found in kept],
+            [found.size for found in kept],
+            [found.mtime_ns for found in kept],
+            [found.etag for found in kept],
+            seen_ns,
+        )
+
+
+def _ends_of_pages(pages: Sequence[tuple[int, str]], size: int) -> Sequence[str]:
+    """Return where pages end, of which short ones are put together; the last one has no end."""
+    ends = []
+    n_keys = 0
+    last = None
+    for n, end in pages:
+        if last is not None and n_keys + n > size:
+            ends.append(last)
+            n_keys = 0
+        n_keys += n
+        last = end
+    return ends
+
+
+def _by_folder(key: str) -> list[str]:
+    return key.split("/")
+
+
+def _is_listable(key: str) -> bool:
+    """Tell whether a listing can begin just before a key."""
+    before = _just_before(key)
+    return before != key and before.rpartition("/")[2] not in (".", "..")
+
+
+def _just_before(key: str) -> str:
+    """Return what comes before a key in every order, and is none of its folders.
+
+    A listing that begins after a folder leaves out, on some servers, all that is in it.
+    """
+    folder, slash, name = key.rpartition("/")
+    return folder + slash + (name[:-1] or "!")
