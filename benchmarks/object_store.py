@@ -30,9 +30,7 @@ import numpy as np
 import obstore
 import pandas as pd
 from obstore.store import from_url
-
-from kymflow import IndexerRegistry, KymDataset
-from kymflow_indexers_builtin import RadonReportIndexer, VelocityEventsIndexer
+from rebuild import EVENTS_PER_IMAGE, WITHOUT_EVENTS, open_dataset
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 import s3_servers
@@ -40,10 +38,6 @@ import s3_servers
 AT_ONCE = 64
 PAGE = 1000
 BUCKET = "bench"
-EVENTS_PER_IMAGE = 50
-# One image in ten has no events.
-WITHOUT_EVENTS = 10
-OBJECTS_PER_IMAGE = 5
 
 
 class Server:
@@ -95,13 +89,6 @@ def bare_rate(n: int = 3000) -> float:
         started = time.perf_counter()
         list(threads.map(lambda _: obstore.get(store, "x").bytes(), range(n)))
     return n / (time.perf_counter() - started)
-
-
-def open_dataset(url: str) -> KymDataset:
-    registry = IndexerRegistry(())
-    for indexer in (RadonReportIndexer(), VelocityEventsIndexer()):
-        registry.register(indexer)
-    return KymDataset(url, registry=registry)
 
 
 def make_dataset(url: str, n_images: int) -> None:

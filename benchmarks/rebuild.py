@@ -60,11 +60,16 @@ def make_dataset(path: Path, n_images: int, seed: int = 0) -> ZarrDataset:
     return ds
 
 
-def rebuild_kymflow(path: Path) -> None:
+def open_dataset(location: Path | str) -> KymDataset:
+    """Open a dataset with the two built-in indexers, whatever else is installed."""
     registry = IndexerRegistry(())
     for indexer in (RadonReportIndexer(), VelocityEventsIndexer()):
         registry.register(indexer)
-    KymDataset(path, registry=registry).rebuild_all()
+    return KymDataset(location, registry=registry)
+
+
+def rebuild_kymflow(path: Path) -> None:
+    open_dataset(path).rebuild_all()
 
 
 def rebuild_pandas(path: Path) -> None:

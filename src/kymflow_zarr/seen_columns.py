@@ -60,7 +60,7 @@ class SeenColumns:
             some = list(members)
             if columns is None:
                 rows = [[_row(record_id, one) for one in seen] for record_id, seen in some]
-                pieces.append(_lists([record_id for record_id, _ in some], rows))
+                pieces.append(_lists(rows))
             else:
                 pieces += columns._stretches([seen.place for _, seen in some if isinstance(seen, SeenOf)])
         lists = pa.concat_arrays(pieces) if pieces else pa.array([], pa.list_(SEEN))
@@ -68,8 +68,8 @@ class SeenColumns:
 
     @classmethod
     def of_rows(cls, record_ids: Sequence[str], rows: Sequence[Sequence[Row]]) -> SeenColumns:
-        """Put rows of single records into columns; each has an id of its own."""
-        return cls(pa.array(record_ids, pa.string()), _lists(record_ids, rows))
+        """Put rows of single records into columns."""
+        return cls(pa.array(record_ids, pa.string()), _lists(rows))
 
     def _stretches(self, places: Iterable[int]) -> list[pa.Array]:
         """Return the lists at some places; those that follow each other together."""
@@ -254,7 +254,7 @@ def _row(record_id: str, seen: Seen) -> Row:
     return (short, seen.asked, size, mtime_ns, etag, bytes.fromhex(seen.sha256), seen.seen_ns)
 
 
-def _lists(record_ids: Sequence[str], rows: Sequence[Sequence[Row]]) -> pa.Array:
+def _lists(rows: Sequence[Sequence[Row]]) -> pa.Array:
     offsets = pa.array([0, *itertools.accumulate(map(len, rows))], pa.int32())
     columns = list(zip(*itertools.chain.from_iterable(rows), strict=True)) or [()] * len(SEEN)
     arrays = [pa.array(values, field.type) for values, field in zip(columns, SEEN, strict=True)]
