@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
 
 REQUESTS_AT_ONCE = 64
+# While the last requests of one lot are answered, those of the next keep the network busy.
+_LOTS_AT_ONCE = 2
 # A memory:// URL means the same dataset to everybody in this process.
 _memory: dict[str, MemoryStore] = {}
 _used = False
@@ -106,6 +109,21 @@ class ObjectStore(ListedStore):
         # Each waits for the network, not for this process.
         with ThreadPoolExecutor(min(REQUESTS_AT_ONCE, len(items))) as threads:
             return list(threads.map(ask, items))
+
+    def ahead(self, ask: Callable[[T], R], items: Iterable[T]) -> Generator[R, None, None]:
+        coming: deque[Future[R]] = deque()
+        with ThreadPoolExecutor(_LOTS_AT_ONCE) as threads:
+            try:
+                for item in items:
+                    coming.append(threads.submit(ask, item))
+                    if len(coming) > _LOTS_AT_ONCE:
+                        yield coming.popleft().result()
+                while coming:
+                    yield coming.popleft().result()
+            finally:
+                # If nobody wants the rest, it need not be begun.
+                for one in coming:
+                    one.cancel()
 
     def put(self, key: str, data: bytes, *, flush: bool = False) -> Fingerprint:
         try:

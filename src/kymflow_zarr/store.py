@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -123,6 +123,15 @@ class Store(ABC):
     def each(self, ask: Callable[[T], R], items: Sequence[T]) -> Sequence[R]:
         """Return what `ask` gives for each item; where the medium is far away, many are asked at once."""
         return [ask(item) for item in items]
+
+    def ahead(self, ask: Callable[[T], R], items: Iterable[T]) -> Generator[R, None, None]:
+        """Yield what `ask` gives for each item, in order.
+
+        Where the medium is far away, the next ones are asked for, in threads, while one is made use
+        of. Whoever does not want all of them closes it.
+        """
+        for item in items:
+            yield ask(item)
 
     def read_many(self, keys: Sequence[str]) -> Sequence[tuple[bytes, Fingerprint] | None]:
         """Read many keys, as :meth:`read`; None for each that is not there."""

@@ -20,7 +20,7 @@ from test_refresh_faults import hostile
 
 from kymflow import ArtifactIndexer, ExtractionError, KymDataset
 from kymflow.core.zarr import declared, extraction, work
-from kymflow.core.zarr.declared import is_declaration, read_declared
+from kymflow.core.zarr.declared import decode_artifacts, is_declaration, read_artifacts
 from kymflow_zarr import ReadOnlyError, _store_local, frames
 from kymflow_zarr.errors import StoreError
 
@@ -348,7 +348,7 @@ def test_each_artifact_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         _store_local.LocalStore, "_read_or_none", lambda store, key: (reads.append(key), read(store, key))[1]
     )
 
-    read_declared(kd.ds, Declared(), kd.ds.list_image_ids())
+    read_artifacts(kd.ds, Declared(), kd.ds.list_image_ids())
 
     assert len(reads) == len(set(reads)) == 30 + 10
 
@@ -574,6 +574,8 @@ def test_a_dataset_opened_for_reading_is_read_together_too(kd: KymDataset) -> No
     give(kd, GOOD)
     with pytest.raises(ReadOnlyError):
         KymDataset(kd.ds.path, "r").rebuild(Plain())
-    raw, others = read_declared(KymDataset(kd.ds.path, "r").ds, Plain(), IDS)
+    artifacts = read_artifacts(KymDataset(kd.ds.path, "r").ds, Plain(), IDS)
+    assert artifacts is not None
+    raw, others = decode_artifacts(Plain(), artifacts)
     assert others == []
     assert [list(one.image_ids) for one in raw] == [IDS]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import random
 import threading
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -260,6 +261,53 @@ def test_only_amazon_is_trusted_to_sort_whole_keys(s3_bucket, monkeypatch) -> No
 def test_an_unordered_listing_is_not_trusted(s3_bucket) -> None:
     assert open_store(f"{s3_bucket}/x")._lists_in_order
     assert not open_store("s3://lab--use1-az4--x-s3/x")._lists_in_order
+
+
+def test_what_is_asked_for_ahead_comes_in_order(store) -> None:
+    def ask(number: int) -> int:
+        time.sleep(0.002 * (number % 3))
+        return number * number
+
+    assert list(store.ahead(ask, range(20))) == [number * number for number in range(20)]
+    assert list(store.ahead(ask, [])) == []
+
+
+def test_far_away_the_next_lots_are_fetched_while_one_is_made_use_of(object_url) -> None:
+    begun: list[int] = []
+    both = threading.Barrier(2)
+
+    def ask(number: int) -> int:
+        begun.append(number)
+        if number < 2:
+            # Neither goes on before the other has begun.
+            both.wait(20)
+        return number
+
+    lots = open_store(object_url).ahead(ask, iter(range(100)))
+    assert next(lots) == 0
+    lots.close()
+    # Nobody wants the rest: nothing more than what was on its way has been fetched.
+    assert sorted(begun)[:2] == [0, 1]
+    assert len(begun) <= 3
+
+
+def test_on_a_disk_nothing_is_read_before_it_is_wanted(disk) -> None:
+    begun: list[int] = []
+    lots = disk.ahead(begun.append, range(10))
+    next(lots)
+    assert begun == [0]
+
+
+def test_a_failure_ahead_is_told_in_its_turn(store) -> None:
+    def ask(number: int) -> int:
+        if number == 2:
+            raise StoreError("refused", dataset=store.url)
+        return number
+
+    lots = store.ahead(ask, range(5))
+    assert [next(lots), next(lots)] == [0, 1]
+    with pytest.raises(StoreError, match="refused"):
+        next(lots)
 
 
 def test_list_goes_to_any_depth(store) -> None:

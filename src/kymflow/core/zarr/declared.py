@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -12,7 +13,7 @@ from kymflow.core.zarr.indexers.artifact import FORMS, ArtifactIndexer
 from kymflow.core.zarr.rows import Raw
 from kymflow_zarr import bulk, documents, layout
 from kymflow_zarr.errors import ColumnError, InvalidNameError, StoreError
-from kymflow_zarr.seen_columns import Row, SeenColumns, content_row
+from kymflow_zarr.seen_columns import Row, SeenColumns, SeenOf, content_row
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
@@ -32,13 +33,67 @@ def is_declaration(indexer: object) -> bool:
     )
 
 
-def read_declared(
+@dataclass(frozen=True)
+class Artifacts:
+    """What was read of many images.
+
+    Attributes
+    ----------
+    image_ids : sequence of str
+        The images.
+    blobs : dict of str to dict of str to bytes
+        The artifacts as they were read, by form and image id.
+    lacking : list of str
+        Images that have none.
+    seen : dict of str to sequence of Seen
+        What was asked for, by image id.
+    """
+
+    image_ids: Sequence[str]
+    blobs: Mapping[str, Blobs]
+    lacking: Sequence[str]
+    seen: Mapping[str, SeenOf]
+
+
+def read_artifacts(
     ds: ZarrDataset, indexer: ArtifactIndexer, image_ids: Sequence[str], survey: Survey | None = None
-) -> tuple[list[Raw], list[str]]:
+) -> Artifacts | None:
     """Read the artifacts of many images.
 
     What is read, and what is noted of it, is the same as when each record is asked by itself. A
     survey that was made before may tell what there is no need to ask for.
+
+    Returns
+    -------
+    Artifacts or None
+        None if the medium refused one of them, or the name cannot be a key: each image tells it of itself.
+    """
+    try:
+        layout.check_artifact_name(indexer.artifact)
+        return _read_artifacts(ds, indexer, image_ids, survey)
+    except (InvalidNameError, StoreError):
+        return None
+
+
+def _read_artifacts(
+    ds: ZarrDataset, indexer: ArtifactIndexer, image_ids: Sequence[str], survey: Survey | None
+) -> Artifacts:
+    notes: dict[str, list[Row]] = {image_id: [] for image_id in image_ids}
+    blobs: dict[str, Blobs] = {}
+    left = list(image_ids)
+    seen_ns = ds.store.now_ns() if survey is None else survey.seen_ns
+    short = {form: f"{layout.ANALYSIS}/{indexer.artifact}{form}" for form in FORMS}
+    keys = {form: {one: f"{layout.IMAGES}/{one}/{key}" for one in image_ids} for form, key in short.items()}
+    absent = ds.store.absent([key for some in keys.values() for key in some.values()], survey)
+    for form in FORMS:
+        asked = {one: keys[form][one] for one in left}
+        blobs[form], left = _read(ds, short[form], asked, notes, absent, seen_ns)
+    seen = SeenColumns.of_rows(image_ids, list(notes.values()))
+    return Artifacts(image_ids, blobs, left, dict(zip(image_ids, seen, strict=True)))
+
+
+def decode_artifacts(indexer: ArtifactIndexer, artifacts: Artifacts) -> tuple[list[Raw], list[str]]:
+    """Decode what was read of many images.
 
     Returns
     -------
@@ -47,32 +102,9 @@ def read_declared(
     others : list of str
         Images that have to be asked one by one: what they hold is damaged or out of the ordinary.
     """
-    try:
-        layout.check_artifact_name(indexer.artifact)
-        return _read_declared(ds, indexer, image_ids, survey)
-    except (InvalidNameError, StoreError):
-        # The medium refused one of them, or the name cannot be a key: each image tells it of itself.
-        return [], list(image_ids)
-
-
-def _read_declared(
-    ds: ZarrDataset, indexer: ArtifactIndexer, image_ids: Sequence[str], survey: Survey | None
-) -> tuple[list[Raw], list[str]]:
-    notes: dict[str, list[Row]] = {image_id: [] for image_id in image_ids}
-    blobs: dict[str, Blobs] = {}
-    left = list(image_ids)
-    others: set[str] = set()
-    seen_ns = ds.store.now_ns() if survey is None else survey.seen_ns
-    short = {form: f"{layout.ANALYSIS}/{indexer.artifact}{form}" for form in FORMS}
-    keys = {form: {one: f"{layout.IMAGES}/{one}/{key}" for one in image_ids} for form, key in short.items()}
-    absent = ds.store.absent([key for some in keys.values() for key in some.values()], survey)
-    for form in FORMS:
-        asked = {one: keys[form][one] for one in left}
-        blobs[form], left = _read(ds, short[form], asked, notes, absent, seen_ns)
-    seen = dict(zip(image_ids, SeenColumns.of_rows(image_ids, list(notes.values())), strict=True))
-    for form in FORMS[2:]:
-        # Old forms; few datasets have them.
-        others.update(blobs[form])
+    blobs, seen, left = artifacts.blobs, artifacts.seen, artifacts.lacking
+    # Old forms; few datasets have them.
+    others = {image_id for form in FORMS[2:] for image_id in blobs[form]}
     raw: list[Raw] = []
     for decode, form in ((_decode_parquet, ".parquet"), (_decode_json, ".json")):
         found, odd = decode(blobs[form], indexer)
@@ -82,7 +114,7 @@ def _read_declared(
         empty = indexer.shape(pa.table({}))
         raw.append(Raw(empty, left, [0] * len(left), [seen[image_id] for image_id in left]))
     # In the order of the images, so that the first that fails is the first to be told of.
-    return raw, [image_id for image_id in image_ids if image_id in others]
+    return raw, [image_id for image_id in artifacts.image_ids if image_id in others]
 
 
 def _read(

@@ -73,7 +73,7 @@ def extract_images(
     chunks = [image_ids[begin : begin + CHUNK] for begin in range(0, len(image_ids), CHUNK)]
     results: Generator[tuple[Sequence[str], Extracted], None, None]
     if executor is None:
-        results = ((chunk, work.extract(chunk, steps.step)) for chunk in chunks)
+        results = work.extract_each(chunks, steps.step)
     else:
         results = run_elsewhere(executor, work, image_ids, steps.step)
     # Closed at once, an executor does not go on with what nobody waits for.

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import groupby
 
 import pandas as pd
 import pyarrow as pa
 
-from kymflow.core.zarr.declared import is_declaration, read_declared
+from kymflow.core.zarr.declared import Artifacts, decode_artifacts, is_declaration, read_artifacts
 from kymflow.core.zarr.indexers.artifact import ArtifactIndexer
 from kymflow.core.zarr.indexers.base import DatasetIndexer
 from kymflow.core.zarr.indexers.contract import TableContract
@@ -90,16 +91,35 @@ class Work:
     survey: Survey | None = None
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
-    def extract(self, image_ids: Sequence[str], step: Callable[[int], None] | None = None) -> Extracted:
-        """Extract some images' rows; `step` is told how many are about to be done."""
+    def extract(self, image_ids: Sequence[str]) -> Extracted:
+        """Extract some images' rows."""
+        with closing(self.extract_each([image_ids])) as results:
+            return next(results)[1]
+
+    def extract_each(
+        self, chunks: Sequence[Sequence[str]], step: Callable[[int], None] | None = None
+    ) -> Generator[tuple[Sequence[str], Extracted], None, None]:
+        """Yield chunks with their rows, in order; `step` is told how many images are about to be done."""
         step = step or _ignore
+        indexer = self.indexer
+        if not isinstance(indexer, ArtifactIndexer) or not is_declaration(indexer):
+            for chunk in chunks:
+                yield chunk, self._extracted([], chunk, step)
+            return
+
+        def read(chunk: Sequence[str]) -> Artifacts | None:
+            return read_artifacts(self.ds, indexer, chunk, self.survey)
+
+        with closing(self.ds.store.ahead(read, chunks)) as read_ahead:
+            for chunk in chunks:
+                step(len(chunk))
+                artifacts = next(read_ahead)
+                raw, others = ([], chunk) if artifacts is None else decode_artifacts(indexer, artifacts)
+                yield chunk, self._extracted(raw, others, _ignore)
+
+    def _extracted(self, raw: list[Raw], one_by_one: Sequence[str], step: Callable[[int], None]) -> Extracted:
+        """Check rows, and those of images that are asked one by one."""
         found = Extracted()
-        raw: list[Raw] = []
-        one_by_one = image_ids
-        if isinstance(self.indexer, ArtifactIndexer) and is_declaration(self.indexer):
-            step(len(image_ids))
-            step = _ignore
-            raw, one_by_one = read_declared(self.ds, self.indexer, image_ids, self.survey)
         for image_id in one_by_one:
             step(1)
             try:
