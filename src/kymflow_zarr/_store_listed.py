@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from abc import abstractmethod
 from bisect import bisect_right
@@ -29,6 +30,8 @@ class ListedStore(Store):
     _worth_a_page = 64
     # So many keys are looked up in one listing, page after page; others are looked up beside it.
     _stretch = 2000
+    # A whole listing that was never made before is made from at most so many places at once.
+    _parts = 64
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -124,14 +127,43 @@ class ListedStore(Store):
         for page in self._pages(prefix):
             yield from page
 
-    def _list_whole(self, prefix: str, wanted: Callable[[str], bool]) -> Iterator[Fingerprint]:
-        """Yield what is wanted of a listing, made from several places at once if it was made before."""
-        ends = self._page_ends.get(prefix, []) if self._lists_in_order else []
-        stretches = list(zip([None, *ends], [*ends, None], strict=True))
-        listed = self.each(lambda stretch: self._list_between(prefix, *stretch, wanted), stretches)
-        self._page_ends[prefix] = _ends_of_pages([page for _, pages in listed for page in pages], self._page)
-        # Stretches may overlap where something is new.
-        return iter({one.key: one for found, _ in listed for one in found}.values())
+    def _list_whole(
+        self, prefix: str, wanted: Callable[[str], bool], likely: Callable[[], Sequence[str]] | None = None
+    ) -> Iterator[Fingerprint]:
+        """Yield what is wanted of a listing, made from several places at once as far as these are known.
+
+        They are, if it was made before; else `likely` may give keys that are probably there: what the
+        first page holds tells how many of them go into one.
+        """
+        if not self._lists_in_order:
+            return (one for one in self.list(prefix) if wanted(one.key))
+        found: dict[str, Fingerprint] = {}
+        pages: list[tuple[int, str]] = []
+        begin, ends = None, self._page_ends.get(prefix)
+        if ends is None:
+            first = next(self._pages(prefix), [])
+            found.update((one.key, one) for one in first if wanted(one.key))
+            if len(first) < self._page:
+                self._page_ends[prefix] = []
+                return iter(found.values())
+            begin = first[-1].key
+            pages.append((len(first), begin))
+            ends = self._parted(sorted(likely()), begin) if likely is not None else []
+        stretches = list(zip([begin, *ends], [*ends, None], strict=True))
+        for some, more in self.each(lambda stretch: self._list_between(prefix, *stretch, wanted), stretches):
+            # Stretches may overlap where something is new.
+            found.update((one.key, one) for one in some)
+            pages += more
+        self._page_ends[prefix] = _ends_of_pages(pages, self._page)
+        return iter(found.values())
+
+    def _parted(self, likely: Sequence[str], begin: str) -> Sequence[str]:
+        """Part what lies after the first page of a listing, at some of the keys that are probably there."""
+        n_told = bisect_right(likely, begin)
+        left = likely[n_told:]
+        # As many as the first page had, and a little less, are probably told of in one page.
+        n_parts = min(self._parts, math.ceil(len(left) / max(1, 0.95 * n_told)))
+        return [left[len(left) * part // n_parts] for part in range(1, n_parts)]
 
     def _list_between(
         self, prefix: str, after: str | None, end: str | None, wanted: Callable[[str], bool]
@@ -143,18 +175,17 @@ class ListedStore(Store):
         found : list of Fingerprint
             What is wanted of it.
         pages : list of (int, str)
-            How many keys each page had, and where it ended; none, if it went on beyond `end`.
+            How many keys each page had, as far as `end`, and where it ended.
         """
         found: list[Fingerprint] = []
         pages: list[tuple[int, str]] = []
         for page in self._pages(prefix, after):
             found += [one for one in page if wanted(one.key)]
             last = page[-1].key
-            if end is None or not self._how_many_up_to(last, [end]):
-                pages.append((len(page), last))
-                continue
-            pages.append((len(page) if last == end else 0, end))
-            break
+            if end is not None and self._how_many_up_to(last, [end]):
+                pages.append((sum(one.key <= end for one in page), end))
+                break
+            pages.append((len(page), last))
         return found, pages
 
     @property
@@ -170,7 +201,9 @@ class ListedStore(Store):
         found = self._list_whole(prefix, lambda key: key[start:].partition("/")[2] in wanted)
         return sorted({one.key[start:].partition("/")[0] for one in found})
 
-    def survey(self, prefix: str, mark: str, folder: str) -> Survey:
+    def survey(
+        self, prefix: str, mark: str, folder: str, likely: Callable[[], Sequence[str]] | None = None
+    ) -> Survey:
         seen_ns = self.now_ns()
         start = len(prefix) + 1
         names, below = set(), []
@@ -180,7 +213,10 @@ class ListedStore(Store):
             rest = key[start:].partition("/")[2]
             return rest == mark or rest.startswith(folder + "/")
 
-        for found in self._list_whole(prefix, wanted):
+        def marks() -> Sequence[str]:
+            return [f"{prefix}/{name}/{mark}" for name in likely()] if likely is not None else []
+
+        for found in self._list_whole(prefix, wanted, marks):
             name, _, rest = found.key[start:].partition("/")
             if rest == mark:
                 names.add(name)

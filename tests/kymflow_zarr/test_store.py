@@ -7,7 +7,9 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import ANY
 
 import obstore
 import pytest
@@ -177,17 +179,19 @@ def test_a_survey_is_the_same_whatever_was_listed_before(object_url, seed, monke
             store.put(key, b"x")
         for key in chance.sample(keys, chance.choice([0, 10, len(keys)])):
             store.discard(key)
-        again, anew = (
-            one.survey("images", "zarr.json", "analysis") for one in (store, open_store(object_url))
+        likely = chance.sample([*names, "a-b", "zz", "A", "00a", "ö-1"], chance.randrange(len(names)))
+        again, anew, told = (
+            one.survey("images", "zarr.json", "analysis", hint)
+            for one, hint in (
+                (store, None),
+                (open_store(object_url), None),
+                (open_store(object_url), lambda likely=likely: likely),
+            )
         )
-        assert (
-            again.names
-            == anew.names
-            == sorted(name for name in names if store.exists(f"images/{name}/zarr.json"))
-        )
-        assert dict(zip(again.keys, again.etags, strict=True)) == dict(
-            zip(anew.keys, anew.etags, strict=True)
-        )
+        there = sorted(name for name in names if store.exists(f"images/{name}/zarr.json"))
+        assert again.names == anew.names == told.names == there
+        etags = [dict(zip(one.keys, one.etags, strict=True)) for one in (again, anew, told)]
+        assert etags[0] == etags[1] == etags[2]
         assert len(again.keys) == len(set(again.keys))
         assert list(store.children("images", having=["zarr.json"])) == again.names
 
@@ -208,15 +212,54 @@ def test_what_was_listed_before_is_listed_side_by_side(object_url, monkeypatch) 
     monkeypatch.setattr(type(store), "_pages", noted)
 
     first = store.survey("images", "zarr.json", "analysis")
-    assert begun == [None]
+    assert begun == [None, "images/04/zarr.json"]
+    begun.clear()
     assert store.survey("images", "zarr.json", "analysis").keys == first.keys
-    assert begun.count(None) == 2
-    assert sorted(begun[2:]) == [f"images/{number}/zarr.json" for number in ("04", "09", "14")]
+    assert begun.count(None) == 1
+    assert sorted(begun[1:]) == [f"images/{number}/zarr.json" for number in ("04", "09", "14")]
     # What is new between two ends of pages, and beyond the last one, is found.
     for number in ("020", "05b", "30"):
         store.put(f"images/{number}/zarr.json", b"")
     names = store.survey("images", "zarr.json", "analysis").names
     assert names == sorted([*first.names, "020", "05b", "30"])
+
+
+def test_a_first_listing_is_made_from_several_places_if_names_are_likely(object_url, monkeypatch) -> None:
+    monkeypatch.setattr(ObjectStore, "_page", 10)
+    store = open_store(object_url)
+    for number in range(40):
+        store.put(f"images/{number:02}/zarr.json", b"")
+        store.put(f"images/{number:02}/analysis/x", b"")
+    alone = open_store(object_url).survey("images", "zarr.json", "analysis")
+    asked = count_requests(monkeypatch)
+    begun = []
+    list_pages = type(store)._pages
+
+    def noted(store: ObjectStore, prefix: str, after: str | None = None) -> Iterator[Sequence[Fingerprint]]:
+        begun.append(after)
+        return list_pages(store, prefix, after)
+
+    monkeypatch.setattr(type(store), "_pages", noted)
+
+    def likely() -> list[str]:
+        # After the first page, and only then.
+        assert begun == [None]
+        return [f"{number:02}" for number in range(40) if number % 7]
+
+    assert store.survey("images", "zarr.json", "analysis", likely) == replace(alone, seen_ns=ANY)
+    # Of 34 names the first page had 4; the other 30 go into 8 parts.
+    assert begun[:2] == [None, "images/04/zarr.json"]
+    assert len(begun) == 1 + 8
+    assert asked["list"] == len(begun)
+
+    def unwanted() -> list[str]:
+        raise AssertionError("what was listed before needs no names")
+
+    # Now it is known where pages end; a listing of one page needs no names, either.
+    assert store.survey("images", "zarr.json", "analysis", unwanted).names == alone.names
+    assert store.survey("image", "zarr.json", "analysis", unwanted).names == []
+    monkeypatch.setattr(ObjectStore, "_page", 81)
+    assert open_store(object_url).survey("images", "zarr.json", "analysis", unwanted).names == alone.names
 
 
 @pytest.mark.parametrize("first", ["!", "a!", "-", "..x", ".x", "x"])

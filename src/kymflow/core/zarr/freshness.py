@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kymflow.core.zarr import listing
 from kymflow.core.zarr.ledger import Ledger, LedgerEntry
 from kymflow.core.zarr.ledger_file import commit_of, encode_ledger
 from kymflow.core.zarr.schema import is_alike, table_schema
@@ -115,7 +116,7 @@ def make_plan(
     CancelledError
         `cancel` was set.
     """
-    survey = survey or ds.survey()
+    survey = survey or listing.survey(ds)
     live = survey.names
     state = find_state(ds.store, contract.table_name)
     plan = RefreshPlan(contract.table_name, contract.indexer, rows=state.n_rows if state else 0)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from kymflow.core.ingest.folder import KymographFolderReader
+from kymflow.core.zarr import listing
 from kymflow.core.zarr.check import check_dataset
 from kymflow.core.zarr.extraction import OnError, OnProgress
 from kymflow.core.zarr.freshness import RefreshPlan, make_plan
@@ -19,7 +20,7 @@ from kymflow.core.zarr.indexers.contract import contract_of
 from kymflow.core.zarr.loaded_tables import LoadedTables
 from kymflow.core.zarr.reports import CheckReport, IngestReport, UpdateReport
 from kymflow.core.zarr.status import DatasetStatus, dataset_status
-from kymflow.core.zarr.update import list_images, refresh_table, update_table
+from kymflow.core.zarr.update import refresh_table, update_table
 from kymflow.plugins.registry import IndexerRegistry, get_registry
 from kymflow_zarr import ZarrDataset, frames
 
@@ -188,7 +189,7 @@ class KymDataset(LoadedTables):
         ids = [image_ids] if isinstance(image_ids, str) else None if image_ids is None else list(image_ids)
         how = _how(on_error, on_progress, cancel, executor)
         # One listing of the images serves all tables.
-        live, survey = list_images(self.ds) if ids is None else (None, None)
+        live, survey = listing.list_images(self.ds) if ids is None else (None, None)
         return self._run_all(update_table, indexers, on_table, image_ids=ids, live=live, survey=survey, **how)
 
     # Tables brought up to date
@@ -225,7 +226,7 @@ class KymDataset(LoadedTables):
         """Refresh the table of every registered indexer; parameters and returns as :meth:`rebuild_all`."""
         how = _how(on_error, on_progress, cancel, executor)
         # One listing of the artifacts serves all tables.
-        return self._run_all(refresh_table, indexers, on_table, survey=self.ds.survey(), **how)
+        return self._run_all(refresh_table, indexers, on_table, survey=listing.survey(self.ds), **how)
 
     def plan(
         self,

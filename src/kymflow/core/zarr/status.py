@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kymflow.core.zarr import listing
 from kymflow.core.zarr.freshness import make_plan
 from kymflow.core.zarr.indexers.contract import contract_of
 from kymflow.core.zarr.table_info import TableInfo, describe_table
@@ -104,7 +105,7 @@ def dataset_status(ds: ZarrDataset, registry: IndexerRegistry, **how: Any) -> Da
     contracts = {contract.table_name: contract for contract in map(contract_of, registry.indexers())}
     names = sorted({*contracts, *ds.list_table_names()})
     infos = registry.list()
-    survey = ds.survey()
+    survey = listing.survey(ds)
     tables = []
     for name in names:
         info = _describe(ds, name)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from kymflow.core.zarr import listing
 from kymflow.core.zarr.commit import Commit, LedgerLost, commit_rows
 from kymflow.core.zarr.culprits import find_culprits
 from kymflow.core.zarr.extraction import OnError, extract_images
@@ -48,7 +49,7 @@ def update_table(
         The images; None means all. Where it is not known what the others gave to the table
         (there is no table yet, or somebody else wrote it), all are extracted.
     live, survey : optional
-        What :func:`list_images` gave, if all images are extracted and they have been listed already.
+        What :func:`listing.list_images` gave, if all images are extracted and they have been listed already.
     made_by : mapping of str to str, optional
         More words for the table's footer.
     **how
@@ -111,7 +112,7 @@ def _run(
     **how: Any,
 ) -> tuple[dict[str, ImageRows], dict[str, str], Commit]:
     if live is None:
-        live, survey = list_images(ds)
+        live, survey = listing.list_images(ds)
     rows, failed = extract_images(
         ds, indexer, contract, live, on_error=on_error, cancel=cancel, survey=survey, **how
     )
@@ -165,14 +166,6 @@ def _run(
                 del rows[image_id]
 
 
-def list_images(ds: ZarrDataset) -> tuple[Sequence[str], Survey | None]:
-    """Return the ids of all images, and what else the medium told of them on that occasion."""
-    if not ds.store.lists_all_for_names:
-        return ds.list_image_ids(), None
-    survey = ds.survey()
-    return survey.names, survey
-
-
 def _check_on_error(*, on_error: object = "raise", **_: Any) -> None:
     if on_error not in ("raise", "skip"):
         raise ValueError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
@@ -204,7 +197,7 @@ def refresh_table(
     ds.check_writable()
     _check_on_error(**how)
     started = time.perf_counter()
-    survey = survey or ds.survey()
+    survey = survey or listing.survey(ds)
     plan = make_plan(ds, contract, survey=survey, cancel=cancel)
     if not plan.is_empty:
         asked = None if plan.whole else [*plan.stale, *plan.removed]
