@@ -94,14 +94,17 @@ class ObjectStore(ListedStore):
         return key
 
     def read(self, key: str) -> tuple[bytes, Fingerprint]:
+        data, meta = self._get(key)
+        return data, _fingerprint(key, meta)
+
+    def _get(self, key: str) -> tuple[bytes, Any]:
         try:
             answer = obstore.get(self._store, self._check(key))
-            data = bytes(answer.bytes())
+            return bytes(answer.bytes()), answer.meta
         except FileNotFoundError:
             raise FileNotFoundError(f"no {key!r} in {self.url}") from None
         except (BaseError, OSError) as error:
             raise self._refusal(error, "read", key) from error
-        return data, _fingerprint(key, answer.meta)
 
     def each(self, ask: Callable[[T], R], items: Sequence[T]) -> Sequence[R]:
         if len(items) < 2:
@@ -130,7 +133,7 @@ class ObjectStore(ListedStore):
             result = obstore.put(self._store, self._check(key), data)
         except (BaseError, OSError) as error:
             raise self._refusal(error, "write", key) from error
-        return Fingerprint(key, len(data), time.time_ns(), result["e_tag"])
+        return Fingerprint(key, len(data), time.time_ns(), _bare_tag(result["e_tag"]))
 
     def stat(self, key: str) -> Fingerprint | None:
         try:
@@ -200,8 +203,8 @@ class ObjectStore(ListedStore):
             present: bytes | None
             mode: Any
             try:
-                present, seen = self.read(key)
-                mode = {"e_tag": seen.etag}
+                present, meta = self._get(key)
+                mode = {"e_tag": meta["e_tag"]}
             except FileNotFoundError:
                 present, mode = None, "create"
             try:
@@ -209,7 +212,7 @@ class ObjectStore(ListedStore):
                 if changed is None:
                     return None
                 result = obstore.put(self._store, key, changed, mode=mode)
-                return Fingerprint(key, len(changed), time.time_ns(), result["e_tag"])
+                return Fingerprint(key, len(changed), time.time_ns(), _bare_tag(result["e_tag"]))
             except (AlreadyExistsError, PreconditionError, OutdatedError) as error:
                 races += 1
                 if time.monotonic() > deadline:
@@ -236,7 +239,12 @@ class ObjectStore(ListedStore):
 
 
 def _fingerprint(key: str, meta: Any) -> Fingerprint:
-    return Fingerprint(key, int(meta["size"]), _nanoseconds(meta["last_modified"]), meta["e_tag"])
+    return Fingerprint(key, int(meta["size"]), _nanoseconds(meta["last_modified"]), _bare_tag(meta["e_tag"]))
+
+
+def _bare_tag(etag: str | None) -> str | None:
+    """Return an entity tag without its quotes: some servers leave them out in listings."""
+    return etag[1:-1] if etag and etag[0] == etag[-1] == '"' else etag
 
 
 def _first_line(error: BaseException) -> str:

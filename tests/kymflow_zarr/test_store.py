@@ -145,6 +145,29 @@ def test_few_keys_among_many_are_not_looked_for_in_listings_for_long(object_url,
     assert asked == Counter(list=2, head=22)
 
 
+def test_tags_are_the_same_whether_a_listing_puts_them_in_quotes_or_not(s3_bucket, monkeypatch) -> None:
+    store = open_store(f"{s3_bucket}/{uuid.uuid4().hex}")
+    put = store.put("images/a/analysis/x", b"1")
+    store.put("images/a/zarr.json", b"")
+    list_keys = obstore.list
+
+    def bare(*args, **how):
+        for page in list_keys(*args, **how):
+            yield [{**meta, "e_tag": meta["e_tag"].strip('"')} for meta in page]
+
+    def quoted(*args, **how):
+        for page in list_keys(*args, **how):
+            yield [{**meta, "e_tag": '"' + meta["e_tag"].strip('"') + '"'} for meta in page]
+
+    for listing in (bare, quoted):
+        monkeypatch.setattr(obstore, "list", listing)
+        survey = store.survey("images", "zarr.json", "analysis")
+        assert survey.etags == [put.etag] == [store.stat("images/a/analysis/x").etag]
+    # A condition names the tag as the server gave it.
+    store.update("images/a/analysis/x", lambda present: (present or b"") + b"2")
+    assert store.read("images/a/analysis/x")[0] == b"12"
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_any_keys_are_looked_at_as_one_by_one(object_url, seed, monkeypatch) -> None:
     # Names of which some are the beginning of others: servers differ in how they order these.
