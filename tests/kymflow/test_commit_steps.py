@@ -113,8 +113,9 @@ class WatchedObjects(ObjectStore):
         self._log(f"after {word}", key)
         return answer
 
-    def read(self, key: str) -> Any:
-        return self._watched("read", key, lambda: super(WatchedObjects, self).read(key))
+    def _get(self, key: str) -> Any:
+        # What all reading goes through.
+        return self._watched("read", key, lambda: super(WatchedObjects, self)._get(key))
 
     def list(self, prefix: str = "") -> Any:
         return iter(self._watched("list", prefix, lambda: [*super(WatchedObjects, self).list(prefix)]))

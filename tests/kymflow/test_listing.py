@@ -1,13 +1,15 @@
-"""The first listing of a process: a ledger tells which images to expect, and nothing depends on it."""
+"""What a refresh starts from: a listing that a ledger may help to make, and tables read beside it."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
-from refreshing import TABLE, CellsIndexer, cells, open_dataset
+from refreshing import TABLE, CellsIndexer, assert_like_rebuild, cells, open_dataset
 from simple_indexers import add_image
 
 from kymflow_zarr import StoreError, frames
@@ -109,7 +111,7 @@ def test_images_that_came_and_went_since_the_ledger_are_seen(url: str) -> None:
     assert (plan.new, plan.removed, plan.fresh) == (["!", "005", "31"], ["00", "07", "08", "29"], 26)
 
 
-def test_on_a_disk_nobody_asks_what_to_expect(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_disk_nobody_asks_what_to_expect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kd = open_dataset(tmp_path / "lab.zarr")
     add_image(kd, "a")
 
@@ -118,3 +120,49 @@ def test_on_a_disk_nobody_asks_what_to_expect(tmp_path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr("kymflow.core.zarr.listing._expected", unwanted)
     assert kd.plan(CellsIndexer()).new == ["a"]
+
+
+def test_from_afar_tables_are_read_beside_the_listing(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    is_read = threading.Event()
+    get, list_pages = ObjectStore._get, ObjectStore._pages
+
+    def noting(store: ObjectStore, key: str) -> tuple[bytes, object]:
+        if key.startswith("tables/"):
+            is_read.set()
+        return get(store, key)
+
+    def waiting(store: ObjectStore, prefix: str, after: str | None = None) -> Iterator[Sequence[Fingerprint]]:
+        assert prefix != "images" or is_read.wait(30), "the table is read only after the listing"
+        return list_pages(store, prefix, after)
+
+    monkeypatch.setattr(ObjectStore, "_get", noting)
+    monkeypatch.setattr(ObjectStore, "_pages", waiting)
+    assert open_dataset(url).plan(CellsIndexer()).is_empty
+
+
+def test_a_table_that_others_write_before_its_turn_ends_right(url: str) -> None:
+    first, second = CellsIndexer(name="first"), CellsIndexer(name="second")
+    kd, other = open_dataset(url), open_dataset(url)
+    for indexer in (first, second):
+        kd.registry.register(indexer)
+        kd.rebuild(indexer)
+
+    def meddle(table_name: str) -> None:
+        if table_name != "second":
+            return
+        # Both tables have been read by now, and the images listed.
+        for image_id in ("03", "04"):
+            other.ds.record(image_id).save_df_parquet(TABLE, cells(100))
+        other.update_image(CellsIndexer(name="second"), "03")
+        other.ds.delete_image("05")
+        other.update_image(CellsIndexer(name="second"), "05")
+
+    kd.ds.record("04").save_df_parquet(TABLE, cells(50))
+    kd.ds.record("06").save_df_parquet(TABLE, cells(50))
+    reports = kd.refresh_all(on_table=meddle)
+
+    assert reports["first"].updated == ["04", "06"]
+    # The images that were stale at the beginning are extracted as they are by then.
+    assert_like_rebuild(kd, second)
+    kd.refresh_all()
+    assert_like_rebuild(kd, first)

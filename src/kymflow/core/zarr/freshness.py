@@ -15,7 +15,7 @@ from kymflow.core.zarr import listing
 from kymflow.core.zarr.ledger import Ledger, LedgerEntry
 from kymflow.core.zarr.ledger_file import commit_of, encode_ledger
 from kymflow.core.zarr.schema import is_alike, table_schema
-from kymflow.core.zarr.table_state import TableState, find_state, read_state
+from kymflow.core.zarr.table_state import TableState, read_state
 from kymflow_zarr import layout
 from kymflow_zarr.errors import CancelledError, LockTimeoutError, StoreError
 from kymflow_zarr.observed import look_again
@@ -94,7 +94,7 @@ def make_plan(
     ds: ZarrDataset,
     contract: TableContract,
     *,
-    survey: Survey | None = None,
+    found: listing.Found | None = None,
     on_progress: Callable[[int, int], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> RefreshPlan:
@@ -104,8 +104,8 @@ def make_plan(
     ----------
     ds, contract
         Of what to plan the refresh.
-    survey : Survey, optional
-        What is there, if it has been listed already; see :meth:`ZarrDataset.survey`.
+    found : Found, optional
+        What is there, if it has been looked at already; see :func:`listing.look`.
     on_progress : callable, optional
         Called with (done, total) of the images of which the listing alone proves nothing.
     cancel : threading.Event, optional
@@ -116,9 +116,9 @@ def make_plan(
     CancelledError
         `cancel` was set.
     """
-    survey = survey or listing.survey(ds)
+    found = found or next(listing.look(ds, [contract.table_name]))
+    survey, state = found.survey, found.state
     live = survey.names
-    state = find_state(ds.store, contract.table_name)
     plan = RefreshPlan(contract.table_name, contract.indexer, rows=state.n_rows if state else 0)
     why_all = _why_all(state, contract)
     if state is None or state.ledger is None or why_all:

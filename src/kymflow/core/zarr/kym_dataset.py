@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -188,9 +189,10 @@ class KymDataset(LoadedTables):
         """
         ids = [image_ids] if isinstance(image_ids, str) else None if image_ids is None else list(image_ids)
         how = _how(on_error, on_progress, cancel, executor)
+        chosen = self._chosen(indexers)
         # One listing of the images serves all tables.
         live, survey = listing.list_images(self.ds) if ids is None else (None, None)
-        return self._run_all(update_table, indexers, on_table, image_ids=ids, live=live, survey=survey, **how)
+        return self._run_all(update_table, chosen, on_table, image_ids=ids, live=live, survey=survey, **how)
 
     # Tables brought up to date
 
@@ -225,8 +227,14 @@ class KymDataset(LoadedTables):
     ) -> dict[str, UpdateReport]:
         """Refresh the table of every registered indexer; parameters and returns as :meth:`rebuild_all`."""
         how = _how(on_error, on_progress, cancel, executor)
+        chosen = self._chosen(indexers)
         # One listing of the artifacts serves all tables.
-        return self._run_all(refresh_table, indexers, on_table, survey=listing.survey(self.ds), **how)
+        with closing(listing.look(self.ds, [contract_of(one).table_name for one in chosen])) as looks:
+
+            def refresh(*what: Any, **how: Any) -> Run:
+                return refresh_table(*what, found=next(looks), **how)
+
+            return self._run_all(refresh, chosen, on_table, **how)
 
     def plan(
         self,
@@ -332,10 +340,12 @@ class KymDataset(LoadedTables):
     def _resolve(self, indexer: DatasetIndexer | str) -> DatasetIndexer:
         return self.registry.get(indexer) if isinstance(indexer, str) else indexer
 
+    def _chosen(self, names: Sequence[str] | None) -> Sequence[DatasetIndexer]:
+        return self.registry.indexers() if names is None else [self.registry.get(name) for name in names]
+
     def _run_all(
-        self, run: Callable[..., Run], names: Sequence[str] | None, on_table: OnTable | None, **how: Any
+        self, run: Callable[..., Run], chosen: Sequence[DatasetIndexer], on_table: OnTable | None, **how: Any
     ) -> dict[str, UpdateReport]:
-        chosen = self.registry.indexers() if names is None else [self.registry.get(name) for name in names]
         reports = {}
         for indexer in chosen:
             table_name = contract_of(indexer).table_name

@@ -1,14 +1,18 @@
-"""What the dataset holds now, listed once; a ledger may tell beforehand which images to expect."""
+"""What the dataset holds now: images and artifacts, listed once, and tables as they are."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from kymflow.core.zarr.ledger_file import image_ids_in
+from kymflow.core.zarr.table_state import TableState, find_state
 from kymflow_zarr import layout
 from kymflow_zarr.errors import StoreError
 
@@ -19,8 +23,42 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a refresh of a table starts from.
+
+    Attributes
+    ----------
+    survey : Survey
+        Which images and artifacts there are.
+    state : TableState or None
+        The table with its ledger; None if there is no readable one.
+    """
+
+    survey: Survey
+    state: TableState | None
+
+
+def look(ds: ZarrDataset, table_names: Sequence[str]) -> Generator[Found, None, None]:
+    """Yield for each table, in order, what there is; images are listed once for all of them.
+
+    Where the dataset is far away, tables are read beside the listing, and before their turn. Whoever
+    commits to one reads it again.
+    """
+    asks: list[Callable[[], Any]] = [partial(survey, ds)]
+    asks += [partial(find_state, ds.store, name) for name in table_names]
+    with closing(ds.store.ahead(_answer, asks)) as answers:
+        there = next(answers)
+        for state in answers:
+            yield Found(there, state)
+
+
+def _answer(ask: Callable[[], Any]) -> Any:
+    return ask()
+
+
 def survey(ds: ZarrDataset) -> Survey:
-    """List all images and their artifacts."""
+    """List all images and their artifacts; a ledger may tell beforehand which images to expect."""
     return ds.survey(lambda: _expected(ds))
 
 

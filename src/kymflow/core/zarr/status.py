@@ -11,6 +11,7 @@ from kymflow.core.zarr import listing
 from kymflow.core.zarr.freshness import make_plan
 from kymflow.core.zarr.indexers.contract import contract_of
 from kymflow.core.zarr.table_info import TableInfo, describe_table
+from kymflow.core.zarr.table_state import find_state
 from kymflow_zarr.errors import TableError
 
 if TYPE_CHECKING:
@@ -114,8 +115,9 @@ def dataset_status(ds: ZarrDataset, registry: IndexerRegistry, **how: Any) -> Da
             problem = _why_no_indexer(info, infos, registry)
             tables.append(TableStatus(name, info.indexer, info.rows, problem=problem))
             continue
-        plan = make_plan(ds, contract, survey=survey, **how)
-        version = next((found.version for found in infos if found.name == contract.indexer), "")
+        found = listing.Found(survey, find_state(ds.store, name))
+        plan = make_plan(ds, contract, found=found, **how)
+        version = next((one.version for one in infos if one.name == contract.indexer), "")
         tables.append(
             TableStatus(
                 name,

@@ -177,7 +177,7 @@ def refresh_table(
     contract: TableContract,
     *,
     made_by: Mapping[str, str] | None = None,
-    survey: Survey | None = None,
+    found: listing.Found | None = None,
     cancel: threading.Event | None = None,
     **how: Any,
 ) -> tuple[Commit | None, UpdateReport]:
@@ -185,8 +185,8 @@ def refresh_table(
 
     Parameters
     ----------
-    survey : Survey, optional
-        What is there, if it has been listed already.
+    found : Found, optional
+        What is there, if it has been looked at already; see :func:`listing.look`.
 
     Returns
     -------
@@ -197,12 +197,14 @@ def refresh_table(
     ds.check_writable()
     _check_on_error(**how)
     started = time.perf_counter()
-    survey = survey or listing.survey(ds)
-    plan = make_plan(ds, contract, survey=survey, cancel=cancel)
+    found = found or next(listing.look(ds, [contract.table_name]))
+    plan = make_plan(ds, contract, found=found, cancel=cancel)
     if not plan.is_empty:
         asked = None if plan.whole else [*plan.stale, *plan.removed]
         # The plan has seen which images there are; those that come or go meanwhile, the commit sees.
-        how = {**how, "cancel": cancel, "renewed": plan.renewed, "live": list(plan.stale), "survey": survey}
+        how |= {"cancel": cancel, "renewed": plan.renewed, "live": list(plan.stale), "survey": found.survey}
+        # The commit reads the table as it is then.
+        del found
         return _update(ds, indexer, contract, asked, made_by, started, **how)
     remember(ds, plan)
     report = UpdateReport(
