@@ -64,7 +64,7 @@ class ListedStore(Store):
 
     def absent(self, keys: Sequence[str], survey: Survey | None = None) -> Collection[str]:
         if survey is not None:
-            return {key for key in keys if key not in survey.there}
+            return {key for key in keys if key not in survey.places}
         return {key for key, found in self._look_in_listings(keys).items() if found is None}
 
     def _look_in_listings(self, keys: Sequence[str]) -> dict[str, Fingerprint | None]:

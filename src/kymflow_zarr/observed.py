@@ -87,10 +87,13 @@ class Seen:
 Answer = tuple[Difference | None, Seen]
 
 
-def look_again(store: Store, asked: Sequence[Seen]) -> Sequence[Answer]:
-    """Ask many things again, as :meth:`Seen.look_again` does one."""
+def look_again(store: Store, asked: Sequence[Seen], survey: Survey | None = None) -> Sequence[Answer]:
+    """Ask many things again, as :meth:`Seen.look_again` does one; what a survey tells is not looked up."""
     keys = [one.key for one in asked if one.asked != "names"]
-    return compare_all(store, asked, dict(zip(keys, stat_many(store, keys), strict=True)))
+    now: dict[str, Fingerprint | None] = {} if survey is None else {**survey.prints(keys)}
+    left = [key for key in keys if key not in now]
+    now.update(zip(left, stat_many(store, left), strict=True))
+    return compare_all(store, asked, now)
 
 
 def compare_all(

@@ -94,9 +94,18 @@ class Survey:
     seen_ns: int
 
     @cached_property
-    def there(self) -> frozenset[str]:
-        """Its keys, to look them up."""
-        return frozenset(self.keys)
+    def places(self) -> Mapping[str, int]:
+        """Where each key stands in the lists."""
+        return {key: place for place, key in enumerate(self.keys)}
+
+    def prints(self, keys: Iterable[str]) -> dict[str, Fingerprint]:
+        """Return the fingerprints of those of some keys that it tells of."""
+        found = ((key, self.places.get(key)) for key in keys)
+        return {
+            key: Fingerprint(key, self.sizes[place], self.mtimes_ns[place], self.etags[place])
+            for key, place in found
+            if place is not None
+        }
 
 
 class Store(ABC):

@@ -166,3 +166,19 @@ def test_a_table_that_others_write_before_its_turn_ends_right(url: str) -> None:
     assert_like_rebuild(kd, second)
     kd.refresh_all()
     assert_like_rebuild(kd, first)
+
+
+def test_what_the_listing_tells_is_not_looked_up_one_by_one(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kd = open_dataset(url)
+    for image_id in IDS[:20]:
+        kd.ds.record(image_id).save_df_parquet(TABLE, cells(77))
+    looked: list[str] = []
+    stat = ObjectStore.stat
+    monkeypatch.setattr(ObjectStore, "stat", lambda store, key: (looked.append(key), stat(store, key))[1])
+
+    plan = open_dataset(url).plan(CellsIndexer())
+    assert list(plan.stale) == IDS[:20]
+    assert set(map(tuple, plan.stale.values())) == {("artifact 'cells.parquet' changed",)}
+    assert looked == []

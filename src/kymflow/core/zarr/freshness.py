@@ -148,7 +148,7 @@ def make_plan(
                 indexer=contract.indexer,
             )
         entries = {image_id: ledger[image_id] for image_id in doubtful[begin : begin + _AT_ONCE]}
-        for image_id, (reasons, seen) in _why_stale(ds.store, entries).items():
+        for image_id, (reasons, seen) in _why_stale(ds.store, entries, survey).items():
             if reasons:
                 stale[image_id] = reasons
             elif seen != entries[image_id].seen:
@@ -197,11 +197,11 @@ def _why_all(state: TableState | None, contract: TableContract) -> str | None:
 
 
 def _why_stale(
-    store: Store, entries: Mapping[str, LedgerEntry]
+    store: Store, entries: Mapping[str, LedgerEntry], survey: Survey
 ) -> dict[str, tuple[list[str], Sequence[Seen]]]:
     """Return of each image why it is stale, if it is, and what it was made from as it was found now."""
     whole = [entry for entry in entries.values() if not entry.error]
-    answers = iter(look_again(store, [seen for entry in whole for seen in entry.seen]))
+    answers = iter(look_again(store, [seen for entry in whole for seen in entry.seen], survey))
     found = {}
     for image_id, entry in entries.items():
         if entry.error:
