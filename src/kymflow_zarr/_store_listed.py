@@ -6,8 +6,11 @@ import math
 import os
 from abc import abstractmethod
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, MutableMapping, MutableSequence, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
+from kymflow_zarr.layout import is_key
 from kymflow_zarr.store import Fingerprint, Store, Survey
 
 # Their listings come in the order of the keys, and begin where one likes; but those of directory buckets.
@@ -132,8 +135,7 @@ class ListedStore(Store):
     ) -> Iterator[Fingerprint]:
         """Yield what is wanted of a listing, made from several places at once as far as these are known.
 
-        They are, if it was made before; else `likely` may give keys that are probably there: what the
-        first page holds tells how many of them go into one.
+        They are, if it was made before; else `likely` may give keys that are probably there.
         """
         if not self._lists_in_order:
             return (one for one in self.list(prefix) if wanted(one.key))
@@ -141,32 +143,60 @@ class ListedStore(Store):
         pages: list[tuple[int, str]] = []
         begin, ends = None, self._page_ends.get(prefix)
         if ends is None:
-            first = next(self._pages(prefix), [])
-            found.update((one.key, one) for one in first if wanted(one.key))
-            if len(first) < self._page:
-                self._page_ends[prefix] = []
-                return iter(found.values())
-            begin = first[-1].key
-            pages.append((len(first), begin))
-            ends = self._parted(sorted(likely()), begin) if likely is not None else []
-        stretches = list(zip([begin, *ends], [*ends, None], strict=True))
-        for some, more in self.each(lambda stretch: self._list_between(prefix, *stretch, wanted), stretches):
-            # Stretches may overlap where something is new.
-            found.update((one.key, one) for one in some)
-            pages += more
+            begin, ends = self._begin_listing(prefix, wanted, likely, found, pages)
+        if ends is not None:
+            stretches = list(zip([begin, *ends], [*ends, None], strict=True))
+            list_one = partial(self._list_between, prefix, wanted)
+            for some, more in self.each(lambda stretch: list_one(*stretch), stretches):
+                # Stretches may overlap where something is new.
+                found.update((one.key, one) for one in some)
+                pages += more
         self._page_ends[prefix] = _ends_of_pages(pages, self._page)
         return iter(found.values())
 
-    def _parted(self, likely: Sequence[str], begin: str) -> Sequence[str]:
-        """Part what lies after the first page of a listing, at some of the keys that are probably there."""
+    def _begin_listing(
+        self,
+        prefix: str,
+        wanted: Callable[[str], bool],
+        likely: Callable[[], Sequence[str]] | None,
+        found: MutableMapping[str, Fingerprint],
+        pages: MutableSequence[tuple[int, str]],
+    ) -> tuple[str | None, Sequence[str] | None]:
+        """List page after page, until it is known where others begin; add to `found` and to `pages`.
+
+        Returns
+        -------
+        begin : str or None
+            The last key that was listed.
+        ends : sequence of str or None
+            Where to part what is left; None if nothing is left.
+        """
+        # Keys are asked for only if there is more than a page, and beside the next pages.
+        with ThreadPoolExecutor(1) as thread:
+            told: Future[Sequence[str]] | None = None
+            for page in self._pages(prefix):
+                found.update((one.key, one) for one in page if wanted(one.key))
+                begin = page[-1].key
+                pages.append((len(page), begin))
+                if len(page) < self._page:
+                    break
+                if told is None:
+                    told = thread.submit(likely) if likely is not None else None
+                elif told.done():
+                    return begin, self._parted(sorted(told.result()), begin, len(pages))
+        return None, None
+
+    def _parted(self, likely: Sequence[str], begin: str, n_pages: int) -> Sequence[str]:
+        """Part what lies after the first pages of a listing, at some of the keys that are probably there."""
         n_told = bisect_right(likely, begin)
         left = likely[n_told:]
-        # As many as the first page had, and a little less, are probably told of in one page.
-        n_parts = min(self._parts, math.ceil(len(left) / max(1, 0.95 * n_told)))
-        return [left[len(left) * part // n_parts] for part in range(1, n_parts)]
+        # As many as a page had so far, and a little less, are probably told of in one.
+        n_parts = min(self._parts, math.ceil(len(left) * n_pages / max(1, 0.95 * n_told)))
+        parts = [left[len(left) * part // n_parts] for part in range(1, n_parts)]
+        return [key for key in parts if is_key(key)]
 
     def _list_between(
-        self, prefix: str, after: str | None, end: str | None, wanted: Callable[[str], bool]
+        self, prefix: str, wanted: Callable[[str], bool], after: str | None, end: str | None
     ) -> tuple[Sequence[Fingerprint], Sequence[tuple[int, str]]]:
         """List what comes after one key, page by page, at least until another one.
 
@@ -216,7 +246,7 @@ class ListedStore(Store):
         def marks() -> Sequence[str]:
             return [f"{prefix}/{name}/{mark}" for name in likely()] if likely is not None else []
 
-        for found in self._list_whole(prefix, wanted, marks):
+        for found in self._list_whole(prefix, wanted, marks if likely is not None else None):
             name, _, rest = found.key[start:].partition("/")
             if rest == mark:
                 names.add(name)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import random
+import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import obstore
@@ -32,10 +36,16 @@ if TYPE_CHECKING:
 REQUESTS_AT_ONCE = 64
 # While the last requests of one lot are answered, those of the next keep the network busy.
 _LOTS_AT_ONCE = 2
+# In a thread that asks ahead: whether anybody still waits for the answers.
+_given_up: ContextVar[threading.Event | None] = ContextVar("given_up", default=None)
 # A memory:// URL means the same dataset to everybody in this process.
 _memory: dict[str, MemoryStore] = {}
 _used = False
 _forked = False
+
+
+class _GivenUp(Exception):
+    """Nobody waits for the answer any more."""
 
 
 def _note_fork() -> None:
@@ -109,24 +119,43 @@ class ObjectStore(ListedStore):
     def each(self, ask: Callable[[T], R], items: Sequence[T]) -> Sequence[R]:
         if len(items) < 2:
             return [ask(item) for item in items]
+        given_up = _given_up.get()
+
+        def asked(item: T) -> R:
+            if given_up is not None and given_up.is_set():
+                raise _GivenUp
+            return ask(item)
+
         # Each waits for the network, not for this process.
         with ThreadPoolExecutor(min(REQUESTS_AT_ONCE, len(items))) as threads:
-            return list(threads.map(ask, items))
+            return list(threads.map(asked, items))
 
-    def ahead(self, ask: Callable[[T], R], items: Iterable[T]) -> Generator[R, None, None]:
-        coming: deque[Future[R]] = deque()
-        with ThreadPoolExecutor(_LOTS_AT_ONCE) as threads:
-            try:
-                for item in items:
-                    coming.append(threads.submit(ask, item))
-                    if len(coming) > _LOTS_AT_ONCE:
-                        yield coming.popleft().result()
+    @contextmanager
+    def ahead(self, ask: Callable[[T], R], items: Iterable[T]) -> Iterator[Iterator[R]]:
+        given_up = threading.Event()
+
+        def asked(item: T) -> R:
+            _given_up.set(given_up)
+            return ask(item)
+
+        left = iter(items)
+        with ThreadPoolExecutor(_LOTS_AT_ONCE) as lots:
+            coming = deque(lots.submit(asked, item) for item in islice(left, _LOTS_AT_ONCE))
+
+            def answers() -> Iterator[R]:
+                for item in left:
+                    coming.append(lots.submit(asked, item))
+                    yield coming.popleft().result()
                 while coming:
                     yield coming.popleft().result()
+
+            try:
+                yield answers()
             finally:
-                # If nobody wants the rest, it need not be begun.
-                for one in coming:
-                    one.cancel()
+                # Nobody waits for the rest: what has not been asked for yet is not asked for any more.
+                given_up.set()
+                while coming:
+                    coming.pop().cancel()
 
     def put(self, key: str, data: bytes, *, flush: bool = False) -> Fingerprint:
         try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -133,14 +134,14 @@ class Store(ABC):
         """Return what `ask` gives for each item; where the medium is far away, many are asked at once."""
         return [ask(item) for item in items]
 
-    def ahead(self, ask: Callable[[T], R], items: Iterable[T]) -> Generator[R, None, None]:
-        """Yield what `ask` gives for each item, in order.
+    @contextmanager
+    def ahead(self, ask: Callable[[T], R], items: Iterable[T]) -> Iterator[Iterator[R]]:
+        """Give what `ask` gives for each item, in order, one when it is wanted.
 
-        Where the medium is far away, the next ones are asked for, in threads, while one is made use
-        of. Whoever does not want all of them closes it.
+        Where the medium is far away, the first ones are asked for at once, in threads, and the next
+        ones while one is made use of. In the end, what nobody has taken is given up.
         """
-        for item in items:
-            yield ask(item)
+        yield map(ask, items)
 
     def read_many(self, keys: Sequence[str]) -> Sequence[tuple[bytes, Fingerprint] | None]:
         """Read many keys, as :meth:`read`; None for each that is not there."""

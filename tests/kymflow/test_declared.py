@@ -5,6 +5,8 @@ import gzip
 import json as python_json
 import random
 import subprocess
+import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ from kymflow import ArtifactIndexer, ExtractionError, KymDataset
 from kymflow.core.zarr import declared, extraction, work
 from kymflow.core.zarr.declared import decode_artifacts, is_declaration, read_artifacts
 from kymflow_zarr import ReadOnlyError, _store_local, frames
-from kymflow_zarr.errors import StoreError
+from kymflow_zarr.errors import CancelledError, StoreError
 
 IDS = [f"i{number:02}" for number in range(7)]
 GOOD = parquet({"a": [1, 2], "b": [0.5, None], "c": ["é", "x"]})
@@ -351,6 +353,54 @@ def test_each_artifact_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     read_artifacts(kd.ds, Declared(), kd.ds.list_image_ids())
 
     assert len(reads) == len(set(reads)) == 30 + 10
+
+
+def test_images_that_are_asked_one_by_one_count_once(
+    tmp_path: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extraction, "CHUNK", 10)
+    kd = many(tmp_path, 25)
+    put(kd, {"00003": (".json", b"{"), "00014": (".parquet", b"PAR1"), "00024": (".json", b"[")})
+    told: list[tuple[int, int]] = []
+    kd.rebuild(Declared(), on_error="skip", on_progress=lambda done, total: told.append((done, total)))
+    assert asked == ["00003", "00014", "00024"]
+    assert told == [(0, 25), (10, 25), (20, 25), (25, 25)]
+
+
+def test_who_cancels_when_a_chunk_is_announced_reads_nothing_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extraction, "CHUNK", 10)
+    kd = many(tmp_path, 25)
+    read: list[str] = []
+    read_artifacts = work.read_artifacts
+    monkeypatch.setattr(work, "read_artifacts", lambda *a: (read.extend(a[2]), read_artifacts(*a))[1])
+    cancel = threading.Event()
+    with pytest.raises(CancelledError, match="was cancelled after 10 of 25 images"):
+        kd.rebuild(
+            Declared(), cancel=cancel, on_progress=lambda done, _: cancel.set() if done == 10 else None
+        )
+    assert read == [f"{number:05}" for number in range(10)]
+
+
+def test_what_was_read_of_a_chunk_goes_before_the_next_one_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extraction, "CHUNK", 10)
+    kd = many(tmp_path, 40)
+    read: list[weakref.ref[Any]] = []
+    alive = []
+    read_artifacts = work.read_artifacts
+
+    def noting(*args: Any) -> Any:
+        alive.append(sum(one() is not None for one in read))
+        found = read_artifacts(*args)
+        read.append(weakref.ref(found))
+        return found
+
+    monkeypatch.setattr(work, "read_artifacts", noting)
+    kd.rebuild(Declared())
+    assert alive == [0, 0, 0, 0]
 
 
 def test_damaged_artifacts_are_found_and_the_others_not_redone(

@@ -235,11 +235,10 @@ def test_what_was_listed_before_is_listed_side_by_side(object_url, monkeypatch) 
     monkeypatch.setattr(type(store), "_pages", noted)
 
     first = store.survey("images", "zarr.json", "analysis")
-    assert begun == [None, "images/04/zarr.json"]
-    begun.clear()
+    assert begun == [None]
     assert store.survey("images", "zarr.json", "analysis").keys == first.keys
-    assert begun.count(None) == 1
-    assert sorted(begun[1:]) == [f"images/{number}/zarr.json" for number in ("04", "09", "14")]
+    assert begun.count(None) == 2
+    assert sorted(begun[2:]) == [f"images/{number}/zarr.json" for number in ("04", "09", "14")]
     # What is new between two ends of pages, and beyond the last one, is found.
     for number in ("020", "05b", "30"):
         store.put(f"images/{number}/zarr.json", b"")
@@ -256,33 +255,64 @@ def test_a_first_listing_is_made_from_several_places_if_names_are_likely(object_
     alone = open_store(object_url).survey("images", "zarr.json", "analysis")
     asked = count_requests(monkeypatch)
     begun = []
+    is_told = threading.Event()
     list_pages = type(store)._pages
 
     def noted(store: ObjectStore, prefix: str, after: str | None = None) -> Iterator[Sequence[Fingerprint]]:
         begun.append(after)
-        return list_pages(store, prefix, after)
+        for page in list_pages(store, prefix, after):
+            yield page
+            if begun == [None]:
+                # The second page comes when the names have been told.
+                assert is_told.wait(20)
+                time.sleep(0.2)
 
     monkeypatch.setattr(type(store), "_pages", noted)
 
     def likely() -> list[str]:
-        # After the first page, and only then.
-        assert begun == [None]
-        return [f"{number:02}" for number in range(40) if number % 7]
+        # In no order, and half a day old.
+        is_told.set()
+        return [f"{number:02}" for number in reversed(range(40)) if number % 7]
 
     assert store.survey("images", "zarr.json", "analysis", likely) == replace(alone, seen_ns=ANY)
-    # Of 34 names the first page had 4; the other 30 go into 8 parts.
-    assert begun[:2] == [None, "images/04/zarr.json"]
-    assert len(begun) == 1 + 8
+    # Two pages had 8 of 34 names; the other 26 go into 7 parts.
+    assert begun[0] is None
+    assert sorted(begun[1:]) == [f"images/{number:02}/zarr.json" for number in (9, 13, 18, 23, 26, 31, 36)]
     assert asked["list"] == len(begun)
 
     def unwanted() -> list[str]:
         raise AssertionError("what was listed before needs no names")
 
-    # Now it is known where pages end; a listing of one page needs no names, either.
+    # Now it is known where pages end, which had up to ten keys.
+    begun.clear()
     assert store.survey("images", "zarr.json", "analysis", unwanted).names == alone.names
+    assert len(begun) <= 9
+    # A listing of one page, or of none, needs no names either.
     assert store.survey("image", "zarr.json", "analysis", unwanted).names == []
     monkeypatch.setattr(ObjectStore, "_page", 81)
     assert open_store(object_url).survey("images", "zarr.json", "analysis", unwanted).names == alone.names
+
+
+def test_a_listing_goes_on_while_likely_names_are_waited_for(object_url, monkeypatch) -> None:
+    monkeypatch.setattr(ObjectStore, "_page", 4)
+    store = open_store(object_url)
+    names = [f"{number:02}" for number in range(20)]
+    for name in names:
+        store.put(f"images/{name}/zarr.json", b"")
+    all_listed = threading.Event()
+    list_pages = type(store)._pages
+
+    def noted(store: ObjectStore, prefix: str, after: str | None = None) -> Iterator[Sequence[Fingerprint]]:
+        yield from list_pages(store, prefix, after)
+        all_listed.set()
+
+    monkeypatch.setattr(type(store), "_pages", noted)
+
+    def slow() -> list[str]:
+        assert all_listed.wait(20), "the listing waits for the names"
+        return names
+
+    assert store.survey("images", "zarr.json", "analysis", slow).names == names
 
 
 @pytest.mark.parametrize("first", ["!", "a!", "-", "..x", ".x", "x"])
@@ -334,34 +364,71 @@ def test_what_is_asked_for_ahead_comes_in_order(store) -> None:
         time.sleep(0.002 * (number % 3))
         return number * number
 
-    assert list(store.ahead(ask, range(20))) == [number * number for number in range(20)]
-    assert list(store.ahead(ask, [])) == []
+    for n in (20, 2, 1, 0):
+        with store.ahead(ask, range(n)) as answers:
+            assert list(answers) == [number * number for number in range(n)]
 
 
-def test_far_away_the_next_lots_are_fetched_while_one_is_made_use_of(object_url) -> None:
+def test_far_away_the_first_lots_are_fetched_at_once_and_the_next_while_one_is_made_use_of(
+    object_url,
+) -> None:
     begun: list[int] = []
-    both = threading.Barrier(2)
+    both = threading.Barrier(3)
 
     def ask(number: int) -> int:
         begun.append(number)
         if number < 2:
-            # Neither goes on before the other has begun.
+            # Neither goes on before the other has begun, and this thread has come so far.
             both.wait(20)
         return number
 
-    lots = open_store(object_url).ahead(ask, iter(range(100)))
-    assert next(lots) == 0
-    lots.close()
-    # Nobody wants the rest: nothing more than what was on its way has been fetched.
-    assert sorted(begun)[:2] == [0, 1]
-    assert len(begun) <= 3
+    with open_store(object_url).ahead(ask, iter(range(100))) as lots:
+        both.wait(20)
+        assert next(lots) == 0
+        assert next(lots) == 1
+        deadline = time.monotonic() + 20
+        while len(begun) < 4 and time.monotonic() < deadline:
+            time.sleep(0.01)
+    # Two are fetched while one is made use of; nobody wants the rest.
+    assert sorted(begun) == [0, 1, 2, 3]
+
+
+def test_what_nobody_waits_for_any_more_is_not_asked_for(object_url) -> None:
+    store = open_store(object_url)
+    asked: list[int] = []
+    begun, may_go_on = threading.Event(), threading.Event()
+
+    def look(number: int) -> int:
+        asked.append(number)
+        begun.set()
+        assert may_go_on.wait(20)
+        return number
+
+    def lot(first: int) -> int:
+        return len(store.each(look, range(first, first + 500)))
+
+    def interrupted() -> None:
+        with store.ahead(lot, [0, 500, 1000]):
+            assert begun.wait(20)
+            # What is under way ends by itself, when this is on its way out.
+            timer.start()
+            raise KeyboardInterrupt
+
+    timer = threading.Timer(0.5, may_go_on.set)
+    before = threading.enumerate()
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    timer.join()
+    assert len(asked) <= 2 * 64
+    assert threading.enumerate() == before
 
 
 def test_on_a_disk_nothing_is_read_before_it_is_wanted(disk) -> None:
     begun: list[int] = []
-    lots = disk.ahead(begun.append, range(10))
-    next(lots)
-    assert begun == [0]
+    with disk.ahead(begun.append, range(10)) as lots:
+        assert begun == []
+        next(lots)
+        assert begun == [0]
 
 
 def test_a_failure_ahead_is_told_in_its_turn(store) -> None:
@@ -370,10 +437,10 @@ def test_a_failure_ahead_is_told_in_its_turn(store) -> None:
             raise StoreError("refused", dataset=store.url)
         return number
 
-    lots = store.ahead(ask, range(5))
-    assert [next(lots), next(lots)] == [0, 1]
-    with pytest.raises(StoreError, match="refused"):
-        next(lots)
+    with store.ahead(ask, range(5)) as lots:
+        assert [next(lots), next(lots)] == [0, 1]
+        with pytest.raises(StoreError, match="refused"):
+            next(lots)
 
 
 def test_list_goes_to_any_depth(store) -> None:

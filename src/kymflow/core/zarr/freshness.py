@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kymflow.core.zarr import listing
 from kymflow.core.zarr.ledger import Ledger, LedgerEntry
 from kymflow.core.zarr.ledger_file import commit_of, encode_ledger
 from kymflow.core.zarr.schema import is_alike, table_schema
@@ -93,19 +92,22 @@ class RefreshPlan:
 def make_plan(
     ds: ZarrDataset,
     contract: TableContract,
+    survey: Survey,
+    state: TableState | None,
     *,
-    found: listing.Found | None = None,
     on_progress: Callable[[int, int], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> RefreshPlan:
-    """Return what a refresh would do; reads one listing, and artifacts only where that cannot tell.
+    """Return what a refresh would do; reads artifacts only where a listing cannot tell.
 
     Parameters
     ----------
     ds, contract
         Of what to plan the refresh.
-    found : Found, optional
-        What is there, if it has been looked at already; see :func:`listing.look`.
+    survey : Survey
+        Which images and artifacts there are.
+    state : TableState or None
+        The table with its ledger; None if there is no readable one.
     on_progress : callable, optional
         Called with (done, total) of the images of which the listing alone proves nothing.
     cancel : threading.Event, optional
@@ -116,8 +118,6 @@ def make_plan(
     CancelledError
         `cancel` was set.
     """
-    found = found or next(listing.look(ds, [contract.table_name]))
-    survey, state = found.survey, found.state
     live = survey.names
     plan = RefreshPlan(contract.table_name, contract.indexer, rows=state.n_rows if state else 0)
     why_all = _why_all(state, contract)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -229,12 +228,10 @@ class KymDataset(LoadedTables):
         how = _how(on_error, on_progress, cancel, executor)
         chosen = self._chosen(indexers)
         # One listing of the artifacts serves all tables.
-        with closing(listing.look(self.ds, [contract_of(one).table_name for one in chosen])) as looks:
-
-            def refresh(*what: Any, **how: Any) -> Run:
-                return refresh_table(*what, found=next(looks), **how)
-
-            return self._run_all(refresh, chosen, on_table, **how)
+        # What a callback does when a table's turn comes is seen: then none is read before.
+        ahead = [contract_of(one).table_name for one in chosen] if on_table is None else []
+        with listing.look(self.ds, ahead) as looks:
+            return self._run_all(refresh_table, chosen, on_table, looks=looks, **how)
 
     def plan(
         self,
@@ -245,7 +242,9 @@ class KymDataset(LoadedTables):
     ) -> RefreshPlan:
         """Say what :meth:`refresh` would do, image by image and why; nothing is extracted or written."""
         contract = contract_of(self._resolve(indexer))
-        return make_plan(self.ds, contract, on_progress=on_progress, cancel=cancel)
+        with listing.look(self.ds, [contract.table_name]) as looks:
+            survey, state = looks.survey, looks.table(contract.table_name)
+        return make_plan(self.ds, contract, survey, state, on_progress=on_progress, cancel=cancel)
 
     def status(
         self, *, on_progress: OnProgress | None = None, cancel: threading.Event | None = None

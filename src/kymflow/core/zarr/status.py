@@ -115,8 +115,7 @@ def dataset_status(ds: ZarrDataset, registry: IndexerRegistry, **how: Any) -> Da
             problem = _why_no_indexer(info, infos, registry)
             tables.append(TableStatus(name, info.indexer, info.rows, problem=problem))
             continue
-        found = listing.Found(survey, find_state(ds.store, name))
-        plan = make_plan(ds, contract, found=found, **how)
+        plan = make_plan(ds, contract, survey, find_state(ds.store, name), **how)
         version = next((one.version for one in infos if one.name == contract.indexer), "")
         tables.append(
             TableStatus(

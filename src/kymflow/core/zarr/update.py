@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from kymflow.core.zarr import listing
@@ -177,7 +178,7 @@ def refresh_table(
     contract: TableContract,
     *,
     made_by: Mapping[str, str] | None = None,
-    found: listing.Found | None = None,
+    looks: listing.Looks | None = None,
     cancel: threading.Event | None = None,
     **how: Any,
 ) -> tuple[Commit | None, UpdateReport]:
@@ -185,8 +186,8 @@ def refresh_table(
 
     Parameters
     ----------
-    found : Found, optional
-        What is there, if it has been looked at already; see :func:`listing.look`.
+    looks : Looks, optional
+        What there is, if other tables are refreshed, too; this is the next of them.
 
     Returns
     -------
@@ -197,14 +198,15 @@ def refresh_table(
     ds.check_writable()
     _check_on_error(**how)
     started = time.perf_counter()
-    found = found or next(listing.look(ds, [contract.table_name]))
-    plan = make_plan(ds, contract, found=found, cancel=cancel)
+    with listing.look(ds, [contract.table_name]) if looks is None else nullcontext(looks) as looks:
+        survey = looks.survey
+        plan = make_plan(ds, contract, survey, looks.table(contract.table_name), cancel=cancel)
+        if not plan.is_empty or plan.renewed:
+            looks.forget()
     if not plan.is_empty:
         asked = None if plan.whole else [*plan.stale, *plan.removed]
         # The plan has seen which images there are; those that come or go meanwhile, the commit sees.
-        how |= {"cancel": cancel, "renewed": plan.renewed, "live": list(plan.stale), "survey": found.survey}
-        # The commit reads the table as it is then.
-        del found
+        how = {**how, "cancel": cancel, "renewed": plan.renewed, "live": list(plan.stale), "survey": survey}
         return _update(ds, indexer, contract, asked, made_by, started, **how)
     remember(ds, plan)
     report = UpdateReport(

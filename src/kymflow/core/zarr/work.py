@@ -110,12 +110,14 @@ class Work:
         def read(chunk: Sequence[str]) -> Artifacts | None:
             return read_artifacts(self.ds, indexer, chunk, self.survey)
 
-        with closing(self.ds.store.ahead(read, chunks)) as read_ahead:
+        def decoded(chunk: Sequence[str], artifacts: Artifacts | None) -> tuple[list[Raw], Sequence[str]]:
+            return ([], chunk) if artifacts is None else decode_artifacts(indexer, artifacts)
+
+        with self.ds.store.ahead(read, chunks) as artifacts:
             for chunk in chunks:
                 step(len(chunk))
-                artifacts = next(read_ahead)
-                raw, others = ([], chunk) if artifacts is None else decode_artifacts(indexer, artifacts)
-                yield chunk, self._extracted(raw, others, _ignore)
+                # No name here keeps what was read, or decoded, while the next chunk is.
+                yield chunk, self._extracted(*decoded(chunk, next(artifacts)), _ignore)
 
     def _extracted(self, raw: list[Raw], one_by_one: Sequence[str], step: Callable[[int], None]) -> Extracted:
         """Check rows, and those of images that are asked one by one."""
