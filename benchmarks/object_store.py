@@ -193,19 +193,20 @@ def needed(
     # may be the same after all: it is read to know that, and then read once more.
     again = in_turn if all_images else n_reads
     to_know = 0 if all_images or not n_plans else n_reads
-    # Where pages end is known if they were listed before. If not, but there is a table, the first page
-    # and the names in a ledger, which is looked for and read, tell it.
-    told = 0 if first or listed or in_turn < 2 else 2
-    pages = in_turn if first else min(in_turn, 1 if listed else 2) + told
+    # Where pages end is known if they were listed before. If not, a ledger is read beside the first two
+    # pages, and tells about where the others end.
+    pages = in_turn if first else min(in_turn, 1 if listed else 3)
+    # Two tables at once, each with its ledger, are read beside the listing.
+    states = 2 * math.ceil(n_plans / 2)
     # To commit: the old table, which ledgers there are; the new ledger, the new table. If there was
     # one before, its ledger is read and goes.
     commit = 4 if first else 6
-    requests = in_turn + told + 2 * n_plans + to_know + n_reads + n_tables * (commit + again)
-    # Tables, one after the other, are read beside the listing. For each one that is written the artifacts
-    # are read at once, and looked at again at once.
+    requests = in_turn + 2 * n_plans + to_know + n_reads + n_tables * (commit + again)
+    # For each table that is written, one after the other, the artifacts are read at once, and looked at
+    # again at once.
     rest = min(to_know, 1) + n_tables * (2 + commit)
-    chain_of_pages = max(in_turn, 2 * n_plans) + rest + (n_tables * (in_turn - 1) if all_images else 0)
-    return Needed(requests, max(pages, 2 * n_plans) + rest, chain_of_pages)
+    chain_of_pages = max(in_turn, states) + rest + (n_tables * (in_turn - 1) if all_images else 0)
+    return Needed(requests, max(pages, states) + rest, chain_of_pages)
 
 
 def measure(what: str, server: Server, latency_s: float, run: Callable[[], object], need: Needed) -> None:
