@@ -52,10 +52,6 @@ class ListedStore(Store):
         """Yield what is below `prefix`, a request's worth at a time; only what comes after `after`."""
 
     @abstractmethod
-    def _names_below(self, prefix: str) -> Sequence[str]:
-        """Return the names directly below `prefix` that have keys below themselves, sorted."""
-
-    @abstractmethod
     def _check(self, key: str) -> str:
         """Return a key, if it is one."""
 
@@ -223,13 +219,21 @@ class ListedStore(Store):
         return True
 
     def children(self, prefix: str, having: Sequence[str] = ()) -> Sequence[str]:
-        if not having:
-            return self._names_below(prefix)
         start = len(prefix) + 1
-        # One flat listing costs fewer requests than a look into each folder.
         wanted = set(having)
-        found = self._list_whole(prefix, lambda key: key[start:].partition("/")[2] in wanted)
-        return sorted({one.key[start:].partition("/")[0] for one in found})
+        names = set()
+
+        def note(key: str) -> bool:
+            name, slash, rest = key[start:].partition("/")
+            if slash and (rest in wanted or not having):
+                names.add(name)
+            return False
+
+        # One flat listing costs fewer requests than a look into each folder; and where it is asked for
+        # folders, a server may go on naming those in which nothing is left.
+        for _ in self._list_whole(prefix, note):
+            pass
+        return sorted(names)
 
     def survey(
         self, prefix: str, mark: str, folder: str, likely: Callable[[], Sequence[str]] | None = None

@@ -181,13 +181,6 @@ class ObjectStore(ListedStore):
         except (BaseError, OSError) as error:
             raise self._refusal(error, "list", prefix) from error
 
-    def _names_below(self, prefix: str) -> Sequence[str]:
-        try:
-            answer = obstore.list_with_delimiter(self._store, self._check(prefix) + "/")
-        except (BaseError, OSError) as error:
-            raise self._refusal(error, "list", prefix) from error
-        return sorted(path[len(prefix) + 1 :].rstrip("/") for path in answer["common_prefixes"])
-
     def delete(self, key: str) -> bool:
         # The answer to a deletion does not tell.
         there = self.exists(key)

@@ -107,6 +107,18 @@ def test_a_check_finds_a_damaged_table_and_a_repair_mends_it(url: str, registry:
     assert_frame_equal(KymDataset(url, registry=registry).get_table("radon_report"), expected)
 
 
+def test_nothing_is_left_of_a_deleted_image(url: str) -> None:
+    kd = open_dataset(url)
+    for image_id in "ab":
+        add_image(kd, image_id)
+        kd.ds.record(image_id).save_df_parquet(TABLE, cells(1))
+    kd.ds.delete_image("a")
+    assert kd.check().is_clean
+    # The rest of a deletion that was interrupted is one.
+    kd.ds.store.discard("images/b/zarr.json")
+    assert [problem.kind for problem in kd.check().problems] == ["half record"]
+
+
 def test_a_rebuild_asks_for_each_artifact_once_and_for_nothing_one_by_one(
     object_url: str, registry: IndexerRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
