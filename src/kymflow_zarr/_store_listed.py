@@ -8,7 +8,6 @@ from abc import abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, MutableMapping, MutableSequence, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 
 from kymflow_zarr.layout import is_key
 from kymflow_zarr.store import Fingerprint, Store, Survey
@@ -142,8 +141,8 @@ class ListedStore(Store):
             begin, ends = self._begin_listing(prefix, wanted, likely, found, pages)
         if ends is not None:
             stretches = list(zip([begin, *ends], [*ends, None], strict=True))
-            list_one = partial(self._list_between, prefix, wanted)
-            for some, more in self.each(lambda stretch: list_one(*stretch), stretches):
+            listed = self.each(lambda stretch: self._list_between(prefix, wanted, *stretch), stretches)
+            for some, more in listed:
                 # Stretches may overlap where something is new.
                 found.update((one.key, one) for one in some)
                 pages += more

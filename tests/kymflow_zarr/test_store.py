@@ -270,7 +270,7 @@ def test_a_first_listing_is_made_from_several_places_if_names_are_likely(object_
     monkeypatch.setattr(type(store), "_pages", noted)
 
     def likely() -> list[str]:
-        # In no order, and half a day old.
+        # In no order, and not all of them.
         is_told.set()
         return [f"{number:02}" for number in reversed(range(40)) if number % 7]
 
