@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from kymflow import IndexerRegistry
-from kymflow.plugins.discovery import installed_plugins
+from kymflow.core.plugins.discovery import installed_plugins
 
 # A module that offers one indexer; nothing of kymflow but the marker is imported.
 PLUGIN = """
@@ -88,7 +88,7 @@ def main() -> None:
                 f"({1000 * min(times):.1f} to {1000 * max(times):.1f}; the first time "
                 f"{1000 * (finding if what == 'finding' else whole)[0]:.1f})"
             )
-    alone = "import kymflow.plugins.registry, importlib_metadata, time"
+    alone = "import kymflow.core.plugins.registry, importlib_metadata, time"
     started = time.perf_counter()
     subprocess.run([sys.executable, "-c", "pass"], check=True)
     bare = time.perf_counter() - started

@@ -8,18 +8,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kymflow.core.zarr.freshness import RefreshPlan as RefreshPlan
+    from kymflow.core.plugins.faults import PluginWarning as PluginWarning
+    from kymflow.core.plugins.hookspecs import hookimpl as hookimpl
+    from kymflow.core.plugins.info import IndexerInfo as IndexerInfo
+    from kymflow.core.plugins.registry import IndexerRegistry as IndexerRegistry
+    from kymflow.core.plugins.registry import get_registry as get_registry
+    from kymflow.core.runs.reports import CheckReport as CheckReport
+    from kymflow.core.runs.reports import IngestReport as IngestReport
+    from kymflow.core.runs.reports import UpdateReport as UpdateReport
     from kymflow.core.zarr.indexers.artifact import ArtifactIndexer as ArtifactIndexer
     from kymflow.core.zarr.indexers.base import DatasetIndexer as DatasetIndexer
     from kymflow.core.zarr.indexers.base import ensure_image_id_column as ensure_image_id_column
     from kymflow.core.zarr.indexers.base import normalize_table_name as normalize_table_name
     from kymflow.core.zarr.indexers.columns import Column as Column
     from kymflow.core.zarr.kym_dataset import KymDataset as KymDataset
-    from kymflow.core.zarr.reports import CheckReport as CheckReport
-    from kymflow.core.zarr.reports import IngestReport as IngestReport
-    from kymflow.core.zarr.reports import UpdateReport as UpdateReport
-    from kymflow.core.zarr.status import DatasetStatus as DatasetStatus
-    from kymflow.core.zarr.status import TableStatus as TableStatus
+    from kymflow.core.zarr.refresh.plan import RefreshPlan as RefreshPlan
+    from kymflow.core.zarr.refresh.status import DatasetStatus as DatasetStatus
+    from kymflow.core.zarr.refresh.status import TableStatus as TableStatus
     from kymflow.errors import ExtractionError as ExtractionError
     from kymflow.errors import IndexerError as IndexerError
     from kymflow.errors import InvalidIndexerError as InvalidIndexerError
@@ -28,11 +33,6 @@ if TYPE_CHECKING:
     from kymflow.errors import SchemaError as SchemaError
     from kymflow.errors import UnknownIndexerError as UnknownIndexerError
     from kymflow.errors import WorkerError as WorkerError
-    from kymflow.plugins.faults import PluginWarning as PluginWarning
-    from kymflow.plugins.hookspecs import hookimpl as hookimpl
-    from kymflow.plugins.info import IndexerInfo as IndexerInfo
-    from kymflow.plugins.registry import IndexerRegistry as IndexerRegistry
-    from kymflow.plugins.registry import get_registry as get_registry
     from kymflow_zarr import ArtifactError as ArtifactError
     from kymflow_zarr import ArtifactNotFoundError as ArtifactNotFoundError
     from kymflow_zarr import CancelledError as CancelledError
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from kymflow_zarr import TableNotFoundError as TableNotFoundError
     from kymflow_zarr import ZarrDataset as ZarrDataset
     from kymflow_zarr import ZarrImageRecord as ZarrImageRecord
-    from kymflow_zarr.problems import Problem as Problem
+    from kymflow_zarr.check.problems import Problem as Problem
 
 __version__ = "1.0.0"
 
@@ -52,37 +52,37 @@ _HOME = {
     "ArtifactIndexer": "kymflow.core.zarr.indexers.artifact",
     "ArtifactNotFoundError": "kymflow_zarr",
     "CancelledError": "kymflow_zarr",
-    "CheckReport": "kymflow.core.zarr.reports",
+    "CheckReport": "kymflow.core.runs.reports",
     "Column": "kymflow.core.zarr.indexers.columns",
     "ConflictError": "kymflow_zarr",
     "DatasetError": "kymflow_zarr",
     "DatasetIndexer": "kymflow.core.zarr.indexers.base",
-    "DatasetStatus": "kymflow.core.zarr.status",
+    "DatasetStatus": "kymflow.core.zarr.refresh.status",
     "ExtractionError": "kymflow.errors",
     "IndexerError": "kymflow.errors",
-    "IndexerInfo": "kymflow.plugins.info",
-    "IndexerRegistry": "kymflow.plugins.registry",
-    "IngestReport": "kymflow.core.zarr.reports",
+    "IndexerInfo": "kymflow.core.plugins.info",
+    "IndexerRegistry": "kymflow.core.plugins.registry",
+    "IngestReport": "kymflow.core.runs.reports",
     "InvalidIndexerError": "kymflow.errors",
     "KymDataset": "kymflow.core.zarr.kym_dataset",
     "KymflowError": "kymflow_zarr",
     "PluginError": "kymflow.errors",
-    "PluginWarning": "kymflow.plugins.faults",
-    "Problem": "kymflow_zarr.problems",
+    "PluginWarning": "kymflow.core.plugins.faults",
+    "Problem": "kymflow_zarr.check.problems",
     "RecordNotFoundError": "kymflow_zarr",
-    "RefreshPlan": "kymflow.core.zarr.freshness",
+    "RefreshPlan": "kymflow.core.zarr.refresh.plan",
     "RowsError": "kymflow.errors",
     "SchemaError": "kymflow.errors",
     "TableNotFoundError": "kymflow_zarr",
-    "TableStatus": "kymflow.core.zarr.status",
+    "TableStatus": "kymflow.core.zarr.refresh.status",
     "UnknownIndexerError": "kymflow.errors",
-    "UpdateReport": "kymflow.core.zarr.reports",
+    "UpdateReport": "kymflow.core.runs.reports",
     "WorkerError": "kymflow.errors",
     "ZarrDataset": "kymflow_zarr",
     "ZarrImageRecord": "kymflow_zarr",
     "ensure_image_id_column": "kymflow.core.zarr.indexers.base",
-    "get_registry": "kymflow.plugins.registry",
-    "hookimpl": "kymflow.plugins.hookspecs",
+    "get_registry": "kymflow.core.plugins.registry",
+    "hookimpl": "kymflow.core.plugins.hookspecs",
     "normalize_table_name": "kymflow.core.zarr.indexers.base",
 }
 

@@ -28,25 +28,25 @@ if TYPE_CHECKING:
     from kymflow_zarr.errors import StorePermissionError as StorePermissionError
     from kymflow_zarr.errors import TableError as TableError
     from kymflow_zarr.errors import TableNotFoundError as TableNotFoundError
-    from kymflow_zarr.ingest_report import Conflict as Conflict
-    from kymflow_zarr.ingest_report import FolderReport as FolderReport
-    from kymflow_zarr.ingest_report import IngestWarning as IngestWarning
-    from kymflow_zarr.reader import SourceImage as SourceImage
-    from kymflow_zarr.reader import SourceReader as SourceReader
-    from kymflow_zarr.reader import TiffReader as TiffReader
-    from kymflow_zarr.record import ZarrImageRecord as ZarrImageRecord
+    from kymflow_zarr.record.record import ZarrImageRecord as ZarrImageRecord
+    from kymflow_zarr.sources.reader import SourceImage as SourceImage
+    from kymflow_zarr.sources.reader import SourceReader as SourceReader
+    from kymflow_zarr.sources.reader import TiffReader as TiffReader
+    from kymflow_zarr.sources.report import Conflict as Conflict
+    from kymflow_zarr.sources.report import FolderReport as FolderReport
+    from kymflow_zarr.sources.report import IngestWarning as IngestWarning
 
 _HOME = {
     "ArtifactError": "kymflow_zarr.errors",
     "ArtifactNotFoundError": "kymflow_zarr.errors",
     "CancelledError": "kymflow_zarr.errors",
     "ColumnError": "kymflow_zarr.errors",
-    "Conflict": "kymflow_zarr.ingest_report",
+    "Conflict": "kymflow_zarr.sources.report",
     "ConflictError": "kymflow_zarr.errors",
     "DatasetError": "kymflow_zarr.errors",
     "DatasetNotFoundError": "kymflow_zarr.errors",
-    "FolderReport": "kymflow_zarr.ingest_report",
-    "IngestWarning": "kymflow_zarr.ingest_report",
+    "FolderReport": "kymflow_zarr.sources.report",
+    "IngestWarning": "kymflow_zarr.sources.report",
     "InvalidNameError": "kymflow_zarr.errors",
     "KymflowError": "kymflow_zarr.errors",
     "LockTimeoutError": "kymflow_zarr.errors",
@@ -54,15 +54,15 @@ _HOME = {
     "ReadOnlyError": "kymflow_zarr.errors",
     "RecordNotFoundError": "kymflow_zarr.errors",
     "SourceError": "kymflow_zarr.errors",
-    "SourceImage": "kymflow_zarr.reader",
-    "SourceReader": "kymflow_zarr.reader",
+    "SourceImage": "kymflow_zarr.sources.reader",
+    "SourceReader": "kymflow_zarr.sources.reader",
     "StoreError": "kymflow_zarr.errors",
     "StorePermissionError": "kymflow_zarr.errors",
     "TableError": "kymflow_zarr.errors",
     "TableNotFoundError": "kymflow_zarr.errors",
-    "TiffReader": "kymflow_zarr.reader",
+    "TiffReader": "kymflow_zarr.sources.reader",
     "ZarrDataset": "kymflow_zarr.dataset",
-    "ZarrImageRecord": "kymflow_zarr.record",
+    "ZarrImageRecord": "kymflow_zarr.record.record",
     "is_dataset": "kymflow_zarr.dataset",
 }
 

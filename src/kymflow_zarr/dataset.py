@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from kymflow_zarr import layout, sources, tables
+from kymflow_zarr import layout, tables
 from kymflow_zarr.errors import DatasetError, DatasetNotFoundError, KymflowError, ReadOnlyError
-from kymflow_zarr.groups import ATTRS_DOCUMENT, Group, read_group, write_group
-from kymflow_zarr.locations import is_url, open_store
-from kymflow_zarr.record import ZarrImageRecord
-from kymflow_zarr.record_attrs import utc_now
-from kymflow_zarr.store import Store, Survey
+from kymflow_zarr.formats.groups import ATTRS_DOCUMENT, Group, read_group, write_group
+from kymflow_zarr.record.attrs import utc_now
+from kymflow_zarr.record.record import ZarrImageRecord
+from kymflow_zarr.sources import sync
+from kymflow_zarr.store.base import Store, Survey
+from kymflow_zarr.store.locations import is_url, open_store
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from kymflow_zarr.ingest_report import FolderReport
-    from kymflow_zarr.reader import SourceReader
+    from kymflow_zarr.sources.reader import SourceReader
+    from kymflow_zarr.sources.report import FolderReport
 
 Mode = Literal["r", "a", "w"]
 
@@ -243,17 +244,17 @@ class ZarrDataset:
 
     def load_sources_index(self) -> pd.DataFrame:
         """Return which file each image came from, a row per file; columns in the on-disk layout page."""
-        return sources.load_index(self._store)
+        return sync.load_index(self._store)
 
     def refresh_from_folder(
         self,
         folder: str | os.PathLike[str],
         pattern: str = "*.tif",
         *,
-        mode: sources.RefreshMode = "skip",
+        mode: sync.RefreshMode = "skip",
         reader: SourceReader | None = None,
         overwrite: bool = False,
-        on_progress: sources.OnProgress | None = None,
+        on_progress: sync.OnProgress | None = None,
         cancel: threading.Event | None = None,
     ) -> list[str]:
         """Ingest a folder's new files and return the ids of new and re-ingested images.
@@ -278,18 +279,18 @@ class ZarrDataset:
         folder: str | os.PathLike[str],
         pattern: str = "*.tif",
         *,
-        mode: sources.RefreshMode = "skip",
+        mode: sync.RefreshMode = "skip",
         reader: SourceReader | None = None,
         overwrite: bool = False,
-        on_progress: sources.OnProgress | None = None,
+        on_progress: sync.OnProgress | None = None,
         cancel: threading.Event | None = None,
     ) -> FolderReport:
         """Ingest a folder's new (and, on demand, changed) files, and report on each.
 
-        Parameters, returns and errors as :func:`kymflow_zarr.sources.sync`.
+        Parameters, returns and errors as :func:`kymflow_zarr.sources.sync.sync`.
         """
         self.check_writable()
-        return sources.sync(
+        return sync.sync(
             self._store,
             self.zarr_format,
             folder,

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from kymflow_zarr import frames, layout
+from kymflow_zarr import layout
 from kymflow_zarr.errors import ColumnError, InvalidNameError, TableError, TableNotFoundError
+from kymflow_zarr.formats import frames
 
 if TYPE_CHECKING:
-    from kymflow_zarr.store import Store
+    from kymflow_zarr.store.base import Store
 
 
 def list_table_names(store: Store) -> list[str]:

@@ -92,7 +92,7 @@ def test_the_plugins_of_the_plugins_page_work_when_installed(tmp_path: Path) -> 
 
 
 def test_the_plugins_page_names_every_hook_and_switch() -> None:
-    from kymflow.plugins import hookspecs, switches
+    from kymflow.core.plugins import hookspecs, switches
 
     page = (REPO / "docs" / "plugins.md").read_text("utf-8")
     hooks = {name for name in vars(hookspecs) if name.startswith("kymflow_")}

@@ -42,7 +42,7 @@ class Fault(StrEnum):
     GONE_UNSEEN = "an image counts as there as long as it has an artifact"
 
 
-class Seen(NamedTuple):
+class Dependency(NamedTuple):
     """A write of an artifact, when it was made, and when it was looked at."""
 
     number: int
@@ -63,7 +63,7 @@ class Ledger(NamedTuple):
 
     commit: str
     of: Table
-    entries: tuple[Seen | None, ...]
+    entries: tuple[Dependency | None, ...]
 
 
 class Writer(NamedTuple):
@@ -76,7 +76,7 @@ class Writer(NamedTuple):
     complete: bool = False
     lost: bool = False
     rows: tuple[int | None, ...] = (None, None)
-    seen: tuple[Seen | None, ...] = (None, None)
+    seen: tuple[Dependency | None, ...] = (None, None)
     clock: int = 0
     table: Table | None = None
     expects: Table | None = None
@@ -109,7 +109,7 @@ class World(NamedTuple):
     writers: tuple[Writer, ...]
     table: Table | None
     ledgers: frozenset[Ledger]
-    files: tuple[Seen, ...] = (Seen(ORIGINAL), Seen(ORIGINAL))
+    files: tuple[Dependency, ...] = (Dependency(ORIGINAL), Dependency(ORIGINAL))
     live: tuple[bool, ...] = (True, True)
     reader: Reader = Reader()
     lock: str = ""
@@ -172,7 +172,7 @@ class Protocol:
                 return ledger
         return None
 
-    def holds(self, seen: Seen, now: Seen) -> bool:
+    def holds(self, seen: Dependency, now: Dependency) -> bool:
         """Tell whether an artifact is as it was."""
         settled = seen.time < seen.at or self.fault == Fault.YOUNG_TRUSTED
         return (settled and seen.time == now.time) or content(seen.number) == content(now.number)
@@ -312,9 +312,9 @@ class Protocol:
         table_first = self.fault == Fault.TABLE_FIRST
         return writer._replace(next="replace table" if table_first else "write ledger")
 
-    def _merged(self, writer: Writer) -> tuple[Table, tuple[Seen | None, ...]]:
+    def _merged(self, writer: Writer) -> tuple[Table, tuple[Dependency | None, ...]]:
         rows: list[int | None] = [None, None]
-        entries: list[Seen | None] = [None, None]
+        entries: list[Dependency | None] = [None, None]
         for image in IMAGES:
             if writer.live[image] and writer.rows[image] is not None:
                 rows[image], entries[image] = writer.rows[image], writer.seen[image]

@@ -17,11 +17,11 @@ from commit_model import (
     DELETED,
     EDITED,
     IMAGES,
+    Dependency,
     Fault,
     Ledger,
     Protocol,
     Reader,
-    Seen,
     Table,
     World,
     Writer,
@@ -47,7 +47,7 @@ def moves(protocol: Protocol, world: World) -> Iterator[tuple[str, World]]:
         yield _read_on(protocol, world)
     if world.edits:
         number, *rest = world.edits
-        files = put(world.files, 0, Seen(number, world.clock))
+        files = put(world.files, 0, Dependency(number, world.clock))
         word = "edited" if number == EDITED else "as it was again"
         yield f"artifact 0 is {word}", world._replace(files=files, edits=tuple(rest))
     if world.deletion:
@@ -79,10 +79,10 @@ def _delete_on(world: World) -> tuple[str, World]:
         promised = put(world.promised, 1, 0)
         return "attributes of 1 go", world._replace(live=put(world.live, 1, False), promised=promised)
     if step == "artifact":
-        return "artifact 1 goes", world._replace(files=put(world.files, 1, Seen(DELETED, world.clock)))
+        return "artifact 1 goes", world._replace(files=put(world.files, 1, Dependency(DELETED, world.clock)))
     if step == "back":
         return "image 1 is back", world._replace(live=put(world.live, 1, True))
-    return "artifact 1 is back", world._replace(files=put(world.files, 1, Seen(BACK, world.clock)))
+    return "artifact 1 is back", world._replace(files=put(world.files, 1, Dependency(BACK, world.clock)))
 
 
 # What must always hold

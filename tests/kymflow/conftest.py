@@ -15,7 +15,7 @@ from plugin_makers import Install
 from simple_indexers import add_image, write_distribution
 
 from kymflow import IndexerRegistry, KymDataset
-from kymflow.plugins.registry import get_registry
+from kymflow.core.plugins.registry import get_registry
 from kymflow_indexers_builtin import RadonReportIndexer, VelocityEventsIndexer
 
 

@@ -11,13 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kymflow import ArtifactIndexer, Column, IndexerRegistry, KymDataset, ZarrImageRecord
-from kymflow.core.zarr.declared import is_declaration
-from kymflow.core.zarr.extraction import extract_images
+from kymflow.core.zarr.extraction.bulk import is_declaration
+from kymflow.core.zarr.extraction.run import extract_images
 from kymflow.core.zarr.indexers.contract import contract_of
-from kymflow.core.zarr.schema import conform
-from kymflow.core.zarr.table_state import find_state
-from kymflow_zarr import frames, tables
+from kymflow.core.zarr.tables.schema import conform
+from kymflow.core.zarr.tables.state import find_state
+from kymflow_zarr import tables
 from kymflow_zarr.errors import KymflowError
+from kymflow_zarr.formats import frames
 
 ROWS = "rows"
 # Suffix and bytes; None for an image without artifact.

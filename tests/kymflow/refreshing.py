@@ -14,9 +14,10 @@ import pyarrow as pa
 from pandas.testing import assert_frame_equal
 
 from kymflow import IndexerRegistry, KymDataset, ZarrDataset, ZarrImageRecord
-from kymflow_zarr import frames, tables
-from kymflow_zarr._store_local import LocalStore
-from kymflow_zarr.store import Change, Fingerprint
+from kymflow_zarr import tables
+from kymflow_zarr.formats import frames
+from kymflow_zarr.store.base import Change, Fingerprint
+from kymflow_zarr.store.local import LocalStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from kymflow import CancelledError, CheckReport, IndexerRegistry, KymDataset, Problem, ZarrImageRecord
 from kymflow.cli.main import app
-from kymflow.core.zarr.ledger_file import commit_of
+from kymflow.core.zarr.tables.ledger_file import commit_of
 from kymflow_zarr import ReadOnlyError
 
 

@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from kymflow import KymDataset, __version__
 from kymflow.cli.main import app
-from kymflow.plugins.registry import get_registry
+from kymflow.core.plugins.registry import get_registry
 from kymflow.testing import simulate_folder
 
 SRC = Path(__file__).resolve().parents[2] / "src"

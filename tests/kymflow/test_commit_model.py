@@ -14,11 +14,11 @@ from commit_model import (
     IMAGES,
     ORIGINAL,
     UNDONE,
+    Dependency,
     Fault,
     Ledger,
     Protocol,
     Reader,
-    Seen,
     Table,
     World,
     Writer,
@@ -26,7 +26,7 @@ from commit_model import (
 from commit_world import Found, explore
 
 OLD = Table("old", (ORIGINAL, ORIGINAL))
-OLD_LEDGER = Ledger("old", OLD, (Seen(ORIGINAL), Seen(ORIGINAL)))
+OLD_LEDGER = Ledger("old", OLD, (Dependency(ORIGINAL), Dependency(ORIGINAL)))
 
 
 def world(*writers: Writer, **more: Any) -> World:

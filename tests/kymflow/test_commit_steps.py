@@ -11,14 +11,14 @@ from typing import Any
 import obstore
 import pandas as pd
 import pytest
-from commit_model import EDITED, IMAGES, ORIGINAL, UNDONE, Ledger, Protocol, Seen, Table, World, Writer
+from commit_model import EDITED, IMAGES, ORIGINAL, UNDONE, Dependency, Ledger, Protocol, Table, World, Writer
 from obstore.exceptions import PreconditionError
 from refreshing import TABLE, CellsIndexer, HookedStore, assert_like_rebuild
 from simple_indexers import add_image
 
 from kymflow import IndexerRegistry, KymDataset, ZarrImageRecord
-from kymflow_zarr._store_object import ObjectStore
-from kymflow_zarr.locations import is_url
+from kymflow_zarr.store.locations import is_url
+from kymflow_zarr.store.object import ObjectStore
 
 WORDS = {
     ("read", "tables"): "read table",
@@ -190,8 +190,8 @@ OLD = Table("old", (ORIGINAL, ORIGINAL))
 START = World(
     (Writer("A", todo=(0,)), Writer("B", todo=(1,))),
     OLD,
-    frozenset({Ledger("old", OLD, (Seen(ORIGINAL), Seen(ORIGINAL)))}),
-    files=(Seen(EDITED, 0), Seen(ORIGINAL)),
+    frozenset({Ledger("old", OLD, (Dependency(ORIGINAL), Dependency(ORIGINAL)))}),
+    files=(Dependency(EDITED, 0), Dependency(ORIGINAL)),
 )
 
 
@@ -208,7 +208,7 @@ def model_steps(store: Any, start: World, **meanwhile: Callable[[World], World])
 
 
 def write(number: int) -> Callable[[World], World]:
-    return lambda world: world._replace(files=(Seen(number, 0), world.files[1]))
+    return lambda world: world._replace(files=(Dependency(number, 0), world.files[1]))
 
 
 def commit_elsewhere(world: World) -> World:
@@ -261,13 +261,13 @@ def test_images_that_changed_meanwhile_are_all_looked_at_and_then_extracted_as_i
         disk.edit(5, "1")
 
     def edited(world: World) -> World:
-        return world._replace(files=(Seen(EDITED, 0),) * 2)
+        return world._replace(files=(Dependency(EDITED, 0),) * 2)
 
     disk.log.meanwhile["read table"] = edit_both
     table = disk.kd.update_images(disk.indexer, ["0", "1"])
 
     start = START._replace(
-        writers=(Writer("A", todo=IMAGES), Writer("B", todo=(1,))), files=(Seen(ORIGINAL),) * 2
+        writers=(Writer("A", todo=IMAGES), Writer("B", todo=(1,))), files=(Dependency(ORIGINAL),) * 2
     )
     steps = model_steps("local", start, read_table=edited)
     assert disk.log.commit() == steps
@@ -291,7 +291,7 @@ def test_an_image_that_is_gone_goes_as_in_the_model(disk: Lab) -> None:
     disk.kd.refresh(disk.indexer)
 
     gone = START._replace(
-        writers=(Writer("A", next="lock", gone=(1,)),), live=(True, False), files=(Seen(ORIGINAL),) * 2
+        writers=(Writer("A", next="lock", gone=(1,)),), live=(True, False), files=(Dependency(ORIGINAL),) * 2
     )
     assert disk.log.commit() == model_steps("local", gone)
     disk.check()
@@ -323,7 +323,7 @@ def test_a_conflict_begins_again_as_in_the_model(objects: Lab) -> None:
     objects.log.meanwhile["write ledger"] = lambda: objects.update("1")
     table = objects.kd.update_image(objects.indexer, "0")
 
-    start = START._replace(files=(Seen(EDITED, 0), Seen(EDITED, 0)))
+    start = START._replace(files=(Dependency(EDITED, 0), Dependency(EDITED, 0)))
     steps = model_steps("object", start, write_ledger=commit_elsewhere)
     assert objects.log.commit() == steps
     assert steps.count("conflict") == 1

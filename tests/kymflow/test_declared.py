@@ -21,10 +21,14 @@ from reading_together import TOGETHER, Artifact, Declared, Plain, alone, assert_
 from test_refresh_faults import hostile
 
 from kymflow import ArtifactIndexer, ExtractionError, KymDataset
-from kymflow.core.zarr import declared, extraction, work
-from kymflow.core.zarr.declared import decode_artifacts, is_declaration, read_artifacts
-from kymflow_zarr import ReadOnlyError, _store_local, frames
+from kymflow.core.zarr.extraction import bulk as declared
+from kymflow.core.zarr.extraction import run as extraction
+from kymflow.core.zarr.extraction import task as work
+from kymflow.core.zarr.extraction.bulk import decode_artifacts, is_declaration, read_artifacts
+from kymflow_zarr import ReadOnlyError
 from kymflow_zarr.errors import CancelledError, StoreError
+from kymflow_zarr.formats import frames
+from kymflow_zarr.store import local
 
 IDS = [f"i{number:02}" for number in range(7)]
 GOOD = parquet({"a": [1, 2], "b": [0.5, None], "c": ["é", "x"]})
@@ -345,9 +349,9 @@ def test_each_artifact_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     kd = many(tmp_path, 30)
     reads: list[str] = []
     # What all reading goes through.
-    read = _store_local.LocalStore._read_or_none
+    read = local.LocalStore._read_or_none
     monkeypatch.setattr(
-        _store_local.LocalStore, "_read_or_none", lambda store, key: (reads.append(key), read(store, key))[1]
+        local.LocalStore, "_read_or_none", lambda store, key: (reads.append(key), read(store, key))[1]
     )
 
     read_artifacts(kd.ds, Declared(), kd.ds.list_image_ids())

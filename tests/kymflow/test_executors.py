@@ -26,7 +26,8 @@ from typer.testing import CliRunner
 from kymflow import IndexerRegistry, KymDataset, ZarrImageRecord
 from kymflow.cli import workers
 from kymflow.cli.main import app
-from kymflow.core.zarr import elsewhere, extraction
+from kymflow.core.zarr.extraction import on_executor as elsewhere
+from kymflow.core.zarr.extraction import run as extraction
 from kymflow.errors import ExtractionError, InvalidIndexerError, WorkerError
 from kymflow.testing import simulate_folder
 from kymflow_indexers_builtin import RadonReportIndexer, VelocityEventsIndexer
@@ -655,7 +656,7 @@ def test_a_killed_worker_of_a_command_is_one_line(ingested: Path, tmp_path: Path
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from executor_indexers import Killer\n"
-        "from kymflow.plugins.registry import get_registry\n"
+        "from kymflow.core.plugins.registry import get_registry\n"
         "from kymflow.cli.main import main\n"
         "if __name__ == '__main__':\n"
         "    get_registry().register(Killer(victim=sys.argv[3], flag=sys.argv[4]))\n"

@@ -10,9 +10,9 @@ import pytest
 from simple_indexers import FrameIndexer, frame
 
 from kymflow import Column, DatasetIndexer, ExtractionError, KymDataset, RowsError, ZarrImageRecord
-from kymflow.core.zarr.extraction import extract_images
+from kymflow.core.zarr.extraction.rows import ImageRows
+from kymflow.core.zarr.extraction.run import extract_images
 from kymflow.core.zarr.indexers.contract import contract_of
-from kymflow.core.zarr.rows import ImageRows
 from kymflow_indexers_builtin import VelocityEventsIndexer
 from kymflow_zarr import CancelledError, ReadOnlyError
 

@@ -34,12 +34,13 @@ from typer.testing import CliRunner, Result
 
 from kymflow import Column, ExtractionError, KymDataset, RowsError, SchemaError, ZarrImageRecord
 from kymflow.cli.main import app
+from kymflow.core.plugins.registry import get_registry
 from kymflow.errors import IndexerError
-from kymflow.plugins.registry import get_registry
 from kymflow.testing import simulate_folder
-from kymflow_zarr import CancelledError, _store_local
-from kymflow_zarr._store_local import LocalStore
+from kymflow_zarr import CancelledError
 from kymflow_zarr.errors import LockTimeoutError, ReadOnlyError, StoreError
+from kymflow_zarr.store import local
+from kymflow_zarr.store.local import LocalStore
 
 HERE = str(Path(__file__).parent)
 Start = Callable[..., subprocess.Popen[str]]
@@ -79,7 +80,7 @@ class Disk:
         self.code = self.CODES[fails_at % len(self.CODES)]
         for name in ("replace", "rename", "fsync", "makedirs", "unlink"):
             patch.setattr(os, name, self._guarded(getattr(os, name)))
-        patch.setattr(_store_local, "_write_new", self._guarded(_store_local._write_new))
+        patch.setattr(local, "_write_new", self._guarded(local._write_new))
         patch.setattr(filelock.FileLock, "acquire", self._guarded(filelock.FileLock.acquire))
 
     def _guarded(self, call: Callable[..., Any]) -> Callable[..., Any]:
@@ -144,7 +145,7 @@ def test_a_table_whose_folder_cannot_be_flushed_keeps_its_ledger(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kd = make_lab(tmp_path / "lab.zarr")
-    flush = _store_local._flush_folder
+    flush = local._flush_folder
 
     def failing(folder: str) -> None:
         if folder.endswith("tables"):
@@ -152,7 +153,7 @@ def test_a_table_whose_folder_cannot_be_flushed_keeps_its_ledger(
         flush(folder)
 
     with monkeypatch.context() as patch:
-        patch.setattr(_store_local, "_flush_folder", failing)
+        patch.setattr(local, "_flush_folder", failing)
         with pytest.raises(StoreError, match=r"cannot write 'tables/cells\.parquet' .*Input/output error"):
             kd.refresh(CellsIndexer())
 
@@ -296,8 +297,8 @@ def read_only_medium(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     with monkeypatch.context() as patch:
         for name in ("replace", "rename", "fsync", "makedirs", "mkdir", "unlink", "rmdir"):
             patch.setattr(os, name, refuse(name))
-        patch.setattr(_store_local, "_write_new", refuse("_write_new"))
-        patch.setattr(_store_local, "_remove_tree", refuse("_remove_tree"))
+        patch.setattr(local, "_write_new", refuse("_write_new"))
+        patch.setattr(local, "_remove_tree", refuse("_remove_tree"))
         patch.setattr(filelock.FileLock, "acquire", refuse("acquire"))
         yield tried
 
@@ -427,7 +428,7 @@ def test_what_would_write_on_such_a_medium_says_so_in_one_line(
 HOLD = """
 import sys
 from pathlib import Path
-from kymflow_zarr._store_local import LocalStore
+from kymflow_zarr.store.local import LocalStore
 
 def hold(present):
     print("held", flush=True)

@@ -17,7 +17,7 @@ from refreshing import TABLE, CellsIndexer, assert_like_rebuild, cells, hooked, 
 from simple_indexers import FrameIndexer, add_image, frame
 
 from kymflow import CancelledError, Column, IndexerRegistry, KymDataset, ZarrDataset, ZarrImageRecord
-from kymflow_zarr import frames
+from kymflow_zarr.formats import frames
 
 
 @pytest.fixture
@@ -327,7 +327,7 @@ def test_a_copy_with_other_times_is_fresh_and_is_read_only_once(
 
     plan = copy.plan(indexer)
     assert plan.is_empty
-    assert sorted(plan.renewed) == ["a", "b"]
+    assert sorted(plan.revalidated) == ["a", "b"]
     copy.refresh(indexer)
     assert indexer.asked == []
     assert table_path(copy).read_bytes() == table
@@ -337,7 +337,7 @@ def test_a_copy_with_other_times_is_fresh_and_is_read_only_once(
     watched = hooked(copy, lambda operation, key: read.append(key) if operation == "before read" else None)
     assert watched.plan(indexer).is_empty
     assert [key for key in read if key.startswith("images/")] == []
-    assert watched.plan(indexer).renewed == {}
+    assert watched.plan(indexer).revalidated == {}
 
 
 def test_what_was_remembered_does_not_hide_what_comes_later(

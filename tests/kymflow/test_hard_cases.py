@@ -25,8 +25,8 @@ from refreshing import (
 from simple_indexers import FrameIndexer, add_image, frame
 
 from kymflow import ArtifactIndexer, CancelledError, Column, KymDataset, ZarrImageRecord
-from kymflow.core.zarr import update
-from kymflow.core.zarr.commit import commit_rows
+from kymflow.core.zarr.refresh import update
+from kymflow.core.zarr.tables.commit import commit_rows
 
 
 @pytest.fixture
@@ -254,9 +254,9 @@ def test_one_failing_image_does_not_make_a_copy_be_read_again_and_again(tmp_path
     indexer.broken = {"a"}
     kd.refresh(indexer, on_error="skip")
     settle(tmp_path / "lab.zarr")
-    assert sorted(kd.plan(indexer).renewed) == ["b", "c"]
+    assert sorted(kd.plan(indexer).revalidated) == ["b", "c"]
     kd.refresh(indexer, on_error="skip")
-    assert kd.plan(indexer).renewed == {}
+    assert kd.plan(indexer).revalidated == {}
 
 
 def test_an_artifact_that_the_medium_refuses_concerns_its_image_only(tmp_path: Path) -> None:

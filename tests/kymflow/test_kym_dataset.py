@@ -11,7 +11,7 @@ from pandas.testing import assert_frame_equal
 from simple_indexers import FrameIndexer, add_image, frame
 
 from kymflow import ExtractionError, IndexerRegistry, InvalidIndexerError, KymDataset, UnknownIndexerError
-from kymflow.core.zarr.ledger_file import commit_of
+from kymflow.core.zarr.tables.ledger_file import commit_of
 from kymflow.testing import simulate_folder
 from kymflow_indexers_builtin import VelocityEventsIndexer
 from kymflow_zarr import (

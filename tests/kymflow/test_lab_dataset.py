@@ -12,7 +12,7 @@ from kymflow.testing import make_lab, simulate_folder
 from kymflow.testing.damage import as_text, cut_off, emptied
 from kymflow.testing.lab_dataset import image_ids_by_file
 from kymflow_indexers_builtin import RadonReportIndexer, VelocityEventsIndexer
-from kymflow_zarr import documents, frames
+from kymflow_zarr.formats import documents, frames
 
 ARTIFACTS = [
     "metadata.json",

@@ -6,9 +6,10 @@ import pyarrow as pa
 import pytest
 
 from kymflow import KymDataset
-from kymflow.core.zarr.ledger import Ledger, LedgerEntry
-from kymflow.core.zarr.ledger_file import TableFile, commit_of, encode_ledger, find_ledger
-from kymflow_zarr import frames, layout
+from kymflow.core.zarr.tables.ledger import Ledger, LedgerEntry
+from kymflow.core.zarr.tables.ledger_file import TableFile, commit_of, encode_ledger, find_ledger
+from kymflow_zarr import layout
+from kymflow_zarr.formats import frames
 
 COMMIT = "0123abcd"
 

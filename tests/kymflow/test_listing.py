@@ -15,10 +15,11 @@ from refreshing import TABLE, CellsIndexer, assert_like_rebuild, cells, open_dat
 from simple_indexers import add_image
 
 from kymflow import ArtifactIndexer, KymDataset
-from kymflow.core.zarr import listing, update
-from kymflow_zarr import StoreError, frames
-from kymflow_zarr._store_object import ObjectStore
-from kymflow_zarr.store import Fingerprint, Store
+from kymflow.core.zarr.refresh import listing, update
+from kymflow_zarr import StoreError
+from kymflow_zarr.formats import frames
+from kymflow_zarr.store.base import Fingerprint, Store
+from kymflow_zarr.store.object import ObjectStore
 
 IDS = [f"{number:02}" for number in range(30)]
 # Larger than a ledger, so that it is taken for the one that tells most.
@@ -142,7 +143,7 @@ def test_on_a_disk_nobody_asks_what_to_expect(tmp_path: Path, monkeypatch: pytes
     def unwanted(*_: object) -> list[str]:
         raise AssertionError("a disk is listed as fast without")
 
-    monkeypatch.setattr("kymflow.core.zarr.listing._expected", unwanted)
+    monkeypatch.setattr("kymflow.core.zarr.refresh.listing._expected", unwanted)
     assert kd.plan(CellsIndexer()).new == ["a"]
 
 

@@ -10,11 +10,11 @@ import pytest
 from refreshing import HookedStore
 
 from kymflow import ZarrDataset
-from kymflow_zarr._store_local import LocalStore
 from kymflow_zarr.errors import ReadOnlyError
-from kymflow_zarr.observed import ObservedStore, Seen
-from kymflow_zarr.seen_columns import still_hold
-from kymflow_zarr.store import Fingerprint, Store
+from kymflow_zarr.store.base import Fingerprint, Store
+from kymflow_zarr.store.dependencies import still_hold
+from kymflow_zarr.store.local import LocalStore
+from kymflow_zarr.store.tracking import Dependency, TrackingStore
 
 
 @pytest.fixture
@@ -23,19 +23,19 @@ def store(dataset: ZarrDataset) -> Store:
     return dataset.store
 
 
-def only(observed: ObservedStore) -> Seen:
+def only(observed: TrackingStore) -> Dependency:
     (seen,) = observed.seen
     return seen
 
 
-def ask_content(store: Store) -> Seen:
-    observed = ObservedStore(store)
+def ask_content(store: Store) -> Dependency:
+    observed = TrackingStore(store)
     observed.read("images/a/x")
     return only(observed)
 
 
 def test_what_was_read_is_noted_once_with_its_content(store: Store) -> None:
-    observed = ObservedStore(store)
+    observed = TrackingStore(store)
     assert observed.read("images/a/x")[0] == b"one"
     assert observed.read("images/a/x")[0] == b"one"
 
@@ -48,7 +48,7 @@ def test_what_was_read_is_noted_once_with_its_content(store: Store) -> None:
 
 
 def test_what_is_absent_is_noted_too(store: Store) -> None:
-    observed = ObservedStore(store)
+    observed = TrackingStore(store)
     with pytest.raises(FileNotFoundError, match="images/a/y"):
         observed.read("images/a/y")
 
@@ -82,7 +82,7 @@ def test_the_same_bytes_written_again_hold_and_are_noted_anew(store: Store) -> N
 
 
 def test_only_whether_a_key_is_there_counts_if_only_that_was_asked(store: Store) -> None:
-    observed = ObservedStore(store)
+    observed = TrackingStore(store)
     assert observed.exists("images/a/x")
     seen = only(observed)
     assert seen.asked == "presence"
@@ -93,7 +93,7 @@ def test_only_whether_a_key_is_there_counts_if_only_that_was_asked(store: Store)
 
 
 def test_a_listing_holds_while_the_names_are_the_same(store: Store) -> None:
-    observed = ObservedStore(store)
+    observed = TrackingStore(store)
     assert [found.key for found in observed.list("images/a")] == ["images/a/x"]
     seen = only(observed)
     assert seen.asked == "names"
@@ -107,14 +107,14 @@ def test_a_listing_holds_while_the_names_are_the_same(store: Store) -> None:
 
 
 def test_children_hold_while_the_names_are_the_same(store: Store) -> None:
-    observed = ObservedStore(store)
+    observed = TrackingStore(store)
     assert list(observed.children("images")) == ["a"]
     store.put("images/b/x", b"")
     assert only(observed).look_again(store)[0] == "changed"
 
 
 def test_the_first_answer_counts(store: Store) -> None:
-    observed = ObservedStore(store)
+    observed = TrackingStore(store)
     observed.read("images/a/x")
     store.put("images/a/x", b"two")
     observed.read("images/a/x")
@@ -126,7 +126,7 @@ def test_two_answers_to_one_question_never_hold(local: ZarrDataset) -> None:
     # Rows may be of both contents, even if the first one is back when the table is written.
     store = local.store
     store.put("images/a/x", b"one")
-    observed = ObservedStore(store)
+    observed = TrackingStore(store)
     observed.read("images/a/x")
     store.put("images/a/x", b"two")
     observed.read("images/a/x")
@@ -148,7 +148,7 @@ def test_two_answers_to_one_question_never_hold(local: ZarrDataset) -> None:
 )
 def test_every_write_is_refused(store: Store, write: object) -> None:
     with pytest.raises(ReadOnlyError, match="cannot be written here: an indexer only reads"):
-        write(ObservedStore(store))  # type: ignore[operator]
+        write(TrackingStore(store))  # type: ignore[operator]
     assert store.read("images/a/x")[0] == b"one"
 
 

@@ -12,8 +12,8 @@ from plugin_makers import run_python, write_indexers
 from simple_indexers import write_distribution
 
 from kymflow import IndexerInfo, IndexerRegistry, PluginWarning
-from kymflow.plugins.discovery import installed_plugins
-from kymflow.plugins.switches import Switches
+from kymflow.core.plugins.discovery import installed_plugins
+from kymflow.core.plugins.switches import Switches
 
 BUILTIN_NAMES = ["radon_report", "velocity_events"]
 
@@ -197,7 +197,7 @@ def test_a_process_with_all_of_it_at_once_has_every_good_table(tmp_path: Path) -
     code = """
 import warnings
 from kymflow import IndexerRegistry
-from kymflow.plugins.switches import Switches
+from kymflow.core.plugins.switches import Switches
 warnings.simplefilter("ignore")
 print({info.name: info.status for info in IndexerRegistry(switches=Switches()).list()})
 """

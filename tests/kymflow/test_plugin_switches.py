@@ -10,7 +10,7 @@ from plugin_makers import write_indexers
 from simple_indexers import write_distribution
 
 from kymflow import IndexerRegistry, PluginError, PluginWarning, UnknownIndexerError
-from kymflow.plugins.switches import Switches
+from kymflow.core.plugins.switches import Switches
 
 BUILTIN = ["radon_report", "velocity_events"]
 

@@ -26,7 +26,7 @@ from typer.testing import CliRunner, Result
 
 from kymflow import ExtractionError, IndexerRegistry, KymDataset, SchemaError
 from kymflow.cli.main import app
-from kymflow.plugins.registry import get_registry
+from kymflow.core.plugins.registry import get_registry
 from kymflow.testing import simulate_folder
 from kymflow_zarr import CancelledError
 from kymflow_zarr.errors import ReadOnlyError

@@ -42,8 +42,9 @@ from kymflow import ArtifactIndexer, IndexerRegistry, KymDataset
 from kymflow.errors import IndexerError
 from kymflow.testing import simulate_folder
 from kymflow_indexers_builtin import RadonReportIndexer, VelocityEventsIndexer
-from kymflow_zarr import _store_local, frames
 from kymflow_zarr.errors import LockTimeoutError, RecordNotFoundError, StoreError
+from kymflow_zarr.formats import frames
+from kymflow_zarr.store import local
 
 HERE = str(Path(__file__).parent)
 
@@ -443,7 +444,7 @@ def test_a_write_that_fails_keeps_the_old_table(
 ) -> None:
     kd = make_lab(tmp_path / "lab.zarr")
     before = table_path(kd).read_bytes()
-    write = _store_local._write_new
+    write = local._write_new
     for n in (1, 2):
         calls = []
 
@@ -454,10 +455,10 @@ def test_a_write_that_fails_keeps_the_old_table(
                 raise OSError(code, os.strerror(code), path)
             return write(path, data, flush=flush)
 
-        monkeypatch.setattr(_store_local, "_write_new", failing)
+        monkeypatch.setattr(local, "_write_new", failing)
         with pytest.raises(StoreError, match="cannot write '(index/cells/|tables/cells.parquet)"):
             ACTIONS[action](open_dataset(tmp_path / "lab.zarr"))
-        monkeypatch.setattr(_store_local, "_write_new", write)
+        monkeypatch.setattr(local, "_write_new", write)
         assert table_path(kd).read_bytes() == before
         assert len(ledgers(kd)) == 1
     check_and_mend(tmp_path / "lab.zarr")

@@ -24,7 +24,7 @@ from kymflow import (
     get_registry,
     hookimpl,
 )
-from kymflow.core.zarr.table_info import describe_table
+from kymflow.core.zarr.tables.info import describe_table
 from kymflow_indexers_builtin import RadonReportIndexer, VelocityEventsIndexer
 
 # What an entry point may name

@@ -17,8 +17,8 @@ from simple_indexers import add_image
 from kymflow import IndexerRegistry, KymDataset
 from kymflow.testing import simulate_folder
 from kymflow_zarr import layout
-from kymflow_zarr._store_object import ObjectStore
-from kymflow_zarr.store import Survey
+from kymflow_zarr.store.base import Survey
+from kymflow_zarr.store.object import ObjectStore
 
 StartPython = Callable[..., "subprocess.Popen[str]"]
 RECORD = json.dumps({"zarr_format": 3, "node_type": "group", "attributes": {}}).encode()

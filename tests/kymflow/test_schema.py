@@ -5,8 +5,9 @@ import pytest
 from simple_indexers import FrameIndexer
 
 from kymflow import Column, SchemaError
+from kymflow.core.zarr.extraction.plain_types import own_columns
 from kymflow.core.zarr.indexers.contract import TableContract, contract_of
-from kymflow.core.zarr.schema import check_exact, common_type, conform, own_columns, table_schema
+from kymflow.core.zarr.tables.schema import check_exact, common_type, conform, table_schema
 
 T1 = Column("t1_s", "float", "s", "End")
 

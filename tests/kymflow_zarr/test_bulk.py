@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from kymflow_zarr import bulk, frames
+from kymflow_zarr.formats import bulk, frames
 
 HERE = str(Path(__file__).parent)
 

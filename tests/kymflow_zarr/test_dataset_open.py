@@ -278,7 +278,7 @@ def test_what_is_not_ours_loses_nothing(tmp_path, tree, make, mode) -> None:
 
 @pytest.mark.parametrize("mode", ["a", "w"])
 def test_foreign_objects_behind_a_url_lose_nothing(mode, object_url) -> None:
-    from kymflow_zarr.locations import open_store
+    from kymflow_zarr.store.locations import open_store
 
     open_store(object_url).put("thesis.docx", b"years of work")
     with pytest.raises(DatasetError, match=f"{object_url} is no kymflow dataset"):

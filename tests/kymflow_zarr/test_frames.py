@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from kymflow_zarr import ColumnError
-from kymflow_zarr.frames import (
+from kymflow_zarr.formats.frames import (
     UnreadableParquet,
     arrow_to_frame,
     check_concat_keeps_integers,

@@ -6,8 +6,8 @@ import pytest
 import zarr
 
 from kymflow_zarr import DatasetError
-from kymflow_zarr.groups import Group, read_group, write_group
-from kymflow_zarr.locations import open_store
+from kymflow_zarr.formats.groups import Group, read_group, write_group
+from kymflow_zarr.store.locations import open_store
 
 
 @pytest.fixture(params=["local", "memory", "s3"])

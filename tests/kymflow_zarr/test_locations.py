@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kymflow_zarr import DatasetError
-from kymflow_zarr.locations import is_url, open_store
+from kymflow_zarr.store.locations import is_url, open_store
 
 
 def test_root_may_be_a_link(tmp_path) -> None:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from kymflow_zarr import ArtifactError, ArtifactNotFoundError, StoreError, ZarrDataset
-from kymflow_zarr import pixels as pixels_module
-from kymflow_zarr._store_object import ObjectStore
-from kymflow_zarr.pixels import CHUNK_BYTES, choose_chunks
+from kymflow_zarr.formats import pixels as pixels_module
+from kymflow_zarr.formats.pixels import CHUNK_BYTES, choose_chunks
+from kymflow_zarr.store.object import ObjectStore
 
 
 def ramp(*shape: int, dtype: object = np.uint16) -> np.ndarray:

@@ -14,8 +14,8 @@ import tifffile
 from pandas.testing import assert_frame_equal
 
 from kymflow_zarr import SourceError, TiffReader
-from kymflow_zarr.documents import load_npy
-from kymflow_zarr.reader import read_tiff
+from kymflow_zarr.formats.documents import load_npy
+from kymflow_zarr.sources.reader import read_tiff
 
 LINES = np.random.default_rng(0).integers(1, 4000, (40, 30)).astype(np.uint16)
 STACK = np.random.default_rng(1).integers(1, 4000, (6, 40, 30)).astype(np.uint16)

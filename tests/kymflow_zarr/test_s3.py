@@ -23,7 +23,7 @@ from kymflow_zarr import (
     ZarrDataset,
     is_dataset,
 )
-from kymflow_zarr.locations import open_store
+from kymflow_zarr.store.locations import open_store
 
 FRAME = pd.DataFrame({"image_id": ["a"], "x": [1.0]})
 

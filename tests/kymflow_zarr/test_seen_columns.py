@@ -11,11 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kymflow import ZarrDataset
-from kymflow_zarr import seen_columns
-from kymflow_zarr._store_local import LocalStore
-from kymflow_zarr.observed import Asked, Seen, look_again
-from kymflow_zarr.seen_columns import SeenColumns, SeenOf, content_row, look_at, proves_unchanged, still_hold
-from kymflow_zarr.store import SETTLED_AFTER_NS, Fingerprint
+from kymflow_zarr.store import dependencies
+from kymflow_zarr.store.base import SETTLED_AFTER_NS, Fingerprint
+from kymflow_zarr.store.dependencies import (
+    DependenciesOf,
+    DependencyColumns,
+    content_row,
+    look_at,
+    proves_unchanged,
+    still_hold,
+)
+from kymflow_zarr.store.local import LocalStore
+from kymflow_zarr.store.tracking import Asked, Dependency, look_again
 
 S = 1_000_000_000
 T0 = 1_700_000_000 * S
@@ -37,27 +44,27 @@ def fingerprints(draw: st.DrawFn, key: str) -> Fingerprint | None:
 
 
 @st.composite
-def things(draw: st.DrawFn, record_id: str) -> Seen:
+def things(draw: st.DrawFn, record_id: str) -> Dependency:
     where = draw(st.sampled_from([f"images/{record_id}/", "", "tables/", "images/", f"images/{record_id}x/"]))
     key = where + draw(short_keys)
     asked = draw(st.sampled_from(ASKED))
     found = None if asked == "names" else draw(fingerprints(key))
     digest = "" if found is None and asked != "names" else draw(st.sampled_from(["", "00ff" * 16]))
-    return Seen(key, asked, found, digest, draw(times))
+    return Dependency(key, asked, found, digest, draw(times))
 
 
 @st.composite
-def records(draw: st.DrawFn) -> list[tuple[str, list[Seen]]]:
+def records(draw: st.DrawFn) -> list[tuple[str, list[Dependency]]]:
     ids = draw(st.lists(record_ids, max_size=6))
     return [(record_id, draw(st.lists(things(record_id), max_size=4))) for record_id in ids]
 
 
-def columns_of(some: Sequence[tuple[str, Sequence[Seen]]]) -> SeenColumns:
-    return SeenColumns.of([record_id for record_id, _ in some], [seen for _, seen in some])
+def columns_of(some: Sequence[tuple[str, Sequence[Dependency]]]) -> DependencyColumns:
+    return DependencyColumns.of([record_id for record_id, _ in some], [seen for _, seen in some])
 
 
 @given(records())
-def test_columns_give_back_what_was_put_in(some: list[tuple[str, list[Seen]]]) -> None:
+def test_columns_give_back_what_was_put_in(some: list[tuple[str, list[Dependency]]]) -> None:
     columns = columns_of(some)
 
     assert [list(seen) for seen in columns] == [seen for _, seen in some]
@@ -70,12 +77,12 @@ def test_columns_give_back_what_was_put_in(some: list[tuple[str, list[Seen]]]) -
 
 @given(records(), st.data())
 def test_columns_of_parts_of_columns_are_the_same(
-    some: list[tuple[str, list[Seen]]], data: st.DataObject
+    some: list[tuple[str, list[Dependency]]], data: st.DataObject
 ) -> None:
     columns = columns_of(some)
-    pairs: list[tuple[str, Sequence[Seen]]] = []
+    pairs: list[tuple[str, Sequence[Dependency]]] = []
     for place, (record_id, seen) in enumerate(some):
-        pairs.append((record_id, SeenOf(columns, place) if data.draw(st.booleans()) else seen))
+        pairs.append((record_id, DependenciesOf(columns, place) if data.draw(st.booleans()) else seen))
     pairs = data.draw(st.permutations(pairs))
 
     again = columns_of(pairs)
@@ -86,11 +93,11 @@ def test_columns_of_parts_of_columns_are_the_same(
 
 @given(records(), st.data())
 def test_a_slice_of_columns_speaks_of_its_own_records(
-    some: list[tuple[str, list[Seen]]], data: st.DataObject
+    some: list[tuple[str, list[Dependency]]], data: st.DataObject
 ) -> None:
     whole = columns_of(some)
     begin = data.draw(st.integers(0, len(some)))
-    part = SeenColumns(whole.record_ids.slice(begin), whole.lists.slice(begin))
+    part = DependencyColumns(whole.record_ids.slice(begin), whole.lists.slice(begin))
 
     assert [tuple(seen) for seen in part] == [tuple(seen) for _, seen in some[begin:]]
     owners, keys, _ = part.flat()
@@ -99,7 +106,7 @@ def test_a_slice_of_columns_speaks_of_its_own_records(
 
 
 @given(st.lists(st.tuples(things("a"), fingerprints("now")), max_size=8))
-def test_the_rule_for_many_is_the_rule_for_one(pairs: list[tuple[Seen, Fingerprint | None]]) -> None:
+def test_the_rule_for_many_is_the_rule_for_one(pairs: list[tuple[Dependency, Fingerprint | None]]) -> None:
     seen = columns_of([("a", [one for one, _ in pairs])]).flat()[2]
     now = [found for _, found in pairs]
 
@@ -118,15 +125,15 @@ def test_the_rule_for_many_is_the_rule_for_one(pairs: list[tuple[Seen, Fingerpri
 def test_many_are_looked_at_in_blocks(
     dataset: ZarrDataset, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(seen_columns, "_BLOCK", block)
+    monkeypatch.setattr(dependencies, "_BLOCK", block)
     store = dataset.store
-    made_from: dict[str, list[Seen]] = {}
+    made_from: dict[str, list[Dependency]] = {}
     for number in range(12):
         record_id = f"r{number:02}"
         key = f"images/{record_id}/analysis/x"
         fingerprint = store.put(key, b"one")
-        absent = Seen(f"images/{record_id}/analysis/y", "content", None, "", T0)
-        made_from[record_id] = [Seen(key, "content", fingerprint, "", T0), absent]
+        absent = Dependency(f"images/{record_id}/analysis/y", "content", None, "", T0)
+        made_from[record_id] = [Dependency(key, "content", fingerprint, "", T0), absent]
     store.put("images/r03/analysis/x", b"longer")
     store.delete("images/r04/analysis/x")
     store.put("images/r05/analysis/y", b"")
@@ -147,10 +154,10 @@ def test_many_are_looked_at_in_blocks(
     assert hold == one_by_one
 
 
-def _as_read(seen: Seen) -> Seen:
+def _as_read(seen: Dependency) -> Dependency:
     assert seen.fingerprint is not None
     row = content_row("", (b"one", seen.fingerprint), seen.seen_ns)
-    return Seen(seen.key, "content", seen.fingerprint, row[5].hex(), seen.seen_ns)
+    return Dependency(seen.key, "content", seen.fingerprint, row[5].hex(), seen.seen_ns)
 
 
 def test_a_file_that_cannot_be_looked_at_does_not_hold(local: ZarrDataset) -> None:
@@ -159,9 +166,9 @@ def test_a_file_that_cannot_be_looked_at_does_not_hold(local: ZarrDataset) -> No
             raise self._refusal(PermissionError(13, "Permission denied"), "look at", key)
 
     store = Refusing(local.path)  # type: ignore[arg-type]
-    there = Seen("images/a/x", "content", Fingerprint("images/a/x", 3, T0), "00" * 32, T0 + 10 * S)
-    absent = Seen("images/a/y", "content", None, "", T0)
-    names = Seen("images/b", "names", None, "", T0)
+    there = Dependency("images/a/x", "content", Fingerprint("images/a/x", 3, T0), "00" * 32, T0 + 10 * S)
+    absent = Dependency("images/a/y", "content", None, "", T0)
+    names = Dependency("images/b", "names", None, "", T0)
 
     assert look_at(store, ["images/a/x"], [("a", [there]), ("b", [absent]), ("c", [])]) == (
         [True],
@@ -171,8 +178,8 @@ def test_a_file_that_cannot_be_looked_at_does_not_hold(local: ZarrDataset) -> No
 
 
 def test_what_was_seen_of_one_record_is_a_sequence() -> None:
-    one = Seen("images/a/x", "content", None, "", T0)
-    two = Seen("images/a/y", "presence", Fingerprint("images/a/y", 1, T0, '"e"'), "", T0)
+    one = Dependency("images/a/x", "content", None, "", T0)
+    two = Dependency("images/a/y", "presence", Fingerprint("images/a/y", 1, T0, '"e"'), "", T0)
     (seen,) = columns_of([("a", [one, two])])
 
     assert len(seen) == 2

@@ -277,7 +277,8 @@ def test_refresh_warns_of_failures_at_the_callers_line(local, folder) -> None:
 
 def test_full_disk_ends_the_ingest_and_the_next_one_goes_on(local, folder, monkeypatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("kymflow_zarr.merge.write_attrs", _fail_after(1, StoreError("cannot write: disk full")))
+        full = _fail_after(1, StoreError("cannot write: disk full"))
+        patch.setattr("kymflow_zarr.sources.merge.write_attrs", full)
         with pytest.raises(StoreError, match="disk full"):
             local.sync_from_folder(folder)
     claimed = dict(local.load_sources_index()[["source_rel_path", "image_id"]].to_numpy().tolist())
@@ -286,7 +287,7 @@ def test_full_disk_ends_the_ingest_and_the_next_one_goes_on(local, folder, monke
 
 
 def _fail_after(times: int, error: Exception):
-    from kymflow_zarr.record_attrs import write_attrs
+    from kymflow_zarr.record.attrs import write_attrs
 
     calls = []
 
@@ -604,10 +605,10 @@ def test_crash_anywhere_gives_no_second_id(local, folder, monkeypatch, where) ->
         raise Crash("killed")
 
     target = {
-        "reader.read": "kymflow_zarr.sources.TiffReader.read",
-        "parts.write_part": "kymflow_zarr.merge.parts.write_part",
-        "write_attrs": "kymflow_zarr.merge.write_attrs",
-        "write_finished": "kymflow_zarr.sources._Sync.write_finished",
+        "reader.read": "kymflow_zarr.sources.sync.TiffReader.read",
+        "parts.write_part": "kymflow_zarr.sources.merge.parts.write_part",
+        "write_attrs": "kymflow_zarr.sources.merge.write_attrs",
+        "write_finished": "kymflow_zarr.sources.sync._Sync.write_finished",
     }[where]
     with monkeypatch.context() as patch:
         patch.setattr(target, crash)
@@ -624,7 +625,8 @@ def test_crash_anywhere_gives_no_second_id(local, folder, monkeypatch, where) ->
 SLOW_INGEST = """
 import sys, time
 from pathlib import Path
-from kymflow_zarr import TiffReader, ZarrDataset, merge
+from kymflow_zarr import TiffReader, ZarrDataset
+from kymflow_zarr.sources import merge
 where, dataset, folder = sys.argv[1:]
 def stop(*args, **options):
     print("there", flush=True)
@@ -653,7 +655,7 @@ def test_killed_ingest_gives_no_second_id(local, folder, start_python, where) ->
 
 def test_source_changed_after_a_crash_is_no_conflict(local, folder, monkeypatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("kymflow_zarr.sources._Sync.write_finished", lambda self: None)
+        patch.setattr("kymflow_zarr.sources.sync._Sync.write_finished", lambda self: None)
         local.sync_from_folder(folder)
     write_json(folder / "a.params.json", {"v": "new"})
     report = local.sync_from_folder(folder, mode=REINGEST)
@@ -716,7 +718,7 @@ def test_cancelled_ingest_keeps_what_it_has_and_goes_on_later(local, folder) -> 
 
 
 def test_rows_are_written_every_now_and_then(local, folder, monkeypatch) -> None:
-    monkeypatch.setattr("kymflow_zarr.sources._ROWS_PER_WRITE", 2)
+    monkeypatch.setattr("kymflow_zarr.sources.sync._ROWS_PER_WRITE", 2)
     done = []
 
     def note(count: int, total: int) -> None:

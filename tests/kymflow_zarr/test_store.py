@@ -14,19 +14,14 @@ from unittest.mock import ANY
 import obstore
 import pytest
 
-from kymflow_zarr import (
-    InvalidNameError,
-    LockTimeoutError,
-    StoreError,
-    StorePermissionError,
-)
-from kymflow_zarr._store_object import ObjectStore
-from kymflow_zarr.locations import open_store
-from kymflow_zarr.store import SETTLED_AFTER_NS, Fingerprint, Store
+from kymflow_zarr import InvalidNameError, LockTimeoutError, StoreError, StorePermissionError
+from kymflow_zarr.store.base import SETTLED_AFTER_NS, Fingerprint, Store
+from kymflow_zarr.store.locations import open_store
+from kymflow_zarr.store.object import ObjectStore
 
 HOLD_LOCK = """
 import sys, time
-from kymflow_zarr.locations import open_store
+from kymflow_zarr.store.locations import open_store
 def change(present):
     print("held", flush=True)
     sys.stdin.readline()
@@ -673,7 +668,7 @@ def test_failing_put_tree_leaves_the_old_tree_and_no_litter(
         if broken == "rename":
             disk_full("rename")
         else:
-            monkeypatch.setattr("kymflow_zarr._store_local._write_new", _fail_at_the_second_file())
+            monkeypatch.setattr("kymflow_zarr.store.local._write_new", _fail_at_the_second_file())
         with pytest.raises(StoreError, match=r"cannot write 'a' in .*No space left"):
             disk.put_tree("a", {"zarr.json": b"new", "c/0": b"new"}, last="zarr.json")
     assert {found.key: disk.read(found.key)[0] for found in disk.list()} == {
@@ -684,7 +679,7 @@ def test_failing_put_tree_leaves_the_old_tree_and_no_litter(
 
 
 def _fail_at_the_second_file():
-    from kymflow_zarr._store_local import _write_new
+    from kymflow_zarr.store.local import _write_new
 
     calls = []
 

@@ -9,9 +9,9 @@ import typer
 
 from kymflow.cli.failures import FAILED, say
 from kymflow.cli.output import print_json, print_table
-from kymflow.plugins.faults import PluginWarning
-from kymflow.plugins.info import IndexerInfo
-from kymflow.plugins.registry import get_registry
+from kymflow.core.plugins.faults import PluginWarning
+from kymflow.core.plugins.info import IndexerInfo
+from kymflow.core.plugins.registry import get_registry
 from kymflow.testing import ConformanceReport, check_indexer
 
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from kymflow.cli.failures import say
 from kymflow.cli.output import print_json, print_table
-from kymflow.plugins.faults import PluginWarning
-from kymflow.plugins.info import IndexerInfo
-from kymflow.plugins.registry import get_registry
+from kymflow.core.plugins.faults import PluginWarning
+from kymflow.core.plugins.info import IndexerInfo
+from kymflow.core.plugins.registry import get_registry
 
 
 def list_indexers(*, verbose: bool, as_json: bool) -> None:

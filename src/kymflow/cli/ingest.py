@@ -18,7 +18,7 @@ from kymflow_zarr import is_dataset
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from kymflow.core.zarr.reports import IngestReport
+    from kymflow.core.runs.reports import IngestReport
 
 
 def run_ingest(

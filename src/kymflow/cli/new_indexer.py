@@ -7,8 +7,8 @@ from pathlib import Path
 
 from kymflow.cli.failures import fail
 from kymflow.cli.output import print_json
-from kymflow.plugins.faults import PluginWarning
-from kymflow.plugins.registry import get_registry
+from kymflow.core.plugins.faults import PluginWarning
+from kymflow.core.plugins.registry import get_registry
 from kymflow.scaffold import IndexerNames, indexer_names, write_project
 
 

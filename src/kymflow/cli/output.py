@@ -10,7 +10,7 @@ from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
-    from kymflow.core.zarr.reports import UpdateReport
+    from kymflow.core.runs.reports import UpdateReport
 
 
 # Standard output itself, while all but the JSON document goes to standard error.

@@ -17,8 +17,9 @@ from kymflow.cli.failures import USAGE, fail, say
 from kymflow.cli.output import print_json, print_rows, print_table
 from kymflow.core.zarr.indexers.base import IMAGE_ID, normalize_table_name
 from kymflow.core.zarr.kym_dataset import KymDataset
-from kymflow.core.zarr.table_info import TableInfo, describe_table
-from kymflow_zarr import ColumnError, TableError, frames
+from kymflow.core.zarr.tables.info import TableInfo, describe_table
+from kymflow_zarr import ColumnError, TableError
+from kymflow_zarr.formats import frames
 
 DEFAULT_LIMIT = 20
 

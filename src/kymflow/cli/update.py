@@ -15,8 +15,8 @@ from kymflow.cli.progress import progress
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from kymflow.core.runs.reports import UpdateReport
     from kymflow.core.zarr.kym_dataset import KymDataset
-    from kymflow.core.zarr.reports import UpdateReport
 
 
 def run_rebuild(

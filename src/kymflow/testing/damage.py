@@ -6,7 +6,7 @@ import gzip
 from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
-    from kymflow_zarr.store import Store
+    from kymflow_zarr.store.base import Store
 
 Damage = Literal["missing", "empty", "malformed"]
 KINDS: tuple[Damage, ...] = get_args(Damage)
@@ -33,7 +33,7 @@ def damage_artifact(store: Store, key: str, kind: Damage) -> None:
 
 def emptied(key: str, data: bytes) -> bytes:
     """Return a table without rows and with the same columns, or JSON without members."""
-    from kymflow_zarr import documents, frames
+    from kymflow_zarr.formats import documents, frames
 
     if key.endswith(".parquet"):
         return frames.arrow_to_parquet(frames.parquet_to_arrow(data).slice(0, 0))
@@ -54,7 +54,7 @@ def cut_off(key: str, data: bytes) -> bytes:
 
 def as_text(key: str, data: bytes) -> bytes | None:
     """Return JSON of another shape, a text instead of an object or list; None where it is neither."""
-    from kymflow_zarr import documents
+    from kymflow_zarr.formats import documents
 
     if not key.endswith((".json", ".json.gz")):
         return None

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kymflow.core.ingest.folder import KymographFolderReader
+from kymflow.core.plugins.registry import IndexerRegistry
 from kymflow.core.zarr.kym_dataset import KymDataset
-from kymflow.plugins.registry import IndexerRegistry
 from kymflow.testing.damage import KINDS, Damage, damage_artifact
 from kymflow.testing.lab import simulate_folder
 from kymflow_zarr import is_dataset

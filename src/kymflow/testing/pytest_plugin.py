@@ -37,8 +37,8 @@ def isolated_plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[IndexerRegistr
     Within the test it is what :func:`~kymflow.get_registry` returns, and so what every KymDataset
     has that is given no other.
     """
-    from kymflow.plugins import switches
-    from kymflow.plugins.registry import get_registry
+    from kymflow.core.plugins import switches
+    from kymflow.core.plugins.registry import get_registry
 
     monkeypatch.setenv(switches.AUTOLOAD, "1")
     # What is named there would be loaded all the same.

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from kymflow_zarr.documents import UnreadableDocument, bytes_to_json, csv_to_frame
 from kymflow_zarr.errors import SourceError
+from kymflow_zarr.formats.documents import UnreadableDocument, bytes_to_json, csv_to_frame
 
 ANALYSIS_FOLDER = "flow-analysis"
 TRACE_COLUMNS = ("roi_id", "channel", "time", "velocity")

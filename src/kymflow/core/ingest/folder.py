@@ -12,7 +12,7 @@ from kymflow.core.ingest.olympus import image_header, parse_header
 from kymflow.core.ingest.radon import radon_report
 from kymflow_zarr import SourceImage
 from kymflow_zarr.errors import SourceError
-from kymflow_zarr.reader import read_tiff
+from kymflow_zarr.sources.reader import read_tiff
 
 
 class KymographFolderReader:

@@ -11,26 +11,27 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from kymflow.core.ingest.folder import KymographFolderReader
-from kymflow.core.zarr import listing
-from kymflow.core.zarr.check import check_dataset
-from kymflow.core.zarr.extraction import OnError, OnProgress
-from kymflow.core.zarr.freshness import RefreshPlan, make_plan
+from kymflow.core.plugins.registry import IndexerRegistry, get_registry
+from kymflow.core.runs.options import OnError, OnProgress
+from kymflow.core.runs.reports import CheckReport, IngestReport, UpdateReport
 from kymflow.core.zarr.indexers.base import DatasetIndexer
 from kymflow.core.zarr.indexers.contract import contract_of
-from kymflow.core.zarr.loaded_tables import LoadedTables
-from kymflow.core.zarr.reports import CheckReport, IngestReport, UpdateReport
-from kymflow.core.zarr.status import DatasetStatus, dataset_status
-from kymflow.core.zarr.update import refresh_table, update_table
-from kymflow.plugins.registry import IndexerRegistry, get_registry
-from kymflow_zarr import ZarrDataset, frames
+from kymflow.core.zarr.refresh import listing
+from kymflow.core.zarr.refresh.check import check_dataset
+from kymflow.core.zarr.refresh.plan import RefreshPlan, make_plan
+from kymflow.core.zarr.refresh.status import DatasetStatus, dataset_status
+from kymflow.core.zarr.refresh.update import refresh_table, update_table
+from kymflow.core.zarr.tables.loaded import LoadedTables
+from kymflow_zarr import ZarrDataset
+from kymflow_zarr.formats import frames
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from kymflow.core.zarr.commit import Commit
+    from kymflow.core.zarr.tables.commit import Commit
     from kymflow_zarr import SourceReader
     from kymflow_zarr.dataset import Mode
-    from kymflow_zarr.sources import RefreshMode
+    from kymflow_zarr.sources.sync import RefreshMode
 
 OnTable = Callable[[str], None]
 Run = tuple["Commit | None", UpdateReport]
@@ -307,7 +308,7 @@ class KymDataset(LoadedTables):
         Parameters
         ----------
         folder, pattern, mode, overwrite, reader
-            As :func:`kymflow_zarr.sources.sync`; by default the reader of the kymflow desktop
+            As :func:`kymflow_zarr.sources.sync.sync`; by default the reader of the kymflow desktop
             program's folders.
         on_error, on_progress, on_table, cancel, executor
             As :meth:`rebuild_all`. A source that cannot be read never stops the others.

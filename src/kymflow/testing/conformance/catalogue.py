@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from kymflow.testing.conformance import damaged, elsewhere, promises, purity, reading, rows, state, tables
+from kymflow.testing.conformance import damaged, processes, promises, purity, reading, rows, state, tables
 
 if TYPE_CHECKING:
     from kymflow.testing.conformance.subject import Subject
@@ -43,6 +43,6 @@ CHECKS: tuple[Check, ...] = (
     tables.types_go_together,
     tables.a_failure_names_the_image,
     tables.incremental_equals_rebuild,
-    elsewhere.rows_are_the_same_in_another_process,
-    elsewhere.rows_depend_on_no_clock,
+    processes.rows_are_the_same_in_another_process,
+    processes.rows_depend_on_no_clock,
 )

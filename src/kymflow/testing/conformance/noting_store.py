@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from kymflow_zarr.errors import ReadOnlyError
-from kymflow_zarr.observed import ObservedStore
-from kymflow_zarr.store import Store
+from kymflow_zarr.store.base import Store
+from kymflow_zarr.store.tracking import TrackingStore
 
 
-class NotingStore(ObservedStore):
+class NotingStore(TrackingStore):
     """Notes each question with its answer, and each write that it refused.
 
     Parameters

@@ -13,7 +13,7 @@ from kymflow_zarr import ArtifactError, ArtifactNotFoundError
 from kymflow_zarr.layout import record_prefix
 
 if TYPE_CHECKING:
-    from kymflow_zarr.observed import Seen
+    from kymflow_zarr.store.tracking import Dependency
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Outcome:
         A copy of that, if it is a DataFrame.
     error : BaseException or None
         What it raised.
-    seen : tuple of Seen
+    seen : tuple of Dependency
         What it asked the record for.
     refused : tuple of str
         Keys that it tried to write.
@@ -40,7 +40,7 @@ class Outcome:
     returned: object
     rows: pd.DataFrame | None
     error: BaseException | None
-    seen: tuple[Seen, ...]
+    seen: tuple[Dependency, ...]
     refused: tuple[str, ...]
 
     @property

@@ -10,11 +10,11 @@ from kymflow.testing.conformance.findings import Breach
 from kymflow.testing.conformance.outcome import artifacts_of
 from kymflow.testing.conformance.samples import digest_files
 from kymflow.testing.conformance.subject import Subject
+from kymflow_zarr.formats.pixels import ARRAY_DOCUMENT
 from kymflow_zarr.layout import record_prefix
-from kymflow_zarr.pixels import ARRAY_DOCUMENT
 
 if TYPE_CHECKING:
-    from kymflow_zarr.observed import Asked
+    from kymflow_zarr.store.tracking import Asked
 
 
 def writes_nothing(subject: Subject) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kymflow.core.plugins.registry import IndexerRegistry
 from kymflow.core.zarr.kym_dataset import KymDataset
 from kymflow.errors import ExtractionError, SchemaError
-from kymflow.plugins.registry import IndexerRegistry
 from kymflow.testing.conformance.comparing import difference
 from kymflow.testing.conformance.damaged import artifacts_read
 from kymflow.testing.conformance.findings import Breach

@@ -135,7 +135,7 @@ class ArtifactIndexer:
             return self._from_json(rec, rec.load_json(self.artifact))
         except ArtifactNotFoundError:
             pass
-        from kymflow_zarr import frames
+        from kymflow_zarr.formats import frames
 
         try:
             return frames.frame_to_arrow(rec.load_df_csv_gz(self.artifact)).replace_schema_metadata(None)

@@ -1,0 +1,44 @@
+"""Two plugins that want the same: all that claim one name or one table, none of them preferred."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from kymflow.core.plugins.info import IndexerInfo
+from kymflow.core.plugins.loading import Registered
+from kymflow.core.plugins.switches import DISABLED
+
+
+def mark_conflicts(entries: Sequence[Registered]) -> list[Registered]:
+    """Return the entries, with status ``conflict`` where others claim the same name or table."""
+    claimants: dict[tuple[str, str], list[IndexerInfo]] = defaultdict(list)
+    for entry in entries:
+        if entry.indexer is not None:
+            for claim in entry.info.claims:
+                claimants[claim].append(entry.info)
+    return [entry if entry.indexer is None else _marked(entry, claimants) for entry in entries]
+
+
+def _marked(entry: Registered, claimants: dict[tuple[str, str], list[IndexerInfo]]) -> Registered:
+    errors = [_words(claim, claimants[claim]) for claim in entry.info.claims if len(claimants[claim]) > 1]
+    if not errors:
+        return entry
+    return Registered(entry.indexer, replace(entry.info, status="conflict", error=". ".join(errors)))
+
+
+def _words(claim: tuple[str, str], infos: Sequence[IndexerInfo]) -> str:
+    kind, name = claim
+    same_distribution = len({info.distribution for info in infos}) < len(infos)
+    who = [info.plugin if same_distribution else info.origin for info in infos]
+    switches = dict.fromkeys(
+        info.entry_point.partition(" = ")[0] if same_distribution else info.distribution for info in infos
+    )
+    spelt = dict.fromkeys(info.name for info in infos) if kind == "name" else ()
+    as_spelt = f" (spelt {', '.join(map(repr, spelt))})" if len(spelt) > 1 else ""
+    return (
+        f"{', '.join(who[:-1])} and {who[-1]} {'both' if len(who) == 2 else 'all'} claim the {kind} "
+        f"{name!r}{as_spelt}; uninstall {'one of them' if len(who) == 2 else 'all but one'}, or switch "
+        f"it off with {' or '.join(f'{DISABLED}={name}' for name in switches)}"
+    )

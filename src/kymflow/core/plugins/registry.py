@@ -1,0 +1,295 @@
+"""The registry: which indexers there are, from plugins and from the program, and who follows their tables."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+from kymflow.core.plugins.discovery import in_order, installed_plugins, source_of
+from kymflow.core.plugins.faults import PluginWarning, in_words
+from kymflow.core.plugins.hooking import TABLE_UPDATED, HookedPlugin
+from kymflow.core.plugins.info import IndexerInfo, SwitchedOff
+from kymflow.core.plugins.loader import LoadedPlugins, load_all
+from kymflow.core.plugins.loading import Registered, describe
+from kymflow.core.plugins.observers import Observer, tell_all
+from kymflow.core.plugins.source import PluginSource, normalized
+from kymflow.core.plugins.switches import Switches
+from kymflow.core.zarr.indexers.base import DatasetIndexer
+from kymflow.errors import InvalidIndexerError, PluginError, UnknownIndexerError
+
+if TYPE_CHECKING:
+    from importlib_metadata import EntryPoint
+
+    from kymflow.core.runs.reports import UpdateReport
+
+BUILTIN_DISTRIBUTION = "kymflow-indexers-builtin"
+
+
+class IndexerRegistry:
+    """The indexers that are there, from plugins and from the program itself.
+
+    Parameters
+    ----------
+    entry_points : iterable of EntryPoint, optional
+        The plugins to load; by default all installed ones of the group ``kymflow.indexers``.
+        ``()`` gives a registry of one's own, for programs and tests.
+    switches : Switches, optional
+        Which of them are used; by default what the environment says of installed plugins
+        (``KYMFLOW_DISABLE_PLUGINS`` and others), and all that `entry_points` gives.
+
+    Notes
+    -----
+    Plugins are loaded when an indexer is first asked for, one by one, in sorted order.
+    """
+
+    def __init__(
+        self, entry_points: Iterable[EntryPoint] | None = None, *, switches: Switches | None = None
+    ) -> None:
+        self._entry_points = None if entry_points is None else list(entry_points)
+        self._switches = switches
+        self._sources: list[PluginSource] | None = None
+        self._loaded: LoadedPlugins | None = None
+        self._own: list[Registered] = []
+        self._own_observers: list[Observer] = []
+        self._lock = threading.RLock()
+        self._loading = False
+
+    # What is there
+
+    def list(self) -> list[IndexerInfo]:
+        """Return one entry per indexer, and one per plugin that failed, ordered by name."""
+        return sorted(
+            (entry.info for entry in self._registered()),
+            key=lambda info: (info.name, info.distribution, info.entry_point),
+        )
+
+    def indexers(self) -> Sequence[DatasetIndexer]:
+        """Return the indexers that can be used, ordered by name."""
+        usable = [
+            (entry.info.name, entry.indexer) for entry in self._registered() if entry.info.status == "ok"
+        ]
+        return [indexer for _, indexer in sorted(usable, key=lambda pair: pair[0]) if indexer is not None]
+
+    def get(self, name: str) -> DatasetIndexer:
+        """Return the indexer of this name.
+
+        Raises
+        ------
+        UnknownIndexerError
+            There is none, or it cannot be used; the message says why, and what to do.
+        PluginError
+            Under ``KYMFLOW_STRICT_PLUGINS=1``, any plugin failed.
+        """
+        entries = [entry for entry in self._registered() if entry.info.name == name]
+        for entry in entries:
+            if entry.indexer is not None and entry.info.status == "ok":
+                return entry.indexer
+        for entry in entries:
+            raise UnknownIndexerError(
+                f"indexer {name!r} of {entry.info.origin} cannot be used ({entry.info.status}): "
+                f"{entry.info.error}",
+                indexer=name,
+            )
+        raise UnknownIndexerError(f"no indexer is named {name!r}; {self.what_there_is()}", indexer=name)
+
+    def switched_off(self) -> Sequence[SwitchedOff]:
+        """Return the plugins that the environment keeps from being loaded; none is imported for it."""
+        switches = self._switches_now()
+        off = ((source, switches.off_by(source)) for source in self._found())
+        return [
+            SwitchedOff(source.distribution, source.version, source.entry_point, by)
+            for source, by in off
+            if by
+        ]
+
+    def observers(self) -> Sequence[str]:
+        """Return who is told of changes to tables, in words, in the order in which they are called."""
+        return [observer.origin for observer in [*self._load().observers, *self._own_observers]]
+
+    def what_there_is(self) -> str:
+        """Say in words which indexers there are, which cannot be used, or what to install."""
+        infos = self.list()
+        usable = [info.name for info in infos if info.status == "ok"]
+        unusable = [f"{info.name} ({info.status})" for info in infos if info.status != "ok"]
+        off = [f"{plugin.origin} ({plugin.by})" for plugin in self.switched_off()]
+        words = []
+        if usable:
+            words.append(f"there are: {', '.join(usable)}")
+        if unusable:
+            words.append(f"these cannot be used: {', '.join(unusable)}; `kymflow indexers` says why")
+        if off:
+            words.append(f"these plugins are switched off: {', '.join(off)}")
+        return ". ".join(words) or missing_plugins_hint()
+
+    def why_absent(self, distribution: str) -> str:
+        """Say why a distribution gives no indexers, told from metadata alone; empty if it is there.
+
+        Parameters
+        ----------
+        distribution : str
+            Its name, as the footer of a table that it made has it.
+        """
+        name = normalized(distribution)
+        there = [source for source in self._found() if normalized(source.distribution) == name]
+        if not there:
+            return "is not installed any more"
+        switches = self._switches_now()
+        by = [switches.off_by(source) for source in there]
+        return f"is switched off by {by[0]}" if all(by) else ""
+
+    def made_by(self, indexer: DatasetIndexer) -> Mapping[str, str]:
+        """Return what a table's footer says of the indexer that made it: distribution and version.
+
+        Nothing, if it comes from no plugin.
+        """
+        from_plugins = self._load().indexers
+        same = [entry for entry in from_plugins if entry.indexer is indexer]
+        like = [entry for entry in from_plugins if type(entry.indexer) is type(indexer)]
+        for entry in same or [entry for entry in like if entry.info.name == indexer.name]:
+            if entry.info.distribution:
+                return {
+                    "kymflow.distribution": entry.info.distribution,
+                    "kymflow.version": entry.info.version,
+                }
+        return {}
+
+    # What a program adds
+
+    def register(self, indexer: DatasetIndexer) -> None:
+        """Add an indexer of the program's own.
+
+        Raises
+        ------
+        InvalidIndexerError
+            It does not meet the contract, or its name or table is taken.
+        """
+        entry = Registered(indexer, describe(indexer, IndexerInfo(name="")))
+        for other in self._registered():
+            if other.indexer is not None and set(other.info.claims) & set(entry.info.claims):
+                raise InvalidIndexerError(
+                    f"indexer {entry.info.name!r} with table {entry.info.table_name!r}: "
+                    f"{other.info.origin} has already one of that name or table ({other.info.name!r})",
+                    indexer=entry.info.name,
+                    table_name=entry.info.table_name,
+                )
+        self._own.append(entry)
+
+    def unregister(self, name: str) -> None:
+        """Take back an indexer that :meth:`register` added.
+
+        Raises
+        ------
+        UnknownIndexerError
+            The program added none of this name.
+        """
+        for entry in self._own:
+            if entry.info.name == name:
+                self._own.remove(entry)
+                return
+        raise UnknownIndexerError(f"this program registered no indexer named {name!r}", indexer=name)
+
+    # Who follows changes
+
+    def register_observer(self, plugin: object) -> None:
+        """Add an observer of the program's own: it is told of every table that changes.
+
+        Parameters
+        ----------
+        plugin : object
+            A module, or an instance, with a hook ``kymflow_table_updated`` that is marked with
+            ``@kymflow.hookimpl``. Any other hook of it is not called.
+
+        Raises
+        ------
+        PluginError
+            It has no such hook, or with other arguments, or is registered already.
+        """
+        who = f"observer {_type_name(plugin)} of this program"
+        if any(observer.plugin.target is plugin for observer in self._own_observers):
+            raise PluginError(f"{who} is registered already")
+        try:
+            hooked = HookedPlugin(plugin, who)
+        except Exception as error:
+            raise PluginError(f"{who} cannot be registered: {in_words(error)}") from error
+        if not hooked.has(TABLE_UPDATED):
+            raise PluginError(f"{who} has no function {TABLE_UPDATED} marked with @kymflow.hookimpl")
+        self._own_observers.append(Observer(hooked, who))
+
+    def unregister_observer(self, plugin: object) -> None:
+        """Take back an observer that :meth:`register_observer` added.
+
+        Raises
+        ------
+        PluginError
+            The program added no such observer.
+        """
+        for observer in self._own_observers:
+            if observer.plugin.target is plugin:
+                self._own_observers.remove(observer)
+                return
+        raise PluginError(f"this program registered no observer {_type_name(plugin)}")
+
+    def notify_table_updated(self, dataset: str, table_name: str, report: UpdateReport) -> None:
+        """Tell every observer that a table has changed on disk; one that fails is warned of."""
+        tell_all([*self._load().observers, *self._own_observers], dataset, table_name, report)
+
+    # Loading
+
+    def _registered(self) -> Sequence[Registered]:
+        return [*self._load().indexers, *self._own]
+
+    def _found(self) -> Sequence[PluginSource]:
+        if self._sources is None:
+            self._sources = (
+                installed_plugins()
+                if self._entry_points is None
+                else in_order(map(source_of, self._entry_points))
+            )
+        return self._sources
+
+    def _switches_now(self) -> Switches:
+        if self._switches is None:
+            self._switches = Switches.from_environment() if self._entry_points is None else Switches()
+        return self._switches
+
+    def _load(self) -> LoadedPlugins:
+        """Return what all plugins gave; it is kept once every one of them has been tried, not before."""
+        with self._lock:
+            if self._loaded is not None:
+                return self._loaded
+            if self._loading:
+                raise PluginError("plugins are being loaded: a plugin cannot ask for indexers on import")
+            self._loading = True
+            try:
+                loaded = load_all(self._found(), self._switches_now())
+            finally:
+                self._loading = False
+            self._loaded = loaded
+        for message in loaded.warnings:
+            warnings.warn(message, PluginWarning, stacklevel=3)
+        return loaded
+
+
+def _type_name(plugin: object) -> str:
+    return (
+        getattr(plugin, "__qualname__", None)
+        or getattr(plugin, "__name__", None)
+        or type(plugin).__qualname__
+    )
+
+
+def missing_plugins_hint() -> str:
+    """Return what to say where no indexer is installed."""
+    return (
+        f"no indexer is installed. For velocity events and radon reports: pip install {BUILTIN_DISTRIBUTION} "
+        "(from kymflow's repository: pip install ./src/kymflow_indexers_builtin)"
+    )
+
+
+@cache
+def get_registry() -> IndexerRegistry:
+    """Return the registry of all installed plugins; one per process."""
+    return IndexerRegistry()

@@ -1,0 +1,122 @@
+"""What an update of tables, an ingest or a check did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from kymflow_zarr.check.problems import Problem
+from kymflow_zarr.sources.report import Conflict
+
+
+@dataclass
+class UpdateReport:
+    """What one run did to one table.
+
+    Attributes
+    ----------
+    table_name : str
+        The table.
+    rows : int
+        Rows of the table now.
+    images : int
+        Images that the table speaks of now, those without rows included.
+    updated : list of str
+        Ids of images whose rows were extracted anew, sorted.
+    removed : list of str
+        Ids of images that are gone from the dataset and now from the table, sorted.
+    unchanged : int
+        How many images were left as they were.
+    failed : dict of str to str
+        Cause by image id; these keep their old rows.
+    seconds : float
+        Wall time, in seconds.
+    """
+
+    table_name: str
+    rows: int = 0
+    images: int = 0
+    updated: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    unchanged: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain values, in the shape that ``--json`` documents."""
+        return {
+            "rows": self.rows,
+            "images": self.images,
+            "updated": self.updated,
+            "unchanged": self.unchanged,
+            "removed": self.removed,
+            "failed": [{"image_id": image_id, "error": cause} for image_id, cause in self.failed.items()],
+        }
+
+
+@dataclass
+class IngestReport:
+    """What an ingest of a folder did, to records and then to tables.
+
+    Attributes
+    ----------
+    new, changed : list of str
+        Ids of images that are new, and of those whose sources had changed.
+    unchanged : int
+        How many sources had not changed.
+    conflicts : list of Conflict
+        Parts that were kept because they were edited in the dataset and changed at their source.
+    failed : dict of str to str
+        Cause by source, relative to the folder.
+    missing : list of str
+        Sources that are not in the folder any more; their images stay.
+    tables : dict of str to UpdateReport
+        By table name.
+    """
+
+    new: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    unchanged: int = 0
+    conflicts: list[Conflict] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    tables: dict[str, UpdateReport] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What a check found.
+
+    Attributes
+    ----------
+    images, artifacts : int
+        How many records, and how many artifacts and arrays, were read.
+    tables : list of str
+        The tables that were looked at.
+    problems : list of Problem
+        All that is wrong, or was and has been repaired.
+    stale : dict of str to list of str
+        Images that have changed since, by table name; that is no fault, and a refresh takes it up.
+    """
+
+    images: int
+    artifacts: int
+    tables: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    stale: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing is wrong any more."""
+        return all(problem.repaired for problem in self.problems)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, in the shape that ``check --json`` documents."""
+        return {
+            "images": self.images,
+            "artifacts": self.artifacts,
+            "tables": self.tables,
+            "problems": [problem.to_dict() for problem in self.problems],
+            "stale": self.stale,
+            "clean": self.is_clean,
+        }

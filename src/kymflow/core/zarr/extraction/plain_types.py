@@ -1,0 +1,74 @@
+"""The plain Arrow types of one image's columns, as Parquet gives them back; NaN is missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kymflow.core.zarr.indexers.columns import nan_to_null
+
+
+def own_columns(table: pa.Table) -> pa.Table:
+    """Return one image's rows with plain types; a column without any value has no type yet (null).
+
+    Dictionaries are decoded, NaN becomes null, the many Arrow types of text become one.
+    """
+    columns = {}
+    for name, values in zip(table.column_names, table.columns, strict=True):
+        if pa.types.is_dictionary(values.type):
+            values = values.cast(values.type.value_type)
+        if pa.types.is_floating(values.type) and len(values):
+            values = nan_to_null(values)
+        elif pa.types.is_nested(values.type) and _has_nan(values):
+            values = pa.chunked_array([pa.array(_without_nan(values.to_pylist()), values.type)])
+        if values.null_count == len(values):
+            columns[name] = pa.nulls(len(values))
+        else:
+            plain = _plain_type(values.type)
+            columns[name] = values if plain == values.type else values.cast(plain)
+    return pa.table(columns)
+
+
+def _plain_type(arrow_type: pa.DataType) -> pa.DataType:
+    """Return the one of several Arrow types that Parquet gives back."""
+    if pa.types.is_large_string(arrow_type) or pa.types.is_string_view(arrow_type):
+        return pa.string()
+    if _is_list(arrow_type):
+        return pa.list_(pa.field("element", _plain_type(arrow_type.value_type)))
+    if pa.types.is_large_binary(arrow_type) or pa.types.is_binary_view(arrow_type):
+        return pa.binary()
+    if pa.types.is_struct(arrow_type):
+        return pa.struct([(field.name, _plain_type(field.type)) for field in arrow_type])
+    # Parquet has no seconds, and a day is a day; a table must come back as it was returned.
+    if arrow_type == pa.timestamp("s", getattr(arrow_type, "tz", None)):
+        return pa.timestamp("ms", arrow_type.tz)
+    if arrow_type == pa.time32("s"):
+        return pa.time32("ms")
+    return pa.date32() if pa.types.is_date64(arrow_type) else arrow_type
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def _has_nan(values: pa.ChunkedArray) -> bool:
+    """Tell whether there is a NaN in lists or objects, at any depth."""
+    if pa.types.is_floating(values.type):
+        return bool(pc.any(pc.is_nan(values)).as_py())
+    if _is_list(values.type):
+        return _has_nan(pc.list_flatten(values))
+    if pa.types.is_struct(values.type):
+        return any(_has_nan(pc.struct_field(values, place)) for place in range(values.type.num_fields))
+    return False
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float) and value != value:
+        return None
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _without_nan(item) for name, item in value.items()}
+    return value

@@ -1,0 +1,258 @@
+"""Rows of images as an indexer gave them, checked and brought to their own types, many images at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kymflow.core.zarr.extraction.plain_types import own_columns
+from kymflow.core.zarr.indexers.base import IMAGE_ID
+from kymflow.core.zarr.indexers.contract import TableContract
+from kymflow.errors import ExtractionError, RowsError
+from kymflow_zarr.errors import ColumnError
+from kymflow_zarr.formats import frames
+from kymflow_zarr.store.tracking import Dependency
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRows:
+    """One image's rows, and what they were made from.
+
+    Attributes
+    ----------
+    image_id : str
+        The image.
+    source : pyarrow.Table
+        The rows of this and other images; the first column is ``image_id``.
+    begin, n_rows : int
+        Where its rows begin there, and how many there are.
+    own_schema : pyarrow.Schema
+        What it gives to the schema of the table: nothing, if it has no rows.
+    seen : sequence of Dependency
+        All that the indexer asked the record for.
+    """
+
+    image_id: str
+    source: pa.Table
+    begin: int
+    n_rows: int
+    own_schema: pa.Schema
+    seen: Sequence[Dependency] = ()
+
+    @property
+    def table(self) -> pa.Table:
+        """Its rows alone."""
+        return self.source.slice(self.begin, self.n_rows)
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Rows of one or more images, one below the other, as an indexer gave them.
+
+    Attributes
+    ----------
+    table : pyarrow.Table
+        The rows; ``image_id`` may be missing.
+    image_ids : sequence of str
+        Whose they are, in order.
+    counts : sequence of int
+        How many rows each image has.
+    seen : sequence of sequence of Dependency
+        What was asked for, per image.
+    """
+
+    table: pa.Table
+    image_ids: Sequence[str]
+    counts: Sequence[int]
+    seen: Sequence[Sequence[Dependency]]
+
+    def halves(self) -> Iterator[Raw]:
+        """Yield the first and the second half of the images."""
+        middle = len(self.image_ids) // 2
+        cut = sum(self.counts[:middle])
+        ids, counts, seen = self.image_ids, self.counts, self.seen
+        yield Raw(self.table.slice(0, cut), ids[:middle], counts[:middle], seen[:middle])
+        yield Raw(self.table.slice(cut), ids[middle:], counts[middle:], seen[middle:])
+
+
+class _Fault(Exception):
+    """Something is wrong with rows, of whichever image."""
+
+    def __init__(self, what: str, column: str | None = None) -> None:
+        super().__init__(what)
+        self.what, self.column = what, column
+
+
+def check_rows(raw: Raw, contract: TableContract) -> tuple[list[ImageRows], list[RowsError]]:
+    """Check rows and bring them to their types; a fault is looked for in ever smaller halves.
+
+    Returns
+    -------
+    rows : list of ImageRows
+        Of the images without fault.
+    errors : list of RowsError
+        One for each of the others: rows of another image, rows without a required column, or
+        values that a table cannot hold or that do not fit their declared type.
+    """
+    try:
+        return _finish(raw, contract), []
+    except (_Fault, ColumnError, pa.ArrowException, frames.UnreadableParquet, RecursionError) as error:
+        if len(raw.image_ids) == 1:
+            return [], [_rows_error(error, contract, raw.image_ids[0])]
+    found = [check_rows(half, contract) for half in raw.halves()]
+    return [row for rows, _ in found for row in rows], [error for _, errors in found for error in errors]
+
+
+def _rows_error(error: Exception, contract: TableContract, image_id: str) -> RowsError:
+    words = ImageFault(contract, image_id)
+    if isinstance(error, _Fault):
+        return words.rows_error(error.what, error.column)
+    column = error.column if isinstance(error, ColumnError) else None
+    what = "a column is nested beyond reason" if isinstance(error, RecursionError) else str(error)
+    told = words.rows_error(" ".join(what.split()), column)
+    told.__cause__ = error
+    return told
+
+
+def _finish(raw: Raw, contract: TableContract) -> list[ImageRows]:
+    # Declared types first: a column declared float is one even if all its values are integers.
+    columns = {}
+    for name, values in zip(raw.table.column_names, raw.table.columns, strict=True):
+        declared = contract.by_name.get(name)
+        columns[name] = declared.cast(values) if declared else values
+    table = own_columns(pa.table(columns)) if columns else pa.table({})
+    _check_storable(table)
+    _check_times(table)
+    if any(raw.counts):
+        missing = [name for name in contract.required if name not in table.column_names]
+        if missing:
+            what = f"the required column {missing[0]!r} is missing; it gave {table.column_names}"
+            raise _Fault(what, missing[0])
+    counts = np.asarray(raw.counts, np.int64)
+    ids = pa.array(raw.image_ids, pa.string()).take(pa.array(np.repeat(np.arange(len(counts)), counts)))
+    table = _with_image_id(table, ids)
+    begins = np.cumsum(counts) - counts
+    return [
+        ImageRows(image_id, table, begin, count, schema if count else _NO_SCHEMA, seen)
+        for image_id, begin, count, schema, seen in zip(
+            raw.image_ids,
+            begins.tolist(),
+            counts.tolist(),
+            _own_schemas(table, begins, counts),
+            raw.seen,
+            strict=True,
+        )
+    ]
+
+
+_NO_SCHEMA = pa.schema([])
+
+
+def _own_schemas(
+    table: pa.Table, begins: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]
+) -> Sequence[pa.Schema]:
+    """Return each image's own schema: a column without any value in an image has no type there."""
+    schema = table.schema
+    gappy = [place for place, values in enumerate(table.columns) if values.null_count]
+    if len(counts) == 1 or not gappy:
+        return [schema] * len(counts)
+    filled = np.flatnonzero(counts)
+    has_value = np.ones((len(counts), len(gappy)), bool)
+    for number, place in enumerate(gappy):
+        valid = table.column(place).is_valid().to_numpy().astype(np.int64)
+        has_value[filled, number] = np.add.reduceat(valid, begins[filled]) > 0
+    patterns, which = np.unique(has_value, axis=0, return_inverse=True)
+    schemas = []
+    for pattern in patterns:
+        own = schema
+        for place, there in zip(gappy, pattern, strict=True):
+            if not there:
+                own = own.set(place, pa.field(schema.field(place).name, pa.null()))
+        schemas.append(own)
+    return [schemas[number] for number in which.ravel().tolist()]
+
+
+def _check_storable(table: pa.Table) -> None:
+    """Refuse columns that Parquet cannot hold, or that pandas would read back changed.
+
+    Raises
+    ------
+    ColumnError
+        Such a column, by name.
+    """
+    for name, values in zip(table.column_names, table.columns, strict=True):
+        frames.check_writable(name, values.type)
+        if values.null_count and frames.has_inexact_integers(values):
+            raise ColumnError(
+                f"column {name!r} has missing values and integers beyond 2**53, which would come back "
+                "as other numbers. Give them as text.",
+                column=name,
+            )
+
+
+def _check_times(table: pa.Table) -> None:
+    """Refuse times that pandas cannot read back, such as of a time zone that there is not.
+
+    Raises
+    ------
+    UnreadableParquet
+        Such a column is there.
+    """
+    times = [
+        name
+        for name, kind in zip(table.column_names, table.schema.types, strict=True)
+        if pa.types.is_temporal(kind)
+    ]
+    if times:
+        frames.arrow_to_frame(table.select(times))
+
+
+def _with_image_id(table: pa.Table, ids: pa.Array) -> pa.Table:
+    if IMAGE_ID in table.column_names:
+        claimed = table.column(IMAGE_ID)
+        table = table.drop_columns([IMAGE_ID])
+        if claimed.null_count != len(ids):
+            if not pa.types.is_string(claimed.type):
+                raise _Fault(f"column 'image_id' must be text, got {claimed.type}", IMAGE_ID)
+            foreign = claimed.filter(pc.not_equal(claimed, ids))
+            if len(foreign):
+                raise _Fault(
+                    f"{len(foreign)} of {len(ids)} rows claim image {foreign[0].as_py()!r}", IMAGE_ID
+                )
+    if not table.num_columns:
+        return pa.table({IMAGE_ID: ids})
+    return table.add_column(0, IMAGE_ID, ids)
+
+
+@dataclass(frozen=True)
+class ImageFault:
+    """Words errors of one image: always which indexer, which image, and what."""
+
+    contract: TableContract
+    image_id: str
+
+    def rows_error(self, what: str, column: str | None = None) -> RowsError:
+        """Return the error for rows that cannot be rows of the table."""
+        return RowsError(self._message(what), column=column, **self._where())
+
+    def extraction_error(self, cause: BaseException) -> ExtractionError:
+        """Return the error for an indexer that raised."""
+        what = f"extract_rows raised {type(cause).__name__}: {' '.join(str(cause).split())}"
+        return ExtractionError(self._message(what), **self._where())
+
+    def _message(self, what: str) -> str:
+        message = f"indexer {self.contract.indexer!r}, image {self.image_id!r}: {what}"
+        # Half a letter in an error's text must not keep the ledger from holding it.
+        return message.encode("utf-8", "backslashreplace").decode("utf-8")
+
+    def _where(self) -> dict[str, str]:
+        return {
+            "indexer": self.contract.indexer,
+            "table_name": self.contract.table_name,
+            "image_id": self.image_id,
+        }

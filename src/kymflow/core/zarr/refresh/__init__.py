@@ -1,0 +1,1 @@
+"""What is stale and why: listing, plan, update, status and check."""

@@ -1,0 +1,181 @@
+"""How a dataset stands: per table what is fresh, stale, failed or missing, and what made it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kymflow.core.zarr.indexers.contract import contract_of
+from kymflow.core.zarr.refresh import listing
+from kymflow.core.zarr.refresh.plan import make_plan
+from kymflow.core.zarr.tables.info import TableInfo, describe_table
+from kymflow.core.zarr.tables.state import find_state
+from kymflow_zarr.errors import TableError
+
+if TYPE_CHECKING:
+    from kymflow.core.plugins.info import IndexerInfo
+    from kymflow.core.plugins.registry import IndexerRegistry
+    from kymflow_zarr import ZarrDataset
+
+
+@dataclass(frozen=True)
+class TableStatus:
+    """How one table stands.
+
+    Attributes
+    ----------
+    table_name, indexer : str
+        The table, and what makes it.
+    rows : int
+        Rows of the table; 0 if there is none yet.
+    fresh, stale, failed, missing : int
+        How many images are as the table has them; have changed since; failed when they were last
+        extracted; are not in the table yet. Of a table without plugin, all are 0.
+    removed : int
+        How many images the table has that the dataset has no more.
+    rewrite : bool
+        Whether a refresh would write the table even if no image is stale: it is not there yet, its
+        columns are others now, or nothing tells what each image gave.
+    problem : str
+        What else there is to know: its plugin is gone or cannot be used, or another version of it
+        made the table under the same schema version, or the table cannot be read; empty otherwise.
+    """
+
+    table_name: str
+    indexer: str = ""
+    rows: int = 0
+    fresh: int = 0
+    stale: int = 0
+    failed: int = 0
+    missing: int = 0
+    removed: int = 0
+    rewrite: bool = False
+    problem: str = ""
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether a refresh would find nothing to do; it leaves a table without plugin alone."""
+        return not (self.stale or self.failed or self.missing or self.removed or self.rewrite)
+
+
+@dataclass(frozen=True)
+class DatasetStatus:
+    """How a dataset stands.
+
+    Attributes
+    ----------
+    images : int
+        How many there are.
+    tables : list of TableStatus
+        Those on disk and those that registered indexers would make, ordered by name.
+    missing_sources : dict of str to str
+        Path of the source file, by image id, of images whose source is not where it was ingested from.
+    problem : str
+        Why the sources are not known; empty if they are.
+    """
+
+    images: int
+    tables: list[TableStatus] = field(default_factory=list)
+    missing_sources: dict[str, str] = field(default_factory=dict)
+    problem: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, in the shape that ``status --json`` documents."""
+        return {
+            "images": self.images,
+            "tables": [asdict(table) for table in self.tables],
+            "missing_sources": [
+                {"image_id": image_id, "source": path} for image_id, path in self.missing_sources.items()
+            ],
+            "problem": self.problem,
+        }
+
+
+def dataset_status(ds: ZarrDataset, registry: IndexerRegistry, **how: Any) -> DatasetStatus:
+    """Look at every table, and read artifacts only where a listing cannot tell.
+
+    Parameters
+    ----------
+    ds, registry
+        Which dataset, and which indexers there are.
+    **how
+        ``on_progress`` and ``cancel`` of :func:`make_plan`.
+    """
+    contracts = {contract.table_name: contract for contract in map(contract_of, registry.indexers())}
+    names = sorted({*contracts, *ds.list_table_names()})
+    infos = registry.list()
+    survey = listing.survey(ds)
+    tables = []
+    for name in names:
+        info = _describe(ds, name)
+        contract = contracts.get(name)
+        if contract is None:
+            problem = _why_no_indexer(info, infos, registry)
+            tables.append(TableStatus(name, info.indexer, info.rows, problem=problem))
+            continue
+        plan = make_plan(ds, contract, survey, find_state(ds.store, name), **how)
+        version = next((one.version for one in infos if one.name == contract.indexer), "")
+        tables.append(
+            TableStatus(
+                name,
+                contract.indexer,
+                info.rows,
+                fresh=plan.fresh,
+                stale=len(plan.stale) - len(plan.new) - len(plan.failed),
+                failed=len(plan.failed),
+                missing=len(plan.new),
+                removed=len(plan.removed),
+                rewrite=plan.rewrite or plan.whole,
+                problem=info.error
+                or _version_moved(info, version)
+                or ("other columns" if plan.rewrite else ""),
+            )
+        )
+    images = len(survey.names)
+    try:
+        return DatasetStatus(images, tables, _missing_sources(ds))
+    except TableError as error:
+        return DatasetStatus(images, tables, problem=str(error))
+
+
+def _describe(ds: ZarrDataset, name: str) -> TableInfo:
+    try:
+        return describe_table(ds, name)
+    except FileNotFoundError:
+        return TableInfo(name)
+    except TableError as error:
+        return TableInfo(name, error=str(error))
+
+
+def _why_no_indexer(info: TableInfo, infos: Sequence[IndexerInfo], registry: IndexerRegistry) -> str:
+    for found in infos:
+        if found.status != "ok" and found.distribution == info.distribution and info.distribution:
+            return f"its plugin {found.origin} cannot be used ({found.status}): {found.error}"
+    if info.error:
+        return info.error
+    if not info.indexer:
+        return "made by hand or another program"
+    origin = f" of {info.distribution} {info.version}" if info.distribution else ""
+    why = registry.why_absent(info.distribution) or "is not offered any more"
+    return f"its indexer {info.indexer!r}{origin} {why}; the table stays as it is"
+
+
+def _version_moved(info: TableInfo, version: str) -> str:
+    if not (info.version and version) or info.version == version:
+        return ""
+    return (
+        f"made by {info.distribution} {info.version}, installed is {version} with the same schema version; "
+        "rebuild it if its rows should differ"
+    )
+
+
+def _missing_sources(ds: ZarrDataset) -> dict[str, str]:
+    sources = ds.load_sources_index()
+    live = set(ds.list_image_ids())
+    return {
+        image_id: path
+        for image_id, path in zip(sources["image_id"], sources["source_primary_path"], strict=True)
+        if image_id in live and not os.path.exists(path)
+    }

@@ -1,0 +1,1 @@
+"""Rows become a table and its ledger: schema, merge, commit; and tables in memory."""

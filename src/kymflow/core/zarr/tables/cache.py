@@ -1,0 +1,165 @@
+"""Tables as DataFrames in memory, each with the proof of which file it is."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pyarrow as pa
+
+from kymflow_zarr import layout, tables
+from kymflow_zarr.errors import ConflictError, TableNotFoundError
+from kymflow_zarr.formats import frames
+
+if TYPE_CHECKING:
+    from kymflow_zarr import ZarrDataset
+    from kymflow_zarr.store.base import Fingerprint
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """Which file a cached table is: what a listing said of it, when, and its content."""
+
+    fingerprint: Fingerprint | None
+    seen_ns: int
+    sha256: str
+
+
+class TableCache:
+    """DataFrames by table name; `frames` is the dictionary that users see."""
+
+    def __init__(self, ds: ZarrDataset) -> None:
+        self._ds = ds
+        self._origins: dict[str, _Origin] = {}
+        self.frames: dict[str, pd.DataFrame] = {}
+
+    def get(self, name: str) -> pd.DataFrame:
+        """Return the table, loaded again if its file is another one than the cached one's."""
+        if name not in self.frames or not self._is_current(name):
+            self.load(name)
+        return self.frames[name]
+
+    def load(self, name: str) -> None:
+        """Load the table's file."""
+        store = self._ds.store
+        seen_ns = store.now_ns()
+        fingerprint = store.stat(layout.table_key(name))
+        data = tables.read_table(store, name)
+        try:
+            frame = frames.parquet_to_frame(data)
+        except frames.UnreadableParquet as error:
+            raise tables.damaged_table(store, name, error) from error
+        self.put(name, frame, _sha256(data), fingerprint, seen_ns)
+
+    def put(
+        self,
+        name: str,
+        frame: pd.DataFrame,
+        sha256: str,
+        fingerprint: Fingerprint | None,
+        seen_ns: int | None = None,
+    ) -> None:
+        """Keep a table that was just loaded or written, and of which file it is."""
+        self.frames[name] = frame
+        seen = self._ds.store.now_ns() if seen_ns is None else seen_ns
+        self._origins[name] = _Origin(fingerprint, seen, sha256)
+
+    def forget(self, name: str) -> None:
+        """Drop a table from memory."""
+        self.frames.pop(name, None)
+        self._origins.pop(name, None)
+
+    def _is_current(self, name: str) -> bool:
+        origin = self._origins.get(name)
+        if origin is None:
+            # Put into the dictionary by hand: it is the user's.
+            return True
+        store, key = self._ds.store, layout.table_key(name)
+        seen_ns = store.now_ns()
+        now = store.stat(key)
+        if origin.fingerprint is not None and origin.fingerprint.proves_unchanged(now, origin.seen_ns):
+            return True
+        try:
+            data, fingerprint = store.read(key)
+        except FileNotFoundError:
+            return False
+        if _sha256(data) != origin.sha256:
+            return False
+        # Old enough by now, perhaps, for a listing to tell the next time.
+        self._origins[name] = _Origin(fingerprint, seen_ns, origin.sha256)
+        return True
+
+    def save(self, name: str) -> None:
+        """Write the cached table back, if its file is still the one that was loaded.
+
+        Raises
+        ------
+        TableNotFoundError
+            It was not loaded.
+        ConflictError
+            Somebody else has written the table since.
+        """
+        if name not in self.frames:
+            raise TableNotFoundError(
+                f"table {name!r} of {self._ds.path} is not loaded; get_table({name!r}) loads it",
+                dataset=self._ds.path,
+                table_name=name,
+            )
+        self._ds.check_writable()
+        store = self._ds.store
+        tables.check_own_table(store, name)
+        frame = self.frames[name]
+        origin = self._origins.get(name)
+        written = b""
+
+        def change(present: bytes | None) -> bytes | None:
+            nonlocal written
+            if present is not None and (origin is None or _sha256(present) != origin.sha256):
+                raise self._conflict(name, "was written by somebody else since it was loaded")
+            if present is None and origin is not None:
+                raise self._conflict(name, "was dropped by somebody else since it was loaded")
+            if present is not None and _holds(present, frame):
+                # Writing back what is there already would only make every image look stale.
+                return None
+            written = _with_notes_of(present, tables.encode(store, name, frame))
+            return written
+
+        fingerprint = store.update(layout.table_key(name), change)
+        if fingerprint is not None:
+            back = frames.parquet_to_frame(written)
+            # The frame in the user's hands stays the one that the next call saves.
+            self.put(name, frame if back.equals(frame) else back, _sha256(written), fingerprint)
+
+    def _conflict(self, name: str, what: str) -> ConflictError:
+        return ConflictError(
+            f"table {name!r} of {self._ds.path} {what}. load_tables([{name!r}]) fetches what is there; make "
+            "your edits again and save.",
+            dataset=self._ds.path,
+            table_name=name,
+        )
+
+
+def _with_notes_of(present: bytes | None, data: bytes) -> bytes:
+    """Return a table's file with the units and descriptions that its columns had."""
+    if present is None:
+        return data
+    try:
+        notes = {field.name: field.metadata for field in frames.parquet_to_arrow(present).schema}
+    except frames.UnreadableParquet:
+        return data
+    table = frames.parquet_to_arrow(data)
+    fields = [field.with_metadata(notes.get(field.name) or field.metadata) for field in table.schema]
+    return frames.arrow_to_parquet(table.cast(pa.schema(fields, table.schema.metadata)))
+
+
+def _holds(data: bytes, frame: pd.DataFrame) -> bool:
+    try:
+        return frames.parquet_to_frame(data).equals(frame)
+    except frames.UnreadableParquet:
+        return False
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

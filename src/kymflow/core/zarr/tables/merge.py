@@ -1,0 +1,199 @@
+"""The merge: changed images put into the rows and the ledger that are there; nothing is read or written."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kymflow.core.zarr.extraction.plain_types import own_columns
+from kymflow.core.zarr.indexers.base import IMAGE_ID
+from kymflow.core.zarr.tables.ledger import Ledger, LedgerEntry, splice
+from kymflow.core.zarr.tables.schema import check_exact, conform, is_alike, table_schema
+from kymflow.errors import SchemaError
+
+if TYPE_CHECKING:
+    from kymflow.core.zarr.extraction.rows import ImageRows
+    from kymflow.core.zarr.indexers.contract import TableContract
+
+# Of rows that a failed image keeps although nothing tells what made them.
+_UNKNOWN_VERSION = ""
+# A table in pieces of so many rows, or in few pieces, is written as fast as one in a single piece.
+_ENOUGH_ROWS = 4096
+_FEW_CHUNKS = 64
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is there before a merge: rows ordered by image id, and the ledger of just these."""
+
+    rows: pa.Table
+    ledger: Ledger
+
+
+def nothing_kept() -> Kept:
+    """Return what is there where there is nothing."""
+    return Kept(pa.table({}), Ledger.of({}))
+
+
+def keep_failed(table: pa.Table, failed: Collection[str], contract: TableContract) -> Kept:
+    """Return what failed images have in a table of which no ledger tells, as far as it still fits."""
+    if IMAGE_ID not in table.column_names or not failed:
+        return nothing_kept()
+    try:
+        ids = table.column(IMAGE_ID).cast(pa.string())
+        theirs = pc.is_in(ids, value_set=pa.array(sorted(failed), pa.string()))
+        table, ids = table.filter(theirs), ids.filter(theirs)
+        order = pc.sort_indices(ids)
+        table, ids = table.take(order), ids.take(order)
+    except (pa.ArrowException, KeyError):
+        # Somebody else's table; its ids are no text, say.
+        return nothing_kept()
+    entries = {}
+    pieces = []
+    begin = 0
+    for found in pc.value_counts(ids.combine_chunks()).to_pylist():
+        rows = table.slice(begin, found["counts"])
+        begin += found["counts"]
+        schema = _schema_if_fitting(rows, contract)
+        if schema is not None:
+            entries[found["values"]] = LedgerEntry(rows.num_rows, schema, _UNKNOWN_VERSION)
+            pieces.append(rows)
+    return Kept(pa.concat_tables(pieces), Ledger.of(entries)) if pieces else nothing_kept()
+
+
+def _schema_if_fitting(rows: pa.Table, contract: TableContract) -> pa.Schema | None:
+    """Return the own schema of an image's rows, or None if they cannot be rows of the table any more."""
+    try:
+        schema = own_columns(rows).schema
+        conform(rows, table_schema(contract, [("", schema)]), contract)
+    except (SchemaError, pa.ArrowException, KeyError):
+        return None
+    return schema
+
+
+class Merge:
+    """What a table becomes when some of its images change.
+
+    Parameters
+    ----------
+    contract : TableContract
+        The table's.
+    kept : Kept
+        What is there.
+    changed : mapping of str to ImageRows
+        New rows by image id, ordered by it.
+    failed : mapping of str to str
+        Causes by image id; these keep what they have.
+    yielding : collection of str
+        Those of `failed` whose rows go all the same, since they do not go with the others' new ones.
+    vanished : iterable of str
+        Images that go.
+
+    Attributes
+    ----------
+    ledger : Ledger
+        What each image gives then.
+    schema : pyarrow.Schema
+        Of the table then.
+    new : pyarrow.Table
+        The rows of `changed`, at that schema.
+
+    Raises
+    ------
+    SchemaError
+        Columns of two images do not go together.
+    """
+
+    def __init__(
+        self,
+        contract: TableContract,
+        kept: Kept,
+        changed: Mapping[str, ImageRows],
+        failed: Mapping[str, str],
+        vanished: Iterable[str],
+        yielding: Collection[str] = (),
+    ) -> None:
+        self._contract = contract
+        self._kept = kept
+        version = contract.schema_version
+        entries: dict[str, LedgerEntry | None] = dict.fromkeys(vanished)
+        for image_id, rows in changed.items():
+            entries[image_id] = LedgerEntry(rows.n_rows, rows.own_schema, version, rows.seen)
+        nothing = LedgerEntry(0, pa.schema([]), version)
+        entries.update((one, replace(nothing, error=failed[one])) for one in yielding if one in failed)
+        ordered = sorted(entries)
+        counts = [0 if entry is None else entry.n_rows for entry in (entries[one] for one in ordered)]
+        self._spans = [
+            (begin, end, count)
+            for (begin, end), count in zip(kept.ledger.spans(ordered), counts, strict=True)
+        ]
+        for image_id, cause in failed.items():
+            entries.setdefault(image_id, replace(kept.ledger.get(image_id, nothing), error=cause))
+        self.ledger = kept.ledger.changed(entries)
+        self.schema = table_schema(contract, self.ledger.distinct_schemas())
+        self.new = _stack(changed.values(), self.schema, contract)
+
+    def changes_rows_of(self, schema: pa.Schema) -> bool:
+        """Tell whether the table, of this schema now, becomes another one."""
+        if not is_alike(schema, self.schema):
+            return True
+        if any(end - begin != count for begin, end, count in self._spans):
+            return True
+        old = self._kept.rows.replace_schema_metadata(None)
+        replaced = [old.slice(begin, end - begin) for begin, end, _ in self._spans]
+        return not pa.concat_tables([*replaced, old.slice(0, 0)]).equals(self.new)
+
+    def table(self) -> pa.Table:
+        """Return the whole table.
+
+        Raises
+        ------
+        SchemaError
+            Integers that would come back as other numbers beside missing values.
+        """
+        merged = _replace_rows(self._kept.rows, self.new, self._spans, self._contract)
+        if merged.column(0).num_chunks > max(_FEW_CHUNKS, merged.num_rows // _ENOUGH_ROWS):
+            merged = merged.combine_chunks()
+        check_exact(merged, self._contract)
+        return merged
+
+
+def _replace_rows(
+    old: pa.Table, new: pa.Table, spans: Sequence[tuple[int, int, int]], contract: TableContract
+) -> pa.Table:
+    """Return the rows that stay, brought to the schema of the new ones, with these in their places."""
+    # First out, then in: rows that go need not fit the schema any more.
+    stay = splice(old, old.slice(0, 0), [(begin, end, 0) for begin, end, _ in spans])
+    places = []
+    out = 0
+    for begin, end, count in spans:
+        places.append((begin - out, begin - out, count))
+        out += end - begin
+    return splice(conform(stay, new.schema, contract), new, places)
+
+
+def _stack(images: Iterable[ImageRows], schema: pa.Schema, contract: TableContract) -> pa.Table:
+    """Return the rows of many images, one below the other, at the table's schema."""
+    stretches: list[list[Any]] = []
+    for image in images:
+        if not image.n_rows:
+            continue
+        if stretches and stretches[-1][0] is image.source and stretches[-1][2] == image.begin:
+            # Rows that came together are brought to the schema together.
+            stretches[-1][2] += image.n_rows
+        else:
+            stretches.append([image.source, image.begin, image.begin + image.n_rows])
+    pieces = [
+        conform(
+            pa.concat_tables([source.slice(begin, end - begin) for source, begin, end in alike]),
+            schema,
+            contract,
+        )
+        for _, alike in groupby(stretches, key=lambda stretch: stretch[0].schema)
+    ]
+    return pa.concat_tables([*pieces, schema.empty_table()])

@@ -1,0 +1,140 @@
+"""A table with its ledger, as they are on disk at one moment."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from kymflow.core.zarr.indexers.base import IMAGE_ID
+from kymflow.core.zarr.tables.ledger import Ledger
+from kymflow.core.zarr.tables.ledger_file import TableFile, find_ledger
+from kymflow_zarr import layout
+from kymflow_zarr.formats import frames
+
+if TYPE_CHECKING:
+    from kymflow.core.zarr.indexers.contract import TableContract
+    from kymflow_zarr.store.base import Store
+
+INDEXER = "kymflow.indexer"
+DECLARED = "kymflow.declared"
+
+
+@dataclass(frozen=True)
+class TableState:
+    """A table as found.
+
+    Attributes
+    ----------
+    file : TableFile
+        Its file.
+    schema : pyarrow.Schema
+        Its schema, with the words of the footer.
+    n_rows : int
+        How many rows it has.
+    ledger : Ledger or None
+        None, if there is none that provably belongs to it.
+    """
+
+    file: TableFile
+    schema: pa.Schema
+    n_rows: int
+    ledger: Ledger | None
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """Its rows, read when they are first asked for."""
+        if self.ledger is not None:
+            # The ledger proves that these are the very bytes that a commit wrote.
+            return pq.ParquetFile(pa.BufferReader(self.file.data), pre_buffer=False).read()
+        return frames.parquet_to_arrow(self.file.data)
+
+    def made_by(self, contract: TableContract) -> bool:
+        """Tell whether the footer names the indexer of this contract."""
+        return (self.schema.metadata or {}).get(INDEXER.encode()) == contract.indexer.encode()
+
+    def known_ids(self) -> set[str]:
+        """Return the images that the table spoke of."""
+        if self.ledger is not None:
+            return set(self.ledger)
+        if self.schema.names.count(IMAGE_ID) != 1:
+            return set()
+        try:
+            return {str(image_id) for image_id in pc.unique(self.table.column(IMAGE_ID)).to_pylist()}
+        except pa.ArrowException:
+            # Somebody else's table; its ids are lists, say.
+            return set()
+
+    def holds(self, contract: TableContract) -> bool:
+        """Tell whether the ledger speaks of rows that this contract would give, too.
+
+        Not if the table was made by another indexer, under another schema version, or with other
+        declared types of columns that its images have.
+        """
+        return self.ledger is not None and self.why_not(contract) is None
+
+    def why_not(self, contract: TableContract) -> str | None:
+        """Say why the ledger does not hold for this contract; None if it does, or there is none."""
+        if self.ledger is None:
+            return None
+        if not self.made_by(contract):
+            return "the table was made by another indexer"
+        for version in self.ledger.versions():
+            if version != contract.schema_version:
+                return f"schema version {version!r} -> {contract.schema_version!r}"
+        before, now = self._declared(), contract.declared_types
+        there = {name for _, schema in self.ledger.distinct_schemas() for name in schema.names}
+        for name in sorted(there & {*before, *now}):
+            if before.get(name) != now.get(name):
+                kinds = [kind or "nothing" for kind in (before.get(name), now.get(name))]
+                return f"column {name!r} is declared {kinds[1]}, was {kinds[0]}"
+        return None
+
+    def _declared(self) -> dict[str, str]:
+        try:
+            words = json.loads((self.schema.metadata or {}).get(DECLARED.encode(), b"{}"))
+        except ValueError:
+            return {}
+        return words if isinstance(words, dict) else {}
+
+
+def read_state(store: Store, table_name: str, data: bytes | None) -> TableState | None:
+    """Return the table in `data` with its ledger, or None if there is no readable table."""
+    if data is None:
+        return None
+    file = TableFile(data)
+    try:
+        parquet = pq.ParquetFile(pa.BufferReader(data))
+        schema, n_rows = parquet.schema_arrow, parquet.metadata.num_rows
+        state = TableState(file, schema, n_rows, find_ledger(store, table_name, schema, file))
+        if state.ledger is None:
+            state.table  # noqa: B018 - nothing else tells whether it is whole
+        elif state.ledger.n_rows != n_rows:
+            return TableState(file, schema, n_rows, None)
+        return state
+    except (frames.UnreadableParquet, pa.ArrowException, OSError, ValueError, TypeError, KeyError):
+        # A damaged table is made anew; its bytes stay until then.
+        return None
+
+
+def find_state(store: Store, table_name: str) -> TableState | None:
+    """Return a table with its ledger as they are now, or None if there is no readable table.
+
+    Another writer may replace the table and take its old ledger away between two reads; then it is
+    looked at again.
+    """
+    before = None
+    while True:
+        try:
+            data, _ = store.read(layout.table_key(table_name))
+        except FileNotFoundError:
+            return None
+        state = read_state(store, table_name, data)
+        if data == before or (state is not None and state.ledger is not None):
+            return state
+        before = data

@@ -1,1 +1,0 @@
-"""Plugins: the hook that they implement, and how they are found."""

@@ -1,0 +1,1 @@
+"""The check of all that is stored, and the problems that checks find."""

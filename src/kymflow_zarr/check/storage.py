@@ -1,0 +1,214 @@
+"""The check of all that is stored: every artifact and array read, and what interrupted writes left."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from kymflow_zarr import layout
+from kymflow_zarr.check.problems import Problem
+from kymflow_zarr.errors import (
+    ArtifactNotFoundError,
+    CancelledError,
+    InvalidNameError,
+    KymflowError,
+    TableError,
+)
+from kymflow_zarr.formats import pixels
+from kymflow_zarr.formats.groups import ATTRS_DOCUMENT
+from kymflow_zarr.record.record import ZarrImageRecord
+from kymflow_zarr.sources import sync
+from kymflow_zarr.store.base import Store
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+OnProgress = Callable[[int, int], None]
+
+# A temporary file younger than this may belong to a write that is under way.
+LEFTOVER_AGE_S = 600.0
+
+
+@dataclass(frozen=True)
+class StorageCheck:
+    """What was looked at, and what is wrong with it.
+
+    Attributes
+    ----------
+    images, artifacts : int
+        How many records, and how many artifacts and arrays, were read.
+    problems : list of Problem
+        None repaired yet.
+    sweepable : list of str
+        Keys of leftovers that nobody needs any more.
+    """
+
+    images: int
+    artifacts: int
+    problems: list[Problem]
+    sweepable: list[str]
+
+
+def check_storage(
+    store: Store,
+    zarr_format: int,
+    *,
+    on_progress: OnProgress | None = None,
+    cancel: threading.Event | None = None,
+) -> StorageCheck:
+    """Read every artifact and all pixels of every record; nothing is trusted, nothing is written.
+
+    Parameters
+    ----------
+    store, zarr_format
+        The dataset's.
+    on_progress : callable, optional
+        Called with (done, total) records.
+    cancel : threading.Event, optional
+        Set it to stop.
+
+    Raises
+    ------
+    CancelledError
+        `cancel` was set.
+    """
+    problems = []
+    artifacts = 0
+    names = store.children(layout.IMAGES)
+    live = set(store.children(layout.IMAGES, having=[ATTRS_DOCUMENT[zarr_format]]))
+    for done, image_id in enumerate(names):
+        if cancel is not None and cancel.is_set():
+            raise CancelledError(
+                f"the check of {store.url} was cancelled after {done} of {len(names)} images",
+                dataset=store.url,
+            )
+        if on_progress is not None:
+            on_progress(done, len(names))
+        if image_id not in live:
+            problems.append(_half_record(image_id))
+            continue
+        for problem in _check_record(store, zarr_format, image_id):
+            artifacts += 1
+            if problem is not None:
+                problems.append(problem)
+    if on_progress is not None:
+        on_progress(len(names), len(names))
+    problems += _check_sources(store)
+    leftovers, sweepable = _find_leftovers(store, zarr_format)
+    return StorageCheck(len(live), artifacts, [*problems, *leftovers], sweepable)
+
+
+def _half_record(image_id: str) -> Problem:
+    return Problem(
+        "half record",
+        f"image {image_id!r} has no attributes: the rest of an interrupted write or deletion. The next "
+        "ingest of its folder completes it; otherwise delete its folder.",
+        key=f"{layout.IMAGES}/{image_id}",
+        image_id=image_id,
+    )
+
+
+def _check_record(store: Store, zarr_format: int, image_id: str) -> Iterator[Problem | None]:
+    """Yield a problem, or None, for every artifact and array of a record."""
+    try:
+        record = ZarrImageRecord(store, image_id, zarr_format=zarr_format)
+        record.get_attrs()
+        keys, arrays = record.list_analysis_keys(), record.list_array_artifacts()
+        # A listing passes over them, and whoever asks for one is refused.
+        keys = sorted({*keys, *store.unreadable(f"{layout.record_prefix(image_id)}/{layout.ANALYSIS}")})
+    except KymflowError as error:
+        yield Problem("half record", str(error), image_id=image_id)
+        return
+    prefix = layout.record_prefix(image_id)
+    for key in keys:
+        yield _check_artifact(record, key)
+    yield _check_array(record, store, f"{prefix}/data", zarr_format, record.load_array)
+    for name in arrays:
+        key = f"{prefix}/analysis_arrays/{name}/data"
+        yield _check_array(record, store, key, zarr_format, partial(record.load_array_artifact, name))
+
+
+def _check_artifact(record: ZarrImageRecord, key: str) -> Problem | None:
+    name = key.split(f"/{layout.ANALYSIS}/", 1)[1]
+    for suffix, load in _readers(record).items():
+        if name.endswith(suffix):
+            try:
+                load(name.removesuffix(suffix))
+            except (ArtifactNotFoundError, InvalidNameError):
+                # Deleted since it was listed; or somebody else's, under a name that no artifact can have.
+                return None
+            except KymflowError as error:
+                return Problem("unreadable artifact", str(error), key=key, image_id=record.image_id)
+            return None
+    # Somebody else's file; no indexer can ask for it.
+    return None
+
+
+def _readers(record: ZarrImageRecord) -> dict[str, Callable[[str], object]]:
+    return {
+        ".parquet": record.load_df_parquet,
+        ".json": record.load_json,
+        ".json.gz": record.load_json,
+        ".csv.gz": record.load_df_csv_gz,
+    }
+
+
+def _check_array(
+    record: ZarrImageRecord,
+    store: Store,
+    key: str,
+    zarr_format: int,
+    load: Callable[[], npt.NDArray[Any]],
+) -> Problem | None:
+    try:
+        before = pixels.read_attrs(store, key, zarr_format)
+        digest = pixels.content_digest(load())
+        if pixels.read_attrs(store, key, zarr_format) != before:
+            # Written while it was read: the writer's concern.
+            return None
+    except (KymflowError, ValueError) as error:
+        return Problem("unreadable pixels", str(error), key=key, image_id=record.image_id)
+    stored = (before or {}).get(pixels.DIGEST_ATTR)
+    if stored in (None, digest):
+        return None
+    return Problem(
+        "unreadable pixels",
+        f"the array {key!r} of {record!r} is not the one that was stored: its content has another digest. "
+        "It is damaged, or another program wrote it. Store it again.",
+        key=key,
+        image_id=record.image_id,
+    )
+
+
+def _check_sources(store: Store) -> list[Problem]:
+    try:
+        sync.load_index(store)
+    except TableError as error:
+        key = layout.table_key(layout.SOURCES_TABLE)
+        return [Problem("unreadable sources", str(error), key=key, table_name=layout.SOURCES_TABLE)]
+    return []
+
+
+def _find_leftovers(store: Store, zarr_format: int) -> tuple[list[Problem], list[str]]:
+    """Return what interrupted writes left, and which of it nobody needs any more."""
+    problems = []
+    sweepable = []
+    document = pixels.ARRAY_DOCUMENT[zarr_format]
+    for found in store.leftovers():
+        if found.mtime_ns > store.now_ns() - LEFTOVER_AGE_S * 1e9:
+            continue
+        folder = found.key.rpartition("/")[0]
+        beside = f"{folder}/data/{document}"
+        if store.exists(f"{found.key}/{document}") and not store.exists(beside):
+            message = (
+                f"{found.key!r} holds a whole array, and there is none at {folder + '/data'!r}: a "
+                "replacement was interrupted. Ingest the image again, or rename the folder to 'data'."
+            )
+        else:
+            message = f"{found.key!r} was left by an interrupted write; nothing needs it."
+            sweepable.append(found.key)
+        problems.append(Problem("leftover", message, key=found.key))
+    return problems, sweepable

@@ -1,0 +1,1 @@
+"""Bytes to values and back: tables, documents, pixels and Zarr groups."""

@@ -1,0 +1,114 @@
+"""JSON, gzipped CSV and NumPy files to bytes and back."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from kymflow_zarr.formats.frames import check_column_names
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+
+class UnreadableDocument(ValueError):
+    """Bytes that are not the JSON or CSV they should be; callers say which artifact it was."""
+
+
+def _plain(value: Any) -> Any:
+    """Turn NumPy and pandas scalars and arrays, which json does not know, into plain values."""
+    if value is pd.NA or value is pd.NaT:
+        return None
+    for method in ("tolist", "isoformat"):
+        convert = getattr(value, method, None)
+        if callable(convert):
+            return convert()
+    raise TypeError(f"{type(value).__name__} cannot be stored in JSON: {value!r}")
+
+
+def json_to_bytes(obj: Any, *, indent: int | None = 2) -> bytes:
+    """Return `obj` as UTF-8 JSON; NumPy scalars and arrays become numbers and lists.
+
+    NaN is written as the bare word NaN, which Python's json reads back.
+
+    Raises
+    ------
+    ValueError
+        A value, or a nesting, that JSON cannot hold.
+    """
+    try:
+        return json.dumps(obj, indent=indent, default=_plain, ensure_ascii=False).encode("utf-8")
+    except (TypeError, RecursionError, UnicodeError) as error:
+        raise ValueError(f"cannot be stored as JSON: {error}") from error
+
+
+def bytes_to_json(data: bytes) -> Any:
+    """Read UTF-8 JSON.
+
+    Raises
+    ------
+    UnreadableDocument
+        It is damaged, nested beyond reason or no UTF-8.
+    """
+    try:
+        return json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise UnreadableDocument(str(error)) from error
+
+
+def gunzip(data: bytes) -> bytes:
+    """Decompress.
+
+    Raises
+    ------
+    UnreadableDocument
+        It is damaged or no gzip.
+    """
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise UnreadableDocument(f"not gzip data: {error}") from error
+
+
+def frame_to_csv_gz(df: pd.DataFrame, *, index: bool = False) -> bytes:
+    """Return `df` as gzipped UTF-8 CSV; equal frames give equal bytes."""
+    check_column_names(df)
+    text = df.to_csv(index=index, lineterminator="\n")
+    return gzip.compress(text.encode("utf-8"), mtime=0)
+
+
+def csv_to_frame(data: bytes) -> pd.DataFrame:
+    """Read UTF-8 CSV as ``pd.read_csv`` does; an empty file is an empty frame.
+
+    Raises
+    ------
+    UnreadableDocument
+        It is no CSV table.
+    """
+    try:
+        return pd.read_csv(io.BytesIO(data))
+    except pd.errors.EmptyDataError:
+        return pd.DataFrame()
+    except (ValueError, OverflowError) as error:
+        raise UnreadableDocument(str(error).strip()) from error
+
+
+def load_npy(data: bytes) -> npt.NDArray[Any]:
+    """Read the bytes of a ``.npy`` file; pickled objects are refused.
+
+    Raises
+    ------
+    ValueError
+        It is damaged or holds pickled objects.
+    """
+    try:
+        return np.asarray(np.load(io.BytesIO(data), allow_pickle=False))
+    # NumPy parses the header as Python; a bent one provokes SyntaxError, TokenError and others.
+    except Exception as error:
+        raise ValueError(f"no .npy array: {str(error) or type(error).__name__}") from error

@@ -1,0 +1,87 @@
+"""Zarr group documents, of formats 2 and 3, read and written as the plain JSON they are.
+
+Opening a group through zarr costs a millisecond and trips over the artifacts beside the arrays;
+the documents themselves are two or three lines.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from kymflow_zarr.errors import DatasetError
+from kymflow_zarr.formats.documents import json_to_bytes
+from kymflow_zarr.store.base import Store
+
+# The document that carries a group's attributes: without it there is no group for us.
+ATTRS_DOCUMENT = {2: ".zattrs", 3: "zarr.json"}
+
+
+@dataclass(frozen=True)
+class Group:
+    """A Zarr group as found: its format (2 or 3) and its attributes."""
+
+    zarr_format: int
+    attrs: dict[str, Any]
+
+
+def _key(prefix: str, document: str) -> str:
+    return f"{prefix}/{document}" if prefix else document
+
+
+def _read_document(store: Store, key: str) -> dict[str, Any] | None:
+    try:
+        data, _ = store.read(key)
+    except FileNotFoundError:
+        return None
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise DatasetError(
+            f"{key!r} in {store.url} is not the JSON document it should be ({error}). "
+            "Restore it from a backup; nothing was changed.",
+            dataset=store.url,
+        ) from error
+    if not isinstance(document, dict):
+        raise DatasetError(
+            f"{key!r} in {store.url} must be a JSON object, got {type(document).__name__}",
+            dataset=store.url,
+        )
+    return document
+
+
+def read_group(store: Store, prefix: str = "") -> Group | None:
+    """Return the group at `prefix` (the root by default), or None if there is none.
+
+    Raises
+    ------
+    DatasetError
+        Its document is there but is damaged.
+    """
+    document = _read_document(store, _key(prefix, "zarr.json"))
+    if document is not None:
+        attrs = document.get("attributes", {})
+        if document.get("node_type") != "group" or not isinstance(attrs, dict):
+            return None
+        return Group(3, attrs)
+    if not store.exists(_key(prefix, ".zgroup")):
+        return None
+    return Group(2, _read_document(store, _key(prefix, ".zattrs")) or {})
+
+
+def write_group(store: Store, prefix: str, attrs: dict[str, Any], zarr_format: int) -> None:
+    """Write the group at `prefix`; the document with the attributes comes last.
+
+    Raises
+    ------
+    ValueError
+        JSON cannot hold an attribute; nothing was written.
+    """
+    if zarr_format == 3:
+        document = {"zarr_format": 3, "node_type": "group", "attributes": attrs}
+        store.put(_key(prefix, "zarr.json"), json_to_bytes(document))
+        return
+    encoded = json_to_bytes(attrs)
+    store.put(_key(prefix, ".zgroup"), json_to_bytes({"zarr_format": 2}))
+    store.put(_key(prefix, ".zattrs"), encoded)

@@ -1,0 +1,39 @@
+"""A record's attributes, by which it begins to count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from kymflow_zarr.formats.documents import json_to_bytes
+from kymflow_zarr.formats.groups import read_group, write_group
+from kymflow_zarr.store.base import Store
+
+
+def utc_now() -> str:
+    """Return the present time as ISO 8601 text, to the second, UTC."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def write_attrs(
+    store: Store, prefix: str, axes: Sequence[str], zarr_format: int, extra: dict[str, Any] | None = None
+) -> None:
+    """Write a record's attributes, by which it begins to count; what they held besides stays."""
+    write_group(store, prefix, new_attrs(store, prefix, axes, extra), zarr_format)
+
+
+def new_attrs(store: Store, prefix: str, axes: Sequence[str], extra: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what a record's attributes will be.
+
+    Raises
+    ------
+    ValueError
+        JSON cannot hold an attribute.
+    """
+    group = read_group(store, prefix)
+    before = group.attrs if group else {}
+    now = utc_now()
+    attrs = {"created_utc": now, **before, **(extra or {}), "axes": list(axes), "updated_utc": now}
+    json_to_bytes(attrs)
+    return attrs

@@ -1,0 +1,1 @@
+"""Folders of source files: find, read, compare and merge them into records."""

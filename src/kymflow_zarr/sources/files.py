@@ -1,0 +1,145 @@
+"""Source files on disk: which of a folder are images, and whether they have changed."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import os
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kymflow_zarr.sources.reader import SourceReader
+from kymflow_zarr.store.base import SETTLED_AFTER_NS
+
+_LITTER = frozenset({"__MACOSX", "$RECYCLE.BIN", "System Volume Information"})
+# A folder with one of these is a Zarr hierarchy; what looks like a TIFF in it is a chunk.
+_ZARR_DOCUMENTS = frozenset({"zarr.json", ".zgroup", ".zarray"})
+
+
+@dataclass(frozen=True)
+class FileState:
+    """One file as it was when it was ingested.
+
+    Attributes
+    ----------
+    path : str
+        Relative to the folder of the image's source file, with ``/``.
+    size : int
+        Bytes.
+    mtime_ns : int
+        Modification time, ns since 1970.
+    sha256 : str
+        Of its content; empty where an earlier version of kymflow did not note it.
+    settled : bool
+        Whether it was older than two seconds when it was looked at; if not, a second write may
+        share its time, and only the content tells.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    sha256: str
+    settled: bool
+
+
+def find_primaries(root: Path, pattern: str, failed: dict[str, str]) -> list[str]:
+    """Return the image files below `root`, relative, with ``/``, sorted.
+
+    Hidden files and folders, other programs' litter and Zarr hierarchies are passed over; folder
+    links are not followed. What cannot be looked at is added to `failed`.
+    """
+    found = []
+
+    def refuse(error: OSError) -> None:
+        where = os.path.relpath(error.filename, root) if error.filename else "."
+        failed[_printable(where)] = f"cannot look into it: {error.strerror or error}"
+
+    for folder, folders, names in os.walk(root, onerror=refuse):
+        if _ZARR_DOCUMENTS.intersection(names):
+            folders.clear()
+            continue
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in _LITTER]
+        for name in names:
+            if name.startswith(".") or not fnmatch.fnmatchcase(name.lower(), pattern.lower()):
+                continue
+            path = os.path.join(folder, name)
+            relative = os.path.relpath(path, root).replace(os.sep, "/")
+            if not os.path.isfile(path):
+                failed[_printable(relative)] = "it is no regular file, or a link that leads nowhere"
+            elif _printable(relative) != relative:
+                failed[_printable(relative)] = "its name is no UTF-8; rename it to ingest it"
+            else:
+                found.append(relative)
+    return sorted(found)
+
+
+def _printable(name: str) -> str:
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def look(path: Path, *, settled_before_ns: int, relative: str = "") -> FileState:
+    """Read one file and return its state.
+
+    Raises
+    ------
+    OSError
+        It cannot be read.
+    """
+    sha = hashlib.sha256()
+    with open(path, "rb") as file:
+        info = os.fstat(file.fileno())
+        while block := file.read(2**20):
+            sha.update(block)
+    return FileState(
+        relative or path.name,
+        info.st_size,
+        info.st_mtime_ns,
+        sha.hexdigest(),
+        info.st_mtime_ns < settled_before_ns,
+    )
+
+
+def snapshot(primary: Path, reader: SourceReader, known: Iterable[FileState]) -> tuple[list[FileState], bool]:
+    """Return the state of a source and its sidecars, source first, reading only what may have changed.
+
+    Returns
+    -------
+    files : list of FileState
+    as_known : bool
+        Whether no file had to be read, because sizes and times say that all are as in `known`.
+
+    Raises
+    ------
+    OSError
+        A file cannot be read.
+    """
+    before = {state.path: state for state in known}
+    settled_before_ns = time.time_ns() - SETTLED_AFTER_NS
+    states = []
+    as_known = True
+    for path in [primary, *reader.files(primary)]:
+        relative = os.path.relpath(path, primary.parent).replace(os.sep, "/")
+        state = before.get(relative)
+        if state is None or not _looks_unchanged(path, state):
+            as_known = False
+            state = look(path, settled_before_ns=settled_before_ns, relative=relative)
+        states.append(state)
+    return states, as_known
+
+
+def _looks_unchanged(path: Path, state: FileState) -> bool:
+    info = path.stat()
+    same = info.st_size == state.size and info.st_mtime_ns == state.mtime_ns
+    return same and (state.settled or not state.sha256)
+
+
+def first_change(before: Sequence[FileState], now: Sequence[FileState]) -> str | None:
+    """Return the path of the first file that appeared, vanished or changed its content, or None."""
+    old = {state.path: (state.size, state.sha256) for state in before}
+    new = {state.path: (state.size, state.sha256) for state in now}
+    for path in [*new, *old]:
+        if old.get(path) != new.get(path):
+            return path
+    return None

@@ -1,0 +1,166 @@
+"""Rows of the sources table: one per source file, to Parquet and back."""
+
+from __future__ import annotations
+
+import json
+import os
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from kymflow_zarr.formats import frames
+from kymflow_zarr.sources.files import FileState
+
+_SCHEMA = pa.schema(
+    [
+        ("source_primary_path", pa.string()),
+        ("image_id", pa.string()),
+        ("source_mtime_ns", pa.int64()),
+        ("source_size_bytes", pa.int64()),
+        ("ingested_epoch_ns", pa.int64()),
+        ("source_root", pa.string()),
+        ("source_rel_path", pa.string()),
+        ("source_sha256", pa.string()),
+        ("source_files", pa.string()),
+        ("conflicts", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class SourceRow:
+    """One source file and the image it became.
+
+    Attributes
+    ----------
+    root : str
+        The folder that was ingested, absolute.
+    relative_path : str
+        Of the source file below it, with ``/``.
+    image_id : str
+        Claimed before anything is written, kept for good.
+    ingested_epoch_ns : int
+        When it was ingested, ns since 1970; 0 while it is only claimed.
+    files : tuple of FileState
+        The source file, then its sidecars, as they were ingested.
+    conflicts : dict of str to str
+        Parts that were kept because they had been edited in the dataset, with the digest that
+        the source gives (empty where it gives none).
+    """
+
+    root: str
+    relative_path: str
+    image_id: str
+    ingested_epoch_ns: int = 0
+    files: tuple[FileState, ...] = ()
+    conflicts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        """Absolute path of the source file."""
+        return os.path.join(self.root, *self.relative_path.split("/"))
+
+    @property
+    def sha256(self) -> str:
+        """Of the source file; empty if not known."""
+        return self.files[0].sha256 if self.files else ""
+
+
+def path_key(path: str) -> str:
+    """Return the form in which two spellings of one path are equal.
+
+    File systems give the same accented name back composed or decomposed.
+    """
+    return unicodedata.normalize("NFC", path)
+
+
+def index_frame(data: bytes | None) -> pd.DataFrame:
+    """Return the sources table as a DataFrame, always with all columns; empty for None.
+
+    Raises
+    ------
+    UnreadableParquet
+        It is damaged.
+    """
+    if data is None:
+        return frames.arrow_to_frame(_SCHEMA.empty_table())
+    table = frames.parquet_to_arrow(data)
+    if table.schema.names != _SCHEMA.names:
+        table = _to_table(decode_rows(data))
+    return frames.arrow_to_frame(table)
+
+
+def encode_rows(rows: Sequence[SourceRow]) -> bytes:
+    """Return the sources table as the bytes of its Parquet file, ordered by path."""
+    ordered = sorted(rows, key=lambda row: (row.root, row.relative_path))
+    return frames.arrow_to_parquet(_to_table(ordered))
+
+
+def _to_table(rows: Sequence[SourceRow]) -> pa.Table:
+    return pa.Table.from_pylist([_to_values(row) for row in rows], schema=_SCHEMA)
+
+
+def _to_values(row: SourceRow) -> dict[str, Any]:
+    primary = row.files[0] if row.files else FileState("", 0, 0, "", False)
+    return {
+        "source_primary_path": row.path,
+        "image_id": row.image_id,
+        "source_mtime_ns": primary.mtime_ns,
+        "source_size_bytes": primary.size,
+        "ingested_epoch_ns": row.ingested_epoch_ns,
+        "source_root": row.root,
+        "source_rel_path": row.relative_path,
+        "source_sha256": row.sha256,
+        "source_files": json.dumps([asdict(state) for state in row.files]),
+        "conflicts": json.dumps(row.conflicts),
+    }
+
+
+def decode_rows(data: bytes) -> list[SourceRow]:
+    """Read the sources table; one that an earlier version of kymflow wrote has fewer columns.
+
+    Raises
+    ------
+    UnreadableParquet
+        It is damaged.
+    """
+    table = frames.parquet_to_arrow(data)
+    missing = {"source_primary_path", "image_id"} - set(table.column_names)
+    if missing:
+        raise frames.UnreadableParquet(f"the columns {sorted(missing)} are missing")
+    try:
+        return [_from_values(values) for values in table.to_pylist()]
+    except (ValueError, TypeError, KeyError) as error:
+        raise frames.UnreadableParquet(f"a row is damaged: {error}") from error
+
+
+def _from_values(values: dict[str, Any]) -> SourceRow:
+    if not values.get("source_rel_path"):
+        return _from_legacy_values(values)
+    return SourceRow(
+        root=values["source_root"],
+        relative_path=values["source_rel_path"],
+        image_id=values["image_id"],
+        ingested_epoch_ns=values["ingested_epoch_ns"],
+        files=tuple(FileState(**state) for state in json.loads(values["source_files"])),
+        conflicts=dict(json.loads(values["conflicts"])),
+    )
+
+
+def _from_legacy_values(values: dict[str, Any]) -> SourceRow:
+    # Folders are compared as they really are, links resolved.
+    folder, name = os.path.split(values["source_primary_path"])
+    primary = FileState(
+        name, int(values.get("source_size_bytes") or 0), int(values.get("source_mtime_ns") or 0), "", True
+    )
+    return SourceRow(
+        root=os.path.realpath(folder),
+        relative_path=name,
+        image_id=values["image_id"],
+        ingested_epoch_ns=int(values.get("ingested_epoch_ns") or 1),
+        files=(primary,),
+    )

@@ -1,0 +1,118 @@
+"""One record brought up to its source: a three-way merge of what was ingested, edited and has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kymflow_zarr.formats.groups import read_group
+from kymflow_zarr.record.attrs import write_attrs
+from kymflow_zarr.sources import parts
+from kymflow_zarr.sources.parts import DATA, Part
+from kymflow_zarr.store.base import Store
+
+# Attribute of a record: digest by part of what an ingest wrote, by which edits since are told.
+INGESTED_ATTR = "ingested"
+_ABSENT = ""
+
+
+@dataclass(frozen=True)
+class Record:
+    """Where a record is: store, key prefix, Zarr format."""
+
+    store: Store
+    prefix: str
+    zarr_format: int
+
+    def digest(self, part: str) -> str:
+        """Return the digest of what the record holds now; empty if it holds no such part."""
+        return parts.current_digest(self.store, self.prefix, part, self.zarr_format) or _ABSENT
+
+    def ingested(self) -> tuple[dict[str, str], list[str] | None]:
+        """Return the digests that the last ingest left, and the axes."""
+        group = read_group(self.store, self.prefix)
+        attrs: dict[str, Any] = group.attrs if group else {}
+        digests, axes = attrs.get(INGESTED_ATTR), attrs.get("axes")
+        return digests if isinstance(digests, dict) else {}, axes if isinstance(axes, list) else None
+
+
+def merge_image(
+    record: Record, theirs: Mapping[str, Part], axes: Sequence[str], *, exists: bool, overwrite: bool
+) -> dict[str, str]:
+    """Write what has changed at the source, and keep what was edited in the dataset since.
+
+    Parameters
+    ----------
+    record : Record
+        The record; its attributes are written last.
+    theirs : mapping of str to Part
+        All parts that the source gives now.
+    axes : sequence of str
+        Of the source's pixels.
+    exists : bool
+        Whether the record counts already; if not, there is nothing to keep.
+    overwrite : bool
+        Whether the source wins where both have changed.
+
+    Returns
+    -------
+    dict of str to str
+        The conflicts: parts that changed on both sides and were kept, with the digest that the
+        source gives (empty where it gives none).
+    """
+    base, axes_now = record.ingested()
+    base_now: dict[str, str] = {}
+    conflicts: dict[str, str] = {}
+    keeps_pixels = False
+    for name in dict.fromkeys([*theirs, *base]):
+        wanted = theirs[name].digest if name in theirs else _ABSENT
+        if exists:
+            ours, was = record.digest(name), base.get(name, _ABSENT)
+            edited = ours not in (was, wanted)
+            if edited and (wanted == was or not overwrite):
+                if wanted != was:
+                    conflicts[name] = wanted
+                keeps_pixels |= name == DATA
+                base_now[name] = was
+                continue
+            if ours == wanted:
+                base_now[name] = wanted
+                continue
+        if name in theirs:
+            parts.write_part(record.store, record.prefix, name, theirs[name])
+        else:
+            parts.delete_part(record.store, record.prefix, name)
+        base_now[name] = wanted
+    write_attrs(
+        record.store,
+        record.prefix,
+        axes_now if keeps_pixels and axes_now else axes,
+        record.zarr_format,
+        {INGESTED_ATTR: {name: digest for name, digest in base_now.items() if digest}},
+    )
+    return conflicts
+
+
+def review_conflicts(record: Record, conflicts: Mapping[str, str]) -> tuple[dict[str, str], bool]:
+    """Look at conflicts again, the source being as it was.
+
+    Returns
+    -------
+    held : dict of str to str
+        Those that are still conflicts.
+    reverted : bool
+        Whether an edit was taken back, so that the source's part can be had now.
+    """
+    if not conflicts:
+        return {}, False
+    base, _ = record.ingested()
+    held = {}
+    reverted = False
+    for part, wanted in conflicts.items():
+        ours = record.digest(part)
+        if ours == base.get(part, _ABSENT):
+            reverted = True
+        elif ours != wanted:
+            held[part] = wanted
+    return held, reverted

@@ -1,0 +1,111 @@
+"""The parts of a record that an ingest writes: each a key, its bytes and their digest."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from kymflow_zarr import layout
+from kymflow_zarr.errors import ColumnError, SourceError
+from kymflow_zarr.formats import documents, frames, pixels
+from kymflow_zarr.sources.reader import SourceImage
+from kymflow_zarr.store.base import Store
+
+DATA = "data"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part, encoded: a blob of its own, or an array's tree of blobs."""
+
+    digest: str
+    content: bytes | pixels.EncodedArray
+
+
+def encode_image(image: SourceImage, zarr_format: int) -> tuple[dict[str, Part], list[str]]:
+    """Encode all parts of an image, and check them, before anything is written.
+
+    Returns
+    -------
+    parts : dict of str to Part
+        By key relative to the record: ``data``, ``analysis/<file>``, ``analysis_arrays/<name>``.
+    axes : list of str
+        A name per dimension of the pixels.
+
+    Raises
+    ------
+    SourceError
+        A part that cannot be stored.
+    """
+    try:
+        array = pixels.check_pixels(image.pixels)
+        axes = pixels.check_axes(array.ndim, image.axes)
+        parts = {DATA: _array(pixels.encode_array(array, zarr_format, axes=axes))}
+        for name, other in image.arrays.items():
+            encoded = pixels.encode_array(pixels.check_pixels(other), zarr_format)
+            parts[f"analysis_arrays/{layout.check_array_name(name)}"] = _array(encoded)
+        for name, obj in image.json.items():
+            key = f"analysis/{layout.check_artifact_name(name)}.json"
+            parts[key] = _blob(documents.json_to_bytes(obj))
+        for name, df in image.tables.items():
+            key = f"analysis/{layout.check_artifact_name(name)}.parquet"
+            try:
+                parts[key] = _blob(frames.frame_to_parquet(df))
+            except ColumnError as error:
+                raise SourceError(f"artifact {name!r}: {error}") from error
+    except SourceError:
+        raise
+    except ValueError as error:
+        raise SourceError(str(error)) from error
+    return parts, axes
+
+
+def _blob(data: bytes) -> Part:
+    return Part(hashlib.sha256(data).hexdigest(), data)
+
+
+def _array(encoded: pixels.EncodedArray) -> Part:
+    return Part(encoded.digest, encoded)
+
+
+def _tree(prefix: str, part: str) -> str:
+    return f"{prefix}/{part}" if part == DATA else f"{prefix}/{part}/data"
+
+
+def _is_blob(part: str) -> bool:
+    return part.startswith("analysis/")
+
+
+def current_digest(store: Store, prefix: str, part: str, zarr_format: int) -> str | None:
+    """Return the digest of what the record holds now; None if it holds no such part.
+
+    An array that was not written through this package has the digest ``unknown``, or None in Zarr
+    v2, which earlier versions wrote without; a damaged one has the digest ``damaged``.
+    """
+    try:
+        if _is_blob(part):
+            return hashlib.sha256(store.read(f"{prefix}/{part}")[0]).hexdigest()
+        attrs = pixels.read_attrs(store, _tree(prefix, part), zarr_format)
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        return "damaged"
+    if attrs is None or (zarr_format == 2 and pixels.DIGEST_ATTR not in attrs):
+        return None
+    return str(attrs.get(pixels.DIGEST_ATTR, "unknown"))
+
+
+def write_part(store: Store, prefix: str, name: str, part: Part) -> None:
+    """Write one part of a record, replacing what was there."""
+    if isinstance(part.content, bytes):
+        store.put(f"{prefix}/{name}", part.content)
+    else:
+        store.put_tree(_tree(prefix, name), part.content.blobs, last=part.content.last)
+
+
+def delete_part(store: Store, prefix: str, name: str) -> None:
+    """Delete one part of a record."""
+    if _is_blob(name):
+        store.delete(f"{prefix}/{name}")
+    else:
+        store.delete_tree(f"{prefix}/{name}")

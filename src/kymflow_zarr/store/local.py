@@ -1,0 +1,393 @@
+"""A store on the local disk, on `os` alone; the only module that knows file systems' habits."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import socket
+import stat as stat_module
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, MutableSequence, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kymflow_zarr.errors import InvalidNameError, LockTimeoutError, StoreError, StorePermissionError
+from kymflow_zarr.layout import is_key, is_litter
+from kymflow_zarr.store.base import LOCK_TIMEOUT_S, Change, Fingerprint, Store, Survey
+
+if TYPE_CHECKING:
+    from zarr.abc.store import Store as ZarrStore
+
+logger = logging.getLogger(__name__)
+
+_TO_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+_PIECE = 64 * 2**20
+TEMPORARY_SUFFIX = ".kymflow-tmp"
+# A reader that has the file open blocks a replace on Windows for as long as it reads.
+_REPLACE_ATTEMPTS = 50
+_REPLACE_PAUSE_S = 0.02
+
+
+def _temporary_name() -> str:
+    return f".{uuid.uuid4().hex[:16]}{TEMPORARY_SUFFIX}"
+
+
+class LocalStore(Store):
+    """Keys are files below a folder."""
+
+    def __init__(self, root: Path) -> None:
+        # A link to a dataset is as good as the dataset; below it links are not followed.
+        self.root = os.path.realpath(root)
+        self.url = self.root
+
+    def __reduce__(self) -> tuple[type[LocalStore], tuple[Path]]:
+        return (LocalStore, (Path(self.root),))
+
+    def _path(self, key: str) -> str:
+        if not is_key(key):
+            raise InvalidNameError(f"{key!r} is no key of a dataset", dataset=self.url)
+        return f"{self.root}{os.sep}{key if os.sep == '/' else key.replace('/', os.sep)}"
+
+    def _refusal(self, error: OSError, doing: str, key: str) -> StoreError:
+        kind = StorePermissionError if isinstance(error, PermissionError) else StoreError
+        refusal = kind(f"cannot {doing} {key!r} in {self.url}: {error.strerror or error}", dataset=self.url)
+        refusal.errno = error.errno
+        return refusal
+
+    def read(self, key: str) -> tuple[bytes, Fingerprint]:
+        answer = self._read_or_none(key)
+        if answer is None:
+            raise FileNotFoundError(f"no {key!r} in {self.url}")
+        return answer
+
+    def _read_or_none(self, key: str) -> tuple[bytes, Fingerprint] | None:
+        try:
+            # Not `open`: artifacts are many and small, and it takes half as long again.
+            descriptor = os.open(self._path(key), _TO_READ)
+            try:
+                info = os.fstat(descriptor)
+                return _read_whole(descriptor, info.st_size), Fingerprint(key, info.st_size, info.st_mtime_ns)
+            finally:
+                os.close(descriptor)
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise self._refusal(error, "read", key) from error
+
+    def stat(self, key: str) -> Fingerprint | None:
+        try:
+            info = os.stat(self._path(key))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise self._refusal(error, "look at", key) from error
+        if not stat_module.S_ISREG(info.st_mode):
+            return None
+        return Fingerprint(key, info.st_size, info.st_mtime_ns)
+
+    def put(self, key: str, data: bytes, *, flush: bool = False) -> Fingerprint:
+        path = self._path(key)
+        folder = os.path.dirname(path)
+        temporary = os.path.join(folder, _temporary_name())
+        try:
+            info = _write_new(temporary, data, flush=flush)
+            _replace(temporary, path)
+            if flush:
+                _flush_folder(folder)
+        except OSError as error:
+            raise self._refusal(error, "write", key) from error
+        finally:
+            with suppress(OSError):
+                os.unlink(temporary)
+        return Fingerprint(key, info.st_size, info.st_mtime_ns)
+
+    def list(self, prefix: str = "") -> Iterator[Fingerprint]:
+        folder = self._path(prefix) if prefix else self.root
+        for key, size, mtime_ns in self._walk(folder, f"{prefix}/" if prefix else ""):
+            yield Fingerprint(key, size, mtime_ns)
+
+    def unreadable(self, prefix: str) -> Sequence[str]:
+        keys: list[str] = []
+        for _ in self._walk(self._path(prefix), f"{prefix}/", refused=keys):
+            pass
+        return keys
+
+    def survey(
+        self, prefix: str, mark: str, folder: str, likely: Callable[[], Sequence[str]] | None = None
+    ) -> Survey:
+        seen_ns = self.now_ns()
+        names = self.children(prefix, having=[mark])
+        below = self._path(prefix)
+        found = [
+            one
+            for name in names
+            for one in self._walk(os.path.join(below, name, folder), f"{prefix}/{name}/{folder}/")
+        ]
+        keys, sizes, mtimes_ns = (
+            (list(values) for values in zip(*found, strict=True)) if found else ([], [], [])
+        )
+        return Survey(list(names), keys, sizes, mtimes_ns, [None] * len(keys), seen_ns)
+
+    def _walk(
+        self, folder: str, before: str, refused: MutableSequence[str] | None = None
+    ) -> Iterator[tuple[str, int, int]]:
+        """Yield key, size and modification time of every file below a folder."""
+        stack = [(folder, before)]
+        while stack:
+            folder, before = stack.pop()
+            for entry in self._scan(folder):
+                key = before + entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    stack.append((entry.path, key + "/"))
+                    continue
+                try:
+                    info = entry.stat()
+                except FileNotFoundError:
+                    if entry.is_symlink():
+                        logger.warning("ignoring the broken link %r in %s", key, self.url)
+                    continue
+                except OSError as error:
+                    logger.warning("ignoring %r in %s: %s", key, self.url, error)
+                    if refused is not None:
+                        refused.append(key)
+                    continue
+                if stat_module.S_ISREG(info.st_mode):
+                    yield key, info.st_size, info.st_mtime_ns
+                else:
+                    logger.warning("ignoring %r in %s: neither file nor folder", key, self.url)
+
+    def _scan(self, folder: str) -> Iterator[os.DirEntry[str]]:
+        try:
+            scan = os.scandir(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise self._refusal(error, "list", os.path.relpath(folder, self.root)) from error
+        with scan:
+            for entry in scan:
+                try:
+                    # Nearly all are ASCII, which is known without a look at the letters.
+                    if not entry.name.isascii():
+                        entry.name.encode("utf-8")
+                except UnicodeEncodeError:
+                    logger.warning("ignoring %r in %s: its name is no UTF-8", entry.name, folder)
+                    continue
+                if not entry.name.endswith(TEMPORARY_SUFFIX):
+                    yield entry
+
+    def children(self, prefix: str, having: Sequence[str] = ()) -> Sequence[str]:
+        names = []
+        for entry in self._scan(self._path(prefix)):
+            if entry.name.startswith(".") or not entry.is_dir(follow_symlinks=False):
+                continue
+            if not having or any(_is_file(f"{entry.path}{os.sep}{name}") for name in having):
+                names.append(entry.name)
+        return sorted(names)
+
+    def delete(self, key: str) -> bool:
+        path = self._path(key)
+        folder = os.path.dirname(path)
+        if os.path.realpath(folder) != folder or os.path.isdir(path):
+            # Behind a link it is somebody else's; a folder is no key.
+            return False
+        try:
+            os.unlink(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise self._refusal(error, "delete", key) from error
+        return True
+
+    def delete_tree(self, prefix: str) -> None:
+        path = self._path(prefix)
+        try:
+            _remove_tree(path)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise self._refusal(error, "delete", prefix) from error
+
+    def put_tree(self, prefix: str, blobs: Mapping[str, bytes], *, last: str) -> None:
+        target = self._path(prefix)
+        staged = os.path.join(os.path.dirname(target), _temporary_name())
+        try:
+            for name, data in blobs.items():
+                _write_new(os.path.join(staged, *name.split("/")), data, flush=False)
+            self._swap(staged, target)
+        except OSError as error:
+            raise self._refusal(error, "write", prefix) from error
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
+
+    def _swap(self, staged: str, target: str) -> None:
+        for attempt in range(_REPLACE_ATTEMPTS):
+            old = os.path.join(os.path.dirname(target), _temporary_name())
+            with suppress(FileNotFoundError):
+                os.rename(target, old)
+            try:
+                os.rename(staged, target)
+            except OSError:
+                # Another writer put its own tree there in between.
+                if attempt + 1 == _REPLACE_ATTEMPTS or not os.path.isdir(target):
+                    with suppress(OSError):
+                        os.rename(old, target)
+                    raise
+            else:
+                return
+            finally:
+                with suppress(FileNotFoundError):
+                    _remove_tree(old)
+
+    @property
+    def keeps_others_out(self) -> bool:
+        return True
+
+    def update(self, key: str, change: Change, *, timeout_s: float = LOCK_TIMEOUT_S) -> Fingerprint | None:
+        with self._locked(key, timeout_s):
+            # Handed over and not kept: a table's bytes may be many.
+            changed = change(self._bytes_or_none(key))
+            return None if changed is None else self.put(key, changed, flush=True)
+
+    def _bytes_or_none(self, key: str) -> bytes | None:
+        answer = self._read_or_none(key)
+        return None if answer is None else answer[0]
+
+    @contextmanager
+    def _locked(self, key: str, timeout_s: float) -> Iterator[None]:
+        import filelock
+
+        path = self._path(key)
+        lock_path = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.lock")
+        owner_path = lock_path + ".owner"
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            lock = filelock.FileLock(lock_path, timeout=timeout_s)
+            lock.acquire()
+        except filelock.Timeout as error:
+            raise LockTimeoutError(
+                f"waited {timeout_s:g} s for {key!r} in {self.url}: {_owner(owner_path)} "
+                "is writing it. Try again when it is done.",
+                dataset=self.url,
+            ) from error
+        except OSError as error:
+            raise self._refusal(error, "lock", key) from error
+        try:
+            with suppress(OSError), open(owner_path, "w", encoding="utf-8") as file:
+                json.dump({"host": socket.gethostname(), "pid": os.getpid(), "since": time.ctime()}, file)
+            yield
+        finally:
+            with suppress(OSError):
+                os.unlink(owner_path)
+            lock.release()
+
+    def leftovers(self) -> Sequence[Fingerprint]:
+        found = []
+        stack = [self.root]
+        while stack:
+            folder = stack.pop()
+            try:
+                with os.scandir(folder) as scan:
+                    entries = list(scan)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                raise self._refusal(error, "list", os.path.relpath(folder, self.root)) from error
+            for entry in entries:
+                if entry.name.endswith(TEMPORARY_SUFFIX):
+                    with suppress(FileNotFoundError):
+                        info = entry.stat(follow_symlinks=False)
+                        key = os.path.relpath(entry.path, self.root).replace(os.sep, "/")
+                        found.append(Fingerprint(key, info.st_size, info.st_mtime_ns))
+                elif entry.is_dir(follow_symlinks=False):
+                    stack.append(entry.path)
+        return found
+
+    def is_empty(self) -> bool:
+        try:
+            with os.scandir(self.root) as scan:
+                return all(is_litter(entry.name) for entry in scan)
+        except FileNotFoundError:
+            return True
+        except NotADirectoryError:
+            return False
+        except OSError as error:
+            raise self._refusal(error, "list", ".") from error
+
+    def zarr_store(self) -> ZarrStore:
+        from zarr.storage import LocalStore as ZarrLocalStore
+
+        return ZarrLocalStore(self.root, read_only=True)
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return stat_module.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
+def _read_whole(descriptor: int, size: int) -> bytes:
+    data = os.read(descriptor, size + 1)
+    if len(data) == size:
+        return data
+    # It is longer than one call can read, or somebody writes to it just now.
+    pieces = [data]
+    while pieces[-1]:
+        pieces.append(os.read(descriptor, _PIECE))
+    return b"".join(pieces)
+
+
+def _write_new(path: str, data: bytes, *, flush: bool) -> os.stat_result:
+    """Write a file that nobody else knows of yet, making its folders."""
+    try:
+        file = open(path, "xb")  # noqa: SIM115
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        file = open(path, "xb")  # noqa: SIM115
+    with file:
+        file.write(data)
+        file.flush()
+        if flush:
+            os.fsync(file.fileno())
+        return os.fstat(file.fileno())
+
+
+def _replace(temporary: str, path: str) -> None:
+    for attempt in range(_REPLACE_ATTEMPTS):
+        try:
+            os.replace(temporary, path)
+            return
+        except PermissionError:
+            if os.name != "nt" or attempt + 1 == _REPLACE_ATTEMPTS:
+                raise
+            time.sleep(_REPLACE_PAUSE_S)
+
+
+def _flush_folder(folder: str) -> None:
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_tree(path: str) -> None:
+    if os.path.islink(path) or os.path.isfile(path):
+        os.unlink(path)
+    else:
+        shutil.rmtree(path)
+
+
+def _owner(owner_path: str) -> str:
+    try:
+        with open(owner_path, encoding="utf-8") as file:
+            owner = json.load(file)
+        return f"process {owner['pid']} on {owner['host']} (since {owner['since']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"
