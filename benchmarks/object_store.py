@@ -36,7 +36,7 @@ from obstore.store import from_url
 from rebuild import EVENTS_PER_IMAGE, WITHOUT_EVENTS, open_dataset
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-import s3_servers
+from support import s3_servers
 
 AT_ONCE = 64
 PAGE = 1000

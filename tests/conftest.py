@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import uuid
@@ -10,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import s3_servers
 
 from kymflow_zarr import ZarrDataset
-
-REPO = Path(__file__).resolve().parents[1]
+from support import s3_servers
+from support.paths import REPO, TESTS
 
 
 @dataclass(frozen=True)
@@ -78,14 +78,15 @@ def shared_data() -> Path:
 
 @pytest.fixture
 def start_python() -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Start ``python -c code *args`` as a process of its own; it is ended with the test."""
+    """Start ``python -c code *args`` as a process that can import ``support``; it is ended with the test."""
     started: list[subprocess.Popen[str]] = []
 
     def start(code: str, *args: object) -> subprocess.Popen[str]:
         command = [sys.executable, "-W", "error", "-c", code, *map(str, args)]
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        path = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
+        environment = {**os.environ, "PYTHONPATH": path}
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment)
         started.append(process)
         return process
 

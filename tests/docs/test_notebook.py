@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-REPO = Path(__file__).resolve().parents[2]
+from support.paths import REPO
+
 NOTEBOOK = REPO / "examples" / "notebook" / "kymflow_tables.ipynb"
 PLUGIN = REPO / "examples" / "kymflow-indexer-heart-rate"
 EXECUTE = """

@@ -11,12 +11,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from importlib_metadata import EntryPoint
-from plugin_makers import Install
-from simple_indexers import add_image, write_distribution
 
 from kymflow import IndexerRegistry, KymDataset
 from kymflow.core.plugins.registry import get_registry
 from kymflow_indexers_builtin import RadonReportIndexer, VelocityEventsIndexer
+from support.plugin_makers import Install
+from support.simple_indexers import add_image, write_distribution
 
 
 @pytest.fixture

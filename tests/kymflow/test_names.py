@@ -15,8 +15,6 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import tifffile
-from refreshing import TABLE, CellsIndexer, open_dataset
-from simple_indexers import FrameIndexer, add_image, frame
 from typer.testing import CliRunner, Result
 
 from kymflow import IndexerRegistry, KymDataset
@@ -25,6 +23,8 @@ from kymflow.core.zarr.indexers.base import normalize_table_name
 from kymflow.errors import InvalidIndexerError, UnknownIndexerError
 from kymflow_zarr import SourceImage, layout
 from kymflow_zarr.errors import InvalidNameError, KymflowError
+from support.refreshing import TABLE, CellsIndexer, open_dataset
+from support.simple_indexers import FrameIndexer, add_image, frame
 
 HOSTILE = {
     "climbing": "../../x",

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 import kymflow
-
-SRC = Path(__file__).resolve().parents[2] / "src"
+from support.paths import SRC
 
 
 def test_every_public_name_can_be_imported_and_is_listed() -> None:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from environments import BUILTIN, REPO, Environment, Make, call, fresh_environment, plain_environment
+
+from support.environments import BUILTIN, REPO, Environment, Make, call, fresh_environment, plain_environment
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from environments import REPO, call, plain_environment
-from plugin_projects import build_wheels
 
 from kymflow.scaffold import IndexerNames, indexer_names, write_project
 from kymflow.scaffold.names import MAX_LENGTH
 from kymflow.testing.conformance.catalogue import CHECKS
+from support.environments import REPO, call, plain_environment
+from support.plugin_projects import build_wheels
 
 TEMPLATES = "kymflow/scaffold/templates"
 ODD_NAMES = [

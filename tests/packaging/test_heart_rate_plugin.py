@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from environments import REPO, call, plain_environment
-from plugin_projects import build_wheels
 
 from kymflow.testing import simulate_folder
 from kymflow.testing.lab import HEART_RATE_HZ
+from support.environments import REPO, call, plain_environment
+from support.plugin_projects import build_wheels
 
 PLUGIN = REPO / "examples" / "kymflow-indexer-heart-rate"
 

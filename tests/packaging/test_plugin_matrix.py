@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from environments import BUILTIN, REPO, Environment, Make, find_python
-from plugin_projects import BROKEN, build_wheels, write_broken, write_events
+
+from support.environments import BUILTIN, REPO, Environment, Make, find_python
+from support.plugin_projects import BROKEN, build_wheels, write_broken, write_events
 
 pytestmark = pytest.mark.long
 

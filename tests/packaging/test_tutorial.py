@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from environments import REPO, call
+
+from support.environments import REPO, call
 
 PAGE = REPO / "docs" / "tutorial-plugin.md"
 INSTALL_KYMFLOW = (

@@ -7,8 +7,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from environments import BUILTIN, REPO, Make, call, plain_environment
-from plugin_projects import build_wheels, write_project
+
+from support.environments import BUILTIN, REPO, Make, call, plain_environment
+from support.plugin_projects import build_wheels, write_project
 
 
 def test_wheels_hold_just_their_packages(wheels: dict[str, Path]) -> None:

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from kymflow.cli.main import app
+from support.simple_indexers import write_distribution
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run ``kymflow new-indexer`` in an empty folder, with the built-in indexers installed."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+    def run(*arguments: object, code: int = 0) -> Result:
+        result = CliRunner().invoke(app, ["new-indexer", *(str(argument) for argument in arguments)])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == code, result.output
+        return result
+
+    return run
+
+
+def test_the_project_is_named_after_the_indexer_and_lies_here(run: Run) -> None:
+    out = run("Stall durations").stdout
+
+    project = Path("kymflow-indexer-stall-durations")
+    assert os.listdir() == [project.name]
+    assert (project / "src" / "kymflow_indexer_stall_durations" / "indexer.py").is_file()
+    assert "are called stall_durations, the class StallDurationsIndexer" in out
+    assert "python -m pip install -e . --group dev\n  python -m pytest" in out
+
+
+def test_the_json_document_names_everything(run: Run, tmp_path: Path) -> None:
+    content = json.loads(run("stalls", "--directory", tmp_path / "a" / "b", "--json").stdout)
+
+    files = content.pop("files")
+    assert content == {
+        "directory": str((tmp_path / "a" / "b").resolve()),
+        "distribution": "kymflow-indexer-stalls",
+        "module": "kymflow_indexer_stalls",
+        "class_name": "StallsIndexer",
+        "name": "stalls",
+    }
+    assert all((tmp_path / "a" / "b" / file).is_file() for file in files)
+    assert "src/kymflow_indexer_stalls/indexer.py" in files
+
+
+def test_a_name_of_which_nothing_is_left_is_one_line_and_exit_code_1(run: Run) -> None:
+    result = run("血流", code=1)
+
+    assert result.stderr.startswith("kymflow: '血流' cannot name an indexer: '血' has no ASCII form.")
+    assert result.stderr.count("\n") == 1
+    assert os.listdir() == []
+
+
+def test_a_full_folder_is_refused_with_nothing_touched(run: Run) -> None:
+    run("stalls")
+    before = sorted(Path().rglob("*"))
+
+    result = run("stalls", code=1)
+
+    assert (
+        "kymflow: kymflow-indexer-stalls is not empty; give the project a folder of its own" in result.stderr
+    )
+    assert sorted(Path().rglob("*")) == before
+
+
+def test_a_disk_that_refuses_is_one_line(run: Run) -> None:
+    Path("file").write_text("mine")
+
+    result = run("stalls", "--directory", "file/project", code=1)
+
+    assert result.stderr.startswith("kymflow: ")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("taken", ["Velocity events", "radon_report"])
+def test_a_name_that_another_plugin_has_is_refused(run: Run, taken: str) -> None:
+    result = run(taken, code=1)
+
+    assert "of kymflow-indexers-builtin 1.0.0 already; choose another name" in result.stderr
+    assert os.listdir() == []
+
+
+def test_a_broken_plugin_is_no_concern_here(run: Run, site: Path) -> None:
+    write_distribution(site, "broken-lab", "0.1", "broken = no_such_module")
+
+    assert run("stalls").stderr == ""

@@ -1,0 +1,432 @@
+"""Plugins that fail: each is listed as broken with its cause, and harms no other."""
+
+from __future__ import annotations
+
+import re
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from kymflow import IndexerRegistry, KymDataset, PluginWarning, UnknownIndexerError
+from support.plugin_makers import BUILTIN, Install, NeedsArguments, StallIndexer, infos, offering
+from support.simple_indexers import FrameIndexer
+
+BROKEN = {
+    "absent module": ("import no_such_module_at_all", "ModuleNotFoundError.*no_such_module_at_all"),
+    "syntax": ("def (", "SyntaxError"),
+    "exit": ("raise SystemExit(3)", "SystemExit: 3"),
+    "import raises": ("raise RuntimeError('on import')", "RuntimeError: on import"),
+    "hook raises": (
+        """
+        from kymflow import hookimpl
+        @hookimpl
+        def kymflow_indexers():
+            raise ValueError('in the hook')
+        """,
+        "ValueError: in the hook",
+    ),
+    "hook exits": (
+        """
+        import sys
+        from kymflow import hookimpl
+        @hookimpl
+        def kymflow_indexers():
+            sys.exit('gone')
+        """,
+        "SystemExit: gone",
+    ),
+    "junk": (
+        """
+        from kymflow import hookimpl
+        @hookimpl
+        def kymflow_indexers():
+            return "junk"
+        """,
+        "must return a list of indexers, got 'junk'",
+    ),
+    "list of junk": (
+        """
+        from kymflow import hookimpl
+        @hookimpl
+        def kymflow_indexers():
+            return [5]
+        """,
+        "InvalidIndexerError.*no DatasetIndexer: it lacks name, table_name, extract_rows",
+    ),
+    "classes": (
+        """
+        from kymflow import ArtifactIndexer, hookimpl
+        class Indexer(ArtifactIndexer):
+            name = "a"
+        @hookimpl
+        def kymflow_indexers():
+            return [Indexer]
+        """,
+        "pass an instance, Indexer\\(\\)",
+    ),
+    "none": (
+        """
+        from kymflow import hookimpl
+        @hookimpl
+        def kymflow_indexers():
+            return None
+        """,
+        "kymflow_indexers",
+    ),
+    "misspelt hook": (
+        """
+        from kymflow import hookimpl
+        @hookimpl
+        def kymflow_indexer():
+            return []
+        """,
+        "PluginValidationError.*kymflow_indexer",
+    ),
+    "hook with arguments": (
+        """
+        from kymflow import hookimpl
+        @hookimpl
+        def kymflow_indexers(dataset):
+            return []
+        """,
+        "PluginValidationError.*dataset",
+    ),
+    "no hook": ("x = 1", "neither an indexer nor has it a function kymflow_indexers"),
+    "unmarked hook": ("def kymflow_indexers():\n    return []", "marked with @kymflow.hookimpl"),
+    "no name": (
+        """
+        from kymflow import ArtifactIndexer
+        class Indexer(ArtifactIndexer):
+            pass
+        """,
+        "needs a class attribute name",
+    ),
+    "bad table name": (
+        """
+        from kymflow import hookimpl
+        class Indexer:
+            name, table_name = "odd", "日本"
+            def extract_rows(self, rec): ...
+        @hookimpl
+        def kymflow_indexers():
+            return [Indexer()]
+        """,
+        "indexer 'odd': '日本' cannot name a table",
+    ),
+    "reserved table name": (
+        """
+        from kymflow import hookimpl
+        class Indexer:
+            name, table_name = "odd", "sources"
+            def extract_rows(self, rec): ...
+        @hookimpl
+        def kymflow_indexers():
+            return [Indexer()]
+        """,
+        "'sources' is kept by the dataset itself",
+    ),
+    "blank name": (
+        """
+        from kymflow import ArtifactIndexer
+        from kymflow import hookimpl
+        class Indexer(ArtifactIndexer):
+            name = "stalls\\n"
+        @hookimpl
+        def kymflow_indexers():
+            return [Indexer()]
+        """,
+        r"'stalls\\n': a name must be printable text without blanks around it",
+    ),
+    "reserved name": (
+        """
+        from kymflow import hookimpl
+        class Indexer:
+            name, table_name = "Sources", "mine"
+            def extract_rows(self, rec): ...
+        @hookimpl
+        def kymflow_indexers():
+            return [Indexer()]
+        """,
+        "'Sources': this name is kept by the dataset itself",
+    ),
+    "same indexer twice": (
+        """
+        from kymflow import ArtifactIndexer, hookimpl
+        class Indexer(ArtifactIndexer):
+            name = "stalls"
+        @hookimpl
+        def kymflow_indexers():
+            return [Indexer()] * 2
+        """,
+        "offers two indexers that claim the name 'stalls'",
+    ),
+    "same table twice": (
+        """
+        from kymflow import ArtifactIndexer, hookimpl
+        class One(ArtifactIndexer):
+            name, table_name = "one", "Stalls"
+        class Two(ArtifactIndexer):
+            name, table_name = "two", "stalls"
+        @hookimpl
+        def kymflow_indexers():
+            return [One(), Two()]
+        """,
+        "two indexers that claim the table 'stalls': 'one' and 'two'",
+    ),
+    "half a generator": (
+        """
+        from kymflow import ArtifactIndexer, hookimpl
+        class Indexer(ArtifactIndexer):
+            name = "stalls"
+        @hookimpl
+        def kymflow_indexers():
+            yield Indexer()
+            raise OSError("no disk")
+        """,
+        "OSError: no disk",
+    ),
+    "endless generator": (
+        """
+        from kymflow import ArtifactIndexer, hookimpl
+        class Indexer(ArtifactIndexer):
+            name = "stalls"
+        @hookimpl
+        def kymflow_indexers():
+            while True:
+                yield Indexer()
+        """,
+        "gives more than 1000 indexers",
+    ),
+    "one class": (
+        """
+        from kymflow import ArtifactIndexer, hookimpl
+        class Indexer(ArtifactIndexer):
+            name = "a"
+        @hookimpl
+        def kymflow_indexers():
+            return Indexer
+        """,
+        "pass an instance, Indexer\\(\\)",
+    ),
+    "one hook marked, the other not": (
+        """
+        from kymflow import hookimpl
+        def kymflow_indexers(): ...
+        @hookimpl
+        def kymflow_table_updated(dataset): ...
+        """,
+        "PluginError: kymflow_indexers of 'plugin_broken' is not marked",
+    ),
+    "observer with other arguments": (
+        """
+        from kymflow import hookimpl
+        @hookimpl
+        def kymflow_table_updated(dataset, table): ...
+        """,
+        "PluginValidationError.*table",
+    ),
+    "asks for indexers on import": (
+        """
+        import kymflow
+        from kymflow import IndexerRegistry
+        import plugin_asked
+        plugin_asked.registry.list()
+        """,
+        "a plugin cannot ask for indexers on import",
+    ),
+    "base exception": ("raise BaseException('of no kind')", "BaseException: of no kind"),
+    "error without words": (
+        """
+        class Silent(Exception):
+            def __str__(self):
+                raise RuntimeError("nothing to say")
+        raise Silent
+        """,
+        "Silent, which cannot say what it is about",
+    ),
+    "deep recursion": ("def f():\n    f()\nf()", "RecursionError"),
+    "name that raises": (
+        """
+        from kymflow import hookimpl
+        class Indexer:
+            table_name = "odd"
+            @property
+            def name(self):
+                raise RuntimeError("no name today")
+            def extract_rows(self, rec): ...
+        @hookimpl
+        def kymflow_indexers():
+            return [Indexer()]
+        """,
+        "RuntimeError: no name today",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_plugin_is_listed_with_its_cause_and_the_others_work(
+    written: Install, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    code, cause = BROKEN[kind]
+    registry = IndexerRegistry([written("broken", code), BUILTIN])
+    monkeypatch.setitem(sys.modules, "plugin_asked", types.SimpleNamespace(registry=registry))
+
+    with pytest.warns(PluginWarning) as warned:
+        first = registry.list()
+
+    assert len(warned) == 1
+    message = str(warned[0].message)
+    assert re.search(f"(?s)plugin 'broken = plugin_broken'.*cannot be used: .*{cause}", message)
+
+    broken = next(info for info in first if info.name == "broken")
+    assert (broken.status, broken.table_name, broken.entry_point) == ("broken", "", "broken = plugin_broken")
+    assert broken.error in message
+    assert broken.traceback.startswith(("Traceback", "Silent"))
+    assert [info.name for info in first if info.status == "ok"] == ["radon_report", "velocity_events"]
+    assert registry.list() == first
+    with pytest.raises(UnknownIndexerError, match=f"(?s)'broken' of entry point.*\\(broken\\): .*{cause}"):
+        registry.get("broken")
+
+
+def test_an_entry_point_to_an_absent_attribute_is_broken(install: Install) -> None:
+    with pytest.warns(PluginWarning, match="AttributeError.*no_such_thing"):
+        found = infos(install("lab", "no_such_thing"))
+    assert found["lab"].status == "broken"
+
+
+def test_an_entry_point_to_a_class_with_hooks_is_broken(install: Install) -> None:
+    class Plugin:
+        kymflow_indexers = offering(StallIndexer())
+
+    with pytest.warns(PluginWarning, match="is the class .*Plugin itself; name an instance, or a module"):
+        found = infos(install("lab", "target", target=Plugin))
+    assert found["lab"].status == "broken"
+
+
+@pytest.mark.parametrize("target", [None, 5, "text", {}], ids=repr)
+def test_an_entry_point_to_anything_else_is_broken(install: Install, target: object) -> None:
+    with pytest.warns(PluginWarning, match="is neither an indexer nor has it a function"):
+        found = infos(install("lab", "target", target=target))
+    assert found["lab"].status == "broken"
+
+
+def test_an_indexer_class_that_needs_arguments_is_broken(install: Install) -> None:
+    with pytest.warns(PluginWarning, match="TypeError.*threshold"):
+        found = infos(install("lab", "target", target=NeedsArguments))
+    assert found["lab"].status == "broken"
+
+
+def test_one_bad_indexer_of_a_plugin_makes_all_of_it_broken(install: Install) -> None:
+    with pytest.warns(PluginWarning, match="InvalidIndexerError"):
+        found = infos(install("lab", kymflow_indexers=offering(StallIndexer(), 5)))
+    assert list(found) == ["lab"]
+
+
+def test_the_traceback_tells_where_in_the_plugin_it_failed(written: Install) -> None:
+    with pytest.warns(PluginWarning, match="KeyError: 'roi'"):
+        found = infos(written("lab", "def read():\n    return {}['roi']\nread()"))
+
+    assert re.search(r'plugin_lab\.py", line 2, in read', found["lab"].traceback)
+
+
+def test_a_syntax_error_is_shown_with_its_line(written: Install) -> None:
+    with pytest.warns(PluginWarning, match="SyntaxError"):
+        found = infos(written("lab", "x = 1\ndef (\n"))
+
+    assert 'plugin_lab.py", line 2' in found["lab"].traceback
+
+
+def test_each_failure_is_warned_of_once(written: Install) -> None:
+    registry = IndexerRegistry([written(name, f"raise RuntimeError('{name}')") for name in ("a", "b")])
+
+    with pytest.warns(PluginWarning) as warned:
+        answers = [ask() for ask in (registry.list, registry.indexers, registry.list)]
+
+    assert [str(warning.message)[-1] for warning in warned] == ["a", "b"]
+    assert answers[0] == answers[2]
+
+
+def test_where_warnings_are_errors_the_next_call_knows_all_the_same(written: Install) -> None:
+    registry = IndexerRegistry([written("broken", "raise RuntimeError('on import')"), BUILTIN])
+
+    with pytest.raises(PluginWarning, match="on import"):
+        registry.list()
+
+    assert [(info.name, info.status) for info in registry.list()] == [
+        ("broken", "broken"),
+        ("radon_report", "ok"),
+        ("velocity_events", "ok"),
+    ]
+
+
+def test_the_users_interrupt_is_not_the_plugins_failure_and_loading_starts_again(
+    written: Install, tmp_path: Path
+) -> None:
+    calls = tmp_path / "calls"
+    slow = f"""
+        from pathlib import Path
+        from kymflow import ArtifactIndexer, hookimpl
+        class Indexer(ArtifactIndexer):
+            name = "slow"
+        @hookimpl
+        def kymflow_indexers():
+            calls = Path({str(calls)!r})
+            calls.write_text(calls.read_text() + "." if calls.exists() else ".")
+            if len(calls.read_text()) == 1:
+                raise KeyboardInterrupt('by the user')
+            return [Indexer()]
+        """
+    registry = IndexerRegistry([BUILTIN, written("slow", slow)])
+
+    with pytest.raises(KeyboardInterrupt, match="by the user"):
+        registry.list()
+    expected = [("radon_report", "ok"), ("slow", "ok"), ("velocity_events", "ok")]
+    assert [(info.name, info.status) for info in registry.list()] == expected
+    assert [(info.name, info.status) for info in registry.list()] == expected
+    assert calls.read_text() == ".."
+
+
+def test_two_registries_find_the_same(written: Install) -> None:
+    points = [BUILTIN, written("broken", "raise RuntimeError('on import')")]
+    with pytest.warns(PluginWarning, match="on import"):
+        first = IndexerRegistry(points).list()
+    with pytest.warns(PluginWarning, match="on import"):
+        assert IndexerRegistry(points[::-1]).list() == first
+
+
+def test_a_failed_plugin_leaves_none_of_its_hooks_behind(written: Install, kd: KymDataset) -> None:
+    code = """
+        from kymflow import hookimpl
+        @hookimpl
+        def kymflow_indexers():
+            return [5]
+        @hookimpl
+        def kymflow_table_updated():
+            raise AssertionError("a broken plugin was told")
+        """
+    registry = IndexerRegistry([written("broken", code), BUILTIN])
+    with pytest.warns(PluginWarning, match="InvalidIndexerError"):
+        reports = KymDataset(kd.ds, registry=registry).rebuild_all()
+    assert sorted(reports) == ["radon_report", "velocity_events"]
+    assert registry.observers() == []
+
+
+def test_where_only_broken_plugins_are_the_message_names_them(written: Install) -> None:
+    registry = IndexerRegistry([written("broken", "raise RuntimeError('on import')")])
+    with pytest.warns(PluginWarning, match="on import"):
+        registry.list()
+
+    with pytest.raises(UnknownIndexerError, match="'velocity_events'.*broken"):
+        registry.get("velocity_events")
+
+
+def test_a_table_name_that_windows_cannot_keep_breaks_the_plugin_not_the_run(
+    kd: KymDataset, install: Install
+) -> None:
+    entry_point = install("lab", "target", target=FrameIndexer({}, name="con"))
+    registry = IndexerRegistry([BUILTIN, entry_point])
+    with pytest.warns(PluginWarning, match="'con'"):
+        reports = KymDataset(kd.ds, registry=registry).rebuild_all(on_error="skip")
+    assert sorted(reports) == ["radon_report", "velocity_events"]

@@ -1,0 +1,205 @@
+"""The store that notes what it is asked for, and whether the answers still hold."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from kymflow import ZarrDataset
+from kymflow_zarr.errors import ReadOnlyError
+from kymflow_zarr.store.base import Fingerprint, Store
+from kymflow_zarr.store.dependencies import still_hold
+from kymflow_zarr.store.local import LocalStore
+from kymflow_zarr.store.tracking import Dependency, TrackingStore
+from support.refreshing import HookedStore
+
+
+@pytest.fixture
+def store(dataset: ZarrDataset) -> Store:
+    dataset.store.put("images/a/x", b"one")
+    return dataset.store
+
+
+def only(observed: TrackingStore) -> Dependency:
+    (seen,) = observed.seen
+    return seen
+
+
+def ask_content(store: Store) -> Dependency:
+    observed = TrackingStore(store)
+    observed.read("images/a/x")
+    return only(observed)
+
+
+def test_what_was_read_is_noted_once_with_its_content(store: Store) -> None:
+    observed = TrackingStore(store)
+    assert observed.read("images/a/x")[0] == b"one"
+    assert observed.read("images/a/x")[0] == b"one"
+
+    seen = only(observed)
+    assert (seen.key, seen.asked) == ("images/a/x", "content")
+    assert seen.fingerprint is not None
+    assert seen.fingerprint.size == 3
+    assert len(seen.sha256) == 64
+    assert still_hold(store, {"a": [seen]}) == [True]
+
+
+def test_what_is_absent_is_noted_too(store: Store) -> None:
+    observed = TrackingStore(store)
+    with pytest.raises(FileNotFoundError, match="images/a/y"):
+        observed.read("images/a/y")
+
+    seen = only(observed)
+    assert seen.fingerprint is None
+    assert seen.look_again(store) == (None, seen)
+    store.put("images/a/y", b"")
+    assert seen.look_again(store) == ("appeared", seen)
+
+
+def test_changed_and_vanished_are_told_apart(store: Store) -> None:
+    seen = ask_content(store)
+    store.put("images/a/x", b"two")
+    assert seen.look_again(store)[0] == "changed"
+    store.put("images/a/x", b"longer")
+    assert seen.look_again(store)[0] == "changed"
+    store.delete("images/a/x")
+    assert seen.look_again(store)[0] == "vanished"
+
+
+def test_the_same_bytes_written_again_hold_and_are_noted_anew(store: Store) -> None:
+    seen = ask_content(store)
+    time.sleep(0.02)
+    store.put("images/a/x", b"one")
+
+    difference, now = seen.look_again(store)
+    assert difference is None
+    assert now.sha256 == seen.sha256
+    assert now.fingerprint == store.stat("images/a/x")
+    assert now.seen_ns >= seen.seen_ns
+
+
+def test_only_whether_a_key_is_there_counts_if_only_that_was_asked(store: Store) -> None:
+    observed = TrackingStore(store)
+    assert observed.exists("images/a/x")
+    seen = only(observed)
+    assert seen.asked == "presence"
+    store.put("images/a/x", b"something else")
+    assert still_hold(store, {"a": [seen]}) == [True]
+    store.delete("images/a/x")
+    assert seen.look_again(store)[0] == "vanished"
+
+
+def test_a_listing_holds_while_the_names_are_the_same(store: Store) -> None:
+    observed = TrackingStore(store)
+    assert [found.key for found in observed.list("images/a")] == ["images/a/x"]
+    seen = only(observed)
+    assert seen.asked == "names"
+    store.put("images/a/x", b"other")
+    store.put("images/b/x", b"elsewhere")
+    assert still_hold(store, {"a": [seen]}) == [True]
+    store.put("images/a/sub/y", b"")
+    assert seen.look_again(store)[0] == "changed"
+    store.delete("images/a/sub/y")
+    assert still_hold(store, {"a": [seen]}) == [True]
+
+
+def test_children_hold_while_the_names_are_the_same(store: Store) -> None:
+    observed = TrackingStore(store)
+    assert list(observed.children("images")) == ["a"]
+    store.put("images/b/x", b"")
+    assert only(observed).look_again(store)[0] == "changed"
+
+
+def test_the_first_answer_counts(store: Store) -> None:
+    observed = TrackingStore(store)
+    observed.read("images/a/x")
+    store.put("images/a/x", b"two")
+    observed.read("images/a/x")
+
+    assert only(observed).look_again(store)[0] == "changed"
+
+
+def test_two_answers_to_one_question_never_hold(local: ZarrDataset) -> None:
+    # Rows may be of both contents, even if the first one is back when the table is written.
+    store = local.store
+    store.put("images/a/x", b"one")
+    observed = TrackingStore(store)
+    observed.read("images/a/x")
+    store.put("images/a/x", b"two")
+    observed.read("images/a/x")
+    store.put("images/a/x", b"one")
+
+    assert still_hold(store, {"a": observed.seen}) == [False]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda store: store.put("images/a/x", b""),
+        lambda store: store.delete("images/a/x"),
+        lambda store: store.delete_tree("images/a"),
+        lambda store: store.put_tree("images/a", {"x": b""}, last="x"),
+        lambda store: store.update("images/a/x", lambda present: b""),
+    ],
+    ids=["put", "delete", "delete_tree", "put_tree", "update"],
+)
+def test_every_write_is_refused(store: Store, write: object) -> None:
+    with pytest.raises(ReadOnlyError, match="cannot be written here: an indexer only reads"):
+        write(TrackingStore(store))  # type: ignore[operator]
+    assert store.read("images/a/x")[0] == b"one"
+
+
+def test_a_settled_time_needs_no_reading(local: ZarrDataset) -> None:
+    local.store.put("images/a/x", b"one")
+    path = Path(local.path) / "images" / "a" / "x"
+    long_ago = time.time_ns() - 10_000_000_000
+    os.utime(path, ns=(long_ago, long_ago))
+    read: list[str] = []
+    store = HookedStore(local.path, lambda operation, key: read.append(operation))
+    seen = ask_content(store)
+    read.clear()
+    assert still_hold(store, {"a": [seen]}) == [True]
+    assert read == ["before stat", "after stat"]
+
+
+def test_a_young_time_is_read(local: ZarrDataset) -> None:
+    local.store.put("images/a/x", b"one")
+    seen = ask_content(local.store)
+    path = Path(local.path) / "images" / "a" / "x"
+    info = path.stat()
+    path.write_bytes(b"two")
+    os.utime(path, ns=(info.st_atime_ns, info.st_mtime_ns))
+
+    assert seen.look_again(local.store)[0] == "changed"
+
+
+def test_a_key_that_goes_between_look_and_read_has_vanished(local: ZarrDataset) -> None:
+    local.store.put("images/a/x", b"one")
+    seen = ask_content(local.store)
+
+    def meanwhile(operation: str, key: str) -> None:
+        if operation == "before read":
+            local.store.delete(key)
+
+    assert seen.look_again(HookedStore(local.path, meanwhile))[0] == "vanished"
+
+
+def test_a_slow_reader_does_not_make_a_young_time_look_settled(local: ZarrDataset) -> None:
+    # A write in the same tick, while the reader is still busy with what it has read.
+    local.store.put("images/a/x", b"one")
+    path = Path(local.path) / "images" / "a" / "x"
+    info = path.stat()
+
+    class SlowStore(LocalStore):
+        def read(self, key: str) -> tuple[bytes, Fingerprint]:
+            found = super().read(key)
+            path.write_bytes(b"two")
+            os.utime(path, ns=(info.st_atime_ns, info.st_mtime_ns))
+            time.sleep(2.1)
+            return found
+
+    seen = ask_content(SlowStore(Path(local.path)))
+    assert seen.look_again(local.store)[0] == "changed"

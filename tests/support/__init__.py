@@ -1,0 +1,1 @@
+"""What tests share, importable as ``support`` in every process that a test starts."""

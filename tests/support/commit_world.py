@@ -1,0 +1,205 @@
+"""The world around the commit: everything that can happen in any order, and what must always hold.
+
+:func:`explore` walks through every state that can be reached. Each step is one store call of somebody,
+so that writers meet, and die, between any two of them.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from support.commit_model import (
+    BACK,
+    BY_HAND,
+    DELETED,
+    EDITED,
+    IMAGES,
+    Dependency,
+    Fault,
+    Ledger,
+    Protocol,
+    Reader,
+    Table,
+    World,
+    Writer,
+    content,
+    put,
+)
+
+
+def moves(protocol: Protocol, world: World) -> Iterator[tuple[str, World]]:
+    """Yield whatever can happen next."""
+    for place, writer in enumerate(world.writers):
+        if writer.next in ("end", "dead"):
+            continue
+        moved = protocol.step(world, place)
+        if moved is not None:
+            yield f"{writer.name}: {moved[0]}", moved[1]
+        if world.crashes:
+            held = world.lock == writer.name and protocol.fault != Fault.ETERNAL_LOCK
+            dead = put(world.writers, place, Writer(writer.name, "dead"))
+            lock = "" if held else world.lock
+            yield f"{writer.name} dies", world._replace(writers=dead, lock=lock, crashes=world.crashes - 1)
+    if world.reader.next != "end":
+        yield _read_on(protocol, world)
+    if world.edits:
+        number, *rest = world.edits
+        files = put(world.files, 0, Dependency(number, world.clock))
+        word = "edited" if number == EDITED else "as it was again"
+        yield f"artifact 0 is {word}", world._replace(files=files, edits=tuple(rest))
+    if world.deletion:
+        yield _delete_on(world)
+    if world.hands and world.table is not None:
+        table = world.table._replace(rows=put(world.table.rows, 0, BY_HAND))
+        yield "the table is edited by hand", world._replace(table=table, hands=world.hands - 1)
+    if world.ticks:
+        yield "time passes", world._replace(clock=world.clock + 1, ticks=world.ticks - 1)
+
+
+def _read_on(protocol: Protocol, world: World) -> tuple[str, World]:
+    reader = world.reader
+    if reader.next == "read table":
+        return "reader: read table", world._replace(reader=Reader("read ledger", world.table))
+    if reader.next == "read ledger":
+        ledger = protocol.find_ledger(world, reader.table)
+        if ledger is None and world.table != reader.table:
+            # Another writer took it away with the table that it was of.
+            return "reader: read ledger", world._replace(reader=Reader("read table"))
+        return "reader: read ledger", world._replace(reader=Reader("look", reader.table, ledger))
+    return "reader: look at the artifacts", world._replace(reader=Reader())
+
+
+def _delete_on(world: World) -> tuple[str, World]:
+    step, *rest = world.deletion
+    world = world._replace(deletion=tuple(rest))
+    if step == "attributes":
+        promised = put(world.promised, 1, 0)
+        return "attributes of 1 go", world._replace(live=put(world.live, 1, False), promised=promised)
+    if step == "artifact":
+        return "artifact 1 goes", world._replace(files=put(world.files, 1, Dependency(DELETED, world.clock)))
+    if step == "back":
+        return "image 1 is back", world._replace(live=put(world.live, 1, True))
+    return "artifact 1 is back", world._replace(files=put(world.files, 1, Dependency(BACK, world.clock)))
+
+
+# What must always hold
+
+
+def problem(protocol: Protocol, world: World) -> str:
+    """Say what is wrong in a state; empty if nothing is."""
+    if world.table is not None and not world.table.whole:
+        return "a reader finds half a table"
+    for image in IMAGES:
+        row = world.table.rows[image] if world.table is not None else None
+        promised = world.promised[image]
+        if world.live[image] and promised > (row or 0) and content(promised) != content(row):
+            return f"a committed update of image {image} is lost"
+    ledger = protocol.find_ledger(world, world.table)
+    if not world.outsider:
+        if world.table is not None and ledger is None:
+            return "the table has no ledger"
+        if any(writer.lost for writer in world.writers):
+            return "everything is extracted again although nothing was lost"
+    return _lie(protocol, world, world.table, ledger) or (
+        _lie(protocol, world, world.reader.table, world.reader.ledger) if world.reader.next == "look" else ""
+    )
+
+
+def _lie(protocol: Protocol, world: World, table: Table | None, ledger: Ledger | None) -> str:
+    for image in protocol.fresh(world, ledger):
+        if not world.live[image]:
+            return f"image {image} is called fresh but gone"
+        row = table.rows[image] if table is not None else None
+        if content(row) != content(world.files[image].number):
+            return f"image {image} is called fresh but has other rows"
+    return ""
+
+
+def refresh(protocol: Protocol, world: World) -> World | None:
+    """Return the world after a refresh by one who is alone; None if it waits for ever."""
+    ledger = protocol.find_ledger(world, world.table)
+    fresh = protocol.fresh(world, ledger)
+    there = protocol.there(world)
+    stale = tuple(image for image in IMAGES if there[image] and image not in fresh)
+    gone = tuple(i for i, entry in enumerate(ledger.entries if ledger else ()) if entry and not there[i])
+    if ledger is None or world.table is None:
+        writer = Writer("R", todo=IMAGES, complete=True)
+    elif stale:
+        writer = Writer("R", todo=stale, gone=gone)
+    elif gone:
+        writer = Writer("R", next="lock" if protocol.locks else "read table", gone=gone)
+    else:
+        return world
+    world = world._replace(writers=(writer,))
+    while world.writers[0].next != "end":
+        moved = protocol.step(world, 0)
+        if moved is None:
+            return None
+        world = moved[1]
+    return world
+
+
+def last_problem(protocol: Protocol, world: World) -> str:
+    """Say what is wrong where nothing can happen any more: waiting, or a refresh that does not mend all."""
+    if any(writer.next not in ("end", "dead") for writer in world.writers):
+        return "somebody waits for ever"
+    after = refresh(protocol, world)
+    if after is None:
+        return "a refresh waits for ever"
+    expected = [content(f.number) if there else 0 for f, there in zip(world.files, world.live, strict=True)]
+    rows = [content(number) for number in after.table.rows] if after.table is not None else []
+    if rows != expected:
+        return f"after a refresh the table has {rows}, a rebuild would give {expected}"
+    return problem(protocol, after)
+
+
+@dataclass(frozen=True)
+class Found:
+    """How many states there are, and how the first bad one came about; empty if none is bad."""
+
+    states: int
+    problem: str = ""
+    trace: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return "\n  ".join([f"{self.states} states; {self.problem or 'all is well'}", *self.trace])
+
+
+def explore(protocol: Protocol, start: World) -> Found:
+    """Walk through all states that can be reached; stop at the first bad one, by a shortest way."""
+    # All states stay: looking for garbage among them is a third of the time.
+    gc.disable()
+    try:
+        return _explore(protocol, start)
+    finally:
+        gc.enable()
+
+
+def _explore(protocol: Protocol, start: World) -> Found:
+    came_from: dict[World, tuple[World, str] | None] = {start: None}
+    queue = deque([start])
+    while queue:
+        world = queue.popleft()
+        wrong = problem(protocol, world)
+        is_last = True
+        if not wrong:
+            for label, following in moves(protocol, world):
+                is_last = False
+                if following not in came_from:
+                    came_from[following] = (world, label)
+                    queue.append(following)
+            wrong = last_problem(protocol, world) if is_last else ""
+        if wrong:
+            return Found(len(came_from), wrong, _trace(came_from, world))
+    return Found(len(came_from))
+
+
+def _trace(came_from: dict[World, tuple[World, str] | None], world: World) -> tuple[str, ...]:
+    steps = []
+    while (before := came_from[world]) is not None:
+        world, label = before
+        steps.append(label)
+    return tuple(reversed(steps))
