@@ -777,6 +777,14 @@ def test_a_plugin_that_prints_is_not_to_blame_if_nobody_reads(lab: Path, site: P
     assert (done.returncode, done.stderr) == (141, "")
 
 
+def test_what_plugins_print_in_workers_does_not_come_between_the_results(lab: Path, site: Path) -> None:
+    talk(site)
+    done = process("rebuild", lab, "--indexer", "talker", "--workers", "2", "--json", site=site)
+
+    assert json.loads(done.stdout)["tables"]["talker"]["rows"] == 4
+    assert done.stderr.splitlines() == ["a word"] * 4
+
+
 def talk(site: Path) -> None:
     """Install an indexer that prints a word for each image."""
     write_distribution(site, "lab-talker", "0.1", "talker = lab_talker_plugin")
