@@ -15,6 +15,7 @@ from typing import NoReturn, ParamSpec, TextIO
 import typer
 
 from kymflow.cli.output import json_alone
+from kymflow.cli.streams import NOBODY_READS, nobody_reads
 
 P = ParamSpec("P")
 
@@ -43,15 +44,16 @@ def one_line_failures(command: Callable[P, None]) -> Callable[P, None]:
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            with warnings.catch_warnings(), _noting_interrupts(), json_alone(bool(kwargs.get("json"))):
+            with (
+                _flushing(),
+                warnings.catch_warnings(),
+                _noting_interrupts(),
+                json_alone(bool(kwargs.get("json"))),
+            ):
                 warnings.showwarning = _show_warning
                 command(*args, **kwargs)
         except KeyboardInterrupt:
             _end_interrupted()
-        except BrokenPipeError:
-            # The reader of our output has seen enough (`kymflow show ... | head`).
-            sys.stderr.close()
-            raise typer.Exit(FAILED) from None
         except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
             from kymflow_zarr.errors import CancelledError, KymflowError
 
@@ -64,7 +66,18 @@ def one_line_failures(command: Callable[P, None]) -> Callable[P, None]:
     return wrapped
 
 
+@contextmanager
+def _flushing() -> Iterator[None]:
+    try:
+        yield
+    finally:
+        # Here a reader who has left, or a full disk, can still be told of.
+        print(end="", flush=True)
+
+
 def _end_interrupted() -> NoReturn:
+    if nobody_reads.is_set():
+        raise typer.Exit(NOBODY_READS)
     fail("interrupted. What was finished is kept; run the same command again to go on.", INTERRUPTED)
 
 

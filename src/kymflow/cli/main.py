@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +9,7 @@ import typer
 
 # Nothing heavier than typer may be imported here: `kymflow --help` must answer at once.
 from kymflow.cli.failures import one_line_failures
+from kymflow.cli.streams import watched_streams
 
 app = typer.Typer(
     name="kymflow",
@@ -263,8 +262,5 @@ def show(
 
 def main() -> Any:
     """Run the command line."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A console that lacks a letter shows its number.
-            stream.reconfigure(errors="backslashreplace")
-    return app()
+    with watched_streams():
+        return app()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import sys
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -25,10 +26,15 @@ def executor_of(workers: int, dask: str | None) -> Iterator[Executor | None]:
         # A forked child would wait for threads of libraries that it did not inherit.
         methods = multiprocessing.get_all_start_methods()
         context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-        with ProcessPoolExecutor(workers, mp_context=context) as executor:
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=_print_no_results) as executor:
             yield executor
     else:
         yield None
+
+
+def _print_no_results() -> None:
+    # What plugins print in a worker would come between the results, and spoil a JSON document.
+    sys.stdout = sys.stderr
 
 
 @contextmanager
