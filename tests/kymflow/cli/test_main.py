@@ -72,7 +72,8 @@ def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
     }
 
 
-REPORT = {"rows": int, "images": int, "updated": list, "unchanged": int, "removed": list, "failed": list}
+REPORT = {"rows": int, "images": int, "updated": list, "unchanged": int, "removed": list}
+REPORT |= {"failed": list, "stale": list}
 
 
 def check_reports(tables: dict[str, Any]) -> None:

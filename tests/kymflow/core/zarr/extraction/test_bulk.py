@@ -14,21 +14,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pandas.testing import assert_frame_equal
 
-from kymflow import ArtifactIndexer, ExtractionError, KymDataset
-from kymflow.core.zarr.extraction import bulk as declared
+from kymflow import ArtifactIndexer, ExtractionError, KymDataset, ZarrImageRecord
+from kymflow.core.zarr.extraction import bulk, task
 from kymflow.core.zarr.extraction import run as extraction
-from kymflow.core.zarr.extraction import task as work
-from kymflow.core.zarr.extraction.bulk import decode_artifacts, is_declaration, read_artifacts
+from kymflow.core.zarr.indexers.base import as_bulk
 from kymflow_zarr import ReadOnlyError
 from kymflow_zarr.errors import CancelledError, StoreError
 from kymflow_zarr.formats import frames
 from kymflow_zarr.store import local
 from support.hostile_artifacts import hostile
 from support.reading_together import (
+    ROWS,
     TOGETHER,
     Artifact,
     Declared,
@@ -55,13 +57,13 @@ def kd(tmp_path_factory: pytest.TempPathFactory) -> KymDataset:
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Images that were asked one by one."""
     noted: list[str] = []
-    ask = work.ask
+    ask = task.extract_image
 
     def noting(ds: Any, indexer: Any, contract: Any, image_id: str) -> Any:
         noted.append(image_id)
         return ask(ds, indexer, contract, image_id)
 
-    monkeypatch.setattr(work, "ask", noting)
+    monkeypatch.setattr(task, "extract_image", noting)
     return noted
 
 
@@ -365,7 +367,7 @@ def test_each_artifact_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         local.LocalStore, "_read_or_none", lambda store, key: (reads.append(key), read(store, key))[1]
     )
 
-    read_artifacts(kd.ds, Declared(), kd.ds.list_image_ids())
+    bulk.read_artifacts(kd.ds, ROWS, kd.ds.list_image_ids())
 
     assert len(reads) == len(set(reads)) == 30 + 10
 
@@ -388,8 +390,8 @@ def test_who_cancels_when_a_chunk_is_announced_reads_nothing_of_it(
     monkeypatch.setattr(extraction, "CHUNK", 10)
     kd = many(tmp_path, 25)
     read: list[str] = []
-    read_artifacts = work.read_artifacts
-    monkeypatch.setattr(work, "read_artifacts", lambda *a: (read.extend(a[2]), read_artifacts(*a))[1])
+    read_artifacts = bulk.read_artifacts
+    monkeypatch.setattr(bulk, "read_artifacts", lambda *a: (read.extend(a[2]), read_artifacts(*a))[1])
     cancel = threading.Event()
     with pytest.raises(CancelledError, match="was cancelled after 10 of 25 images"):
         kd.rebuild(
@@ -405,7 +407,7 @@ def test_what_was_read_of_a_chunk_goes_before_the_next_one_is_read(
     kd = many(tmp_path, 40)
     read: list[weakref.ref[Any]] = []
     alive = []
-    read_artifacts = work.read_artifacts
+    read_artifacts = bulk.read_artifacts
 
     def noting(*args: Any) -> Any:
         alive.append(sum(one() is not None for one in read))
@@ -413,7 +415,7 @@ def test_what_was_read_of_a_chunk_goes_before_the_next_one_is_read(
         read.append(weakref.ref(found))
         return found
 
-    monkeypatch.setattr(work, "read_artifacts", noting)
+    monkeypatch.setattr(bulk, "read_artifacts", noting)
     kd.rebuild(Declared())
     assert alive == [0, 0, 0, 0]
 
@@ -506,7 +508,7 @@ def test_a_damaged_image_that_is_deleted_meanwhile_is_no_failure(
 ) -> None:
     kd = many(tmp_path, 9)
     put(kd, {"00002": (".json", b"{"), "00005": (".parquet", b"x"), "00007": json('[{"a": 1}, {"b": 1}]')})
-    ask = work.ask
+    ask = task.extract_image
 
     def deleting(ds: Any, indexer: Any, contract: Any, image_id: str) -> Any:
         try:
@@ -515,7 +517,7 @@ def test_a_damaged_image_that_is_deleted_meanwhile_is_no_failure(
             kd.ds.delete_image(image_id)
             raise
 
-    monkeypatch.setattr(work, "ask", deleting)
+    monkeypatch.setattr(task, "extract_image", deleting)
     table = kd.rebuild(Plain(), on_error=on_error)
 
     # Those after it are asked all the same.
@@ -527,7 +529,7 @@ def test_images_deleted_while_they_are_read_are_absent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kd = many(tmp_path, 9)
-    read = declared._read
+    read = bulk._read
     calls: list[str] = []
 
     def deleting(ds: Any, name: str, *rest: Any) -> Any:
@@ -536,7 +538,7 @@ def test_images_deleted_while_they_are_read_are_absent(
         calls.append(name)
         return read(ds, name, *rest)
 
-    monkeypatch.setattr(declared, "_read", deleting)
+    monkeypatch.setattr(bulk, "_read", deleting)
 
     assert kd.rebuild(Declared())["a"].tolist() == [0, 1, 2, 3, 5, 6, 7, 8]
 
@@ -628,19 +630,74 @@ def test_an_indexer_with_code_of_its_own_is_asked_record_by_record() -> None:
     def own(self: Any, *args: Any) -> Any:
         raise NotImplementedError
 
-    for name in ("extract_rows", "read_rows", "shape", "_read_artifact", "_from_json", "_renamed"):
-        assert not is_declaration(type("Own", (Plain,), {name: own})())
-    assert not is_declaration(object())
-    assert is_declaration(Plain())
-    assert not is_declaration(alone(Plain()))
+    for name in ("extract_rows", "read_rows", "shape"):
+        changed = type("Own", (Plain,), {name: own})
+        assert as_bulk(changed()) is None
+        # What derives from it, or has it from another class, is no other.
+        assert as_bulk(type("Derived", (changed,), {})()) is None
+        assert as_bulk(type("Mixed", (type("Mixin", (), {name: own}), Plain), {})()) is None
+    assert as_bulk(type("Declaring", (Plain,), {"shape": own, "bulk_artifact": ROWS})()) is not None
+    assert as_bulk(Plain()) is not None
+    assert as_bulk(alone(Plain())) is None
+
+
+class Stranger:
+    """No ArtifactIndexer: rows of one artifact all the same, and it says so."""
+
+    name = table_name = ROWS
+    bulk_artifact = ROWS
+
+    def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+        return self.shape(pa.table(rec.load_df_parquet(ROWS))).to_pandas()
+
+    def shape(self, table: pa.Table) -> pa.Table:
+        if "a" not in table.column_names:
+            return pa.table({})
+        return pa.table({"twice": pc.multiply(table["a"], 2)})
+
+
+def test_an_indexer_of_another_kind_is_read_together_where_it_declares_it(
+    kd: KymDataset, asked: list[str]
+) -> None:
+    give(kd, parquet({"a": [1, 2]}), parquet({"a": [3]}), parquet({"b": [3]}))
+    together = kd.rebuild(Stranger())
+
+    assert asked == []
+    stranger = Stranger()
+    stranger.bulk_artifact = None  # type: ignore[assignment]
+    assert_frame_equal(kd.rebuild(stranger), together)
+    assert asked == IDS
+    assert together["twice"].tolist()[:3] == [2, 4, 6]
+
+
+def test_an_indexer_that_breaks_its_promise_for_many_is_asked_one_by_one(
+    kd: KymDataset, asked: list[str]
+) -> None:
+    class Filtering(Stranger):
+        def shape(self, table: pa.Table) -> pa.Table:
+            return super().shape(table).filter(pc.greater(super().shape(table)["twice"], 2))
+
+    give(kd, parquet({"a": [1, 2]}), parquet({"a": [3]}))
+    assert kd.rebuild(Filtering())["twice"].tolist()[:2] == [4, 6]
+
+    class Failing(Stranger):
+        def shape(self, table: pa.Table) -> pa.Table:
+            if 3 in table["a"].to_pylist():
+                raise RuntimeError("three")
+            return super().shape(table)
+
+    asked.clear()
+    kd.rebuild(Failing(), on_error="skip")
+    assert sorted(kd.reports[ROWS].failed) == asked == IDS[1::2]
+    assert "RuntimeError: three" in kd.reports[ROWS].failed[IDS[1]]
 
 
 def test_a_dataset_opened_for_reading_is_read_together_too(kd: KymDataset) -> None:
     give(kd, GOOD)
     with pytest.raises(ReadOnlyError):
         KymDataset(kd.ds.path, "r").rebuild(Plain())
-    artifacts = read_artifacts(KymDataset(kd.ds.path, "r").ds, Plain(), IDS)
+    artifacts = bulk.read_artifacts(KymDataset(kd.ds.path, "r").ds, ROWS, IDS)
     assert artifacts is not None
-    raw, others = decode_artifacts(Plain(), artifacts)
-    assert others == []
-    assert [list(one.image_ids) for one in raw] == [IDS]
+    batches, odd = bulk.decode_artifacts(Plain(), artifacts)
+    assert odd == []
+    assert [one.image_ids for one in batches] == [IDS]

@@ -24,7 +24,7 @@ from typer.testing import CliRunner
 from kymflow import IndexerRegistry, KymDataset, ZarrImageRecord
 from kymflow.cli import workers
 from kymflow.cli.main import app
-from kymflow.core.zarr.extraction import on_executor as elsewhere
+from kymflow.core.zarr.extraction import on_executor
 from kymflow.core.zarr.extraction import run as extraction
 from kymflow.errors import ExtractionError, InvalidIndexerError, WorkerError
 from kymflow.testing import simulate_folder
@@ -219,8 +219,8 @@ def test_what_comes_of_it_is_the_same_in_any_chunks(
     chunk: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(elsewhere, "CHUNK", chunk)
-    monkeypatch.setattr(elsewhere, "_PIECES", 1)
+    monkeypatch.setattr(on_executor, "CHUNK", chunk)
+    monkeypatch.setattr(on_executor, "_PIECES", 1)
     monkeypatch.setattr(extraction, "CHUNK", chunk)
     for how in ({}, {"executor": threads}):
         for key, wanted in expected.items():

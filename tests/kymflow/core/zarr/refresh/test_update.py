@@ -361,7 +361,15 @@ def read_json(result: Result) -> Any:
 
 
 def nothing_done(rows: int) -> dict[str, Any]:
-    return {"rows": rows, "images": 3, "updated": [], "unchanged": 3, "removed": [], "failed": []}
+    return {
+        "rows": rows,
+        "images": 3,
+        "updated": [],
+        "unchanged": 3,
+        "removed": [],
+        "failed": [],
+        "stale": [],
+    }
 
 
 def test_refresh_reports_in_json(run: Run, shell_lab: Path) -> None:
@@ -387,6 +395,7 @@ def test_refresh_reports_in_json(run: Run, shell_lab: Path) -> None:
         "unchanged": 2,
         "removed": [],
         "failed": [],
+        "stale": [],
     }
 
 
