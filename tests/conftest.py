@@ -15,6 +15,7 @@ import pytest
 from kymflow_zarr import ZarrDataset
 from support import s3_servers
 from support.paths import REPO, TESTS
+from support.processes import StartPython
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def shared_data() -> Path:
 
 
 @pytest.fixture
-def start_python() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def start_python() -> Iterator[StartPython]:
     """Start ``python -c code *args`` as a process that can import ``support``; it is ended with the test."""
     started: list[subprocess.Popen[str]] = []
 

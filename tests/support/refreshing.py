@@ -21,6 +21,7 @@ from kymflow_zarr.store.local import LocalStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+import threading
 
 TABLE = "cells"
 
@@ -194,3 +195,20 @@ class CrashAt:
         self.calls += 1
         if self.calls >= self.left:
             raise Crash(f"{operation} {key}")
+
+
+def cancel_at(n: int) -> dict[str, Any]:
+    """Options by which an action is cancelled when it tells of progress for the n-th time."""
+    cancel, told = threading.Event(), []
+
+    def step(done: int, total: int) -> None:
+        told.append((done, total))
+        if len(told) == n:
+            cancel.set()
+
+    return {"on_progress": step, "cancel": cancel}
+
+
+def check_readable(path: Path) -> None:
+    kd = open_dataset(path, "r")
+    assert_whole(kd.ds.load_table(TABLE))

@@ -26,6 +26,7 @@ from kymflow_zarr import (
     TableError,
     ZarrDataset,
 )
+from support.processes import run_together
 
 REINGEST = "reingest_if_changed"
 
@@ -677,15 +678,7 @@ assert not report.failed and not report.conflicts, report
 def test_two_ingesters_give_one_id_each(local, tmp_path, start_python) -> None:
     for number in range(8):
         write_tiff(tmp_path / "in" / f"{number}.tif", number)
-    ingesters = [start_python(INGEST, local.path, tmp_path / "in") for _ in range(2)]
-    for ingester in ingesters:
-        assert ingester.stdout.readline() == "ready\n", ingester.stderr.read()
-    for ingester in ingesters:
-        ingester.stdin.write("go\n")
-        ingester.stdin.flush()
-    for ingester in ingesters:
-        _, problems = ingester.communicate(timeout=60)
-        assert ingester.returncode == 0, problems
+    run_together(*(start_python(INGEST, local.path, tmp_path / "in") for _ in range(2)))
     index = local.load_sources_index()
     assert sorted(index["image_id"]) == local.list_image_ids()
     assert len(index) == 8

@@ -24,6 +24,7 @@ from kymflow_zarr import (
     is_dataset,
 )
 from kymflow_zarr.store.locations import open_store
+from support.processes import run_together
 
 FRAME = pd.DataFrame({"image_id": ["a"], "x": [1.0]})
 
@@ -195,14 +196,6 @@ for number in range(15):
 
 
 def test_two_processes_lose_nothing(dataset, start_python) -> None:
-    writers = [start_python(WRITER, dataset.path, who) for who in "ab"]
-    for writer in writers:
-        assert writer.stdout.readline() == "ready\n", writer.stderr.read()
-    for writer in writers:
-        writer.stdin.write("go\n")
-        writer.stdin.flush()
-    for writer in writers:
-        _, problems = writer.communicate(timeout=120)
-        assert writer.returncode == 0, problems
+    run_together(*(start_python(WRITER, dataset.path, who) for who in "ab"))
     expected = sorted(f"{who}{number}" for who in "ab" for number in range(15))
     assert dataset.load_table("t")["image_id"].tolist() == expected

@@ -3,11 +3,8 @@ from __future__ import annotations
 import datetime
 import gzip
 import json as python_json
-import random
-import subprocess
 import threading
 import weakref
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +24,6 @@ from kymflow_zarr import ReadOnlyError
 from kymflow_zarr.errors import CancelledError, StoreError
 from kymflow_zarr.formats import frames
 from kymflow_zarr.store import local
-from support.hostile_artifacts import hostile
 from support.reading_together import (
     TOGETHER,
     Artifact,
@@ -35,6 +31,7 @@ from support.reading_together import (
     Plain,
     alone,
     assert_same,
+    good,
     json,
     lab,
     parquet,
@@ -322,12 +319,6 @@ def test_any_more_artifacts_give_together_what_they_give_alone(
 # What is read, and how often
 
 
-def good(number: int) -> Artifact:
-    if number % 3:
-        return parquet({"a": [number], "b": [number / 2], "c": ["x"]})
-    return json(f'{{"a": {number}, "b": {number / 2}, "c": "y"}}')
-
-
 def many(tmp_path: Path, n: int) -> KymDataset:
     ids = [f"{number:05}" for number in range(n)]
     kd = lab(tmp_path / "lab.zarr", ids)
@@ -553,72 +544,6 @@ def test_the_first_failing_image_is_the_one_that_is_raised(tmp_path: Path) -> No
     put(kd, {"00000": json('{"image_id": "foreign", "a": 1}')})
     with pytest.raises(ValueError, match="image '00000'.*claim"):
         kd.rebuild(Declared())
-
-
-# Ill will
-
-# Runs in a process of its own, so that a crash of a parser is seen as one.
-HOSTILE = """
-import sys
-sys.path.insert(0, sys.argv[2])
-from test_bulk import meet_hostile_together
-meet_hostile_together(sys.argv[1], int(sys.argv[3]), int(sys.argv[4]))
-print("done")
-"""
-
-
-def meet_hostile_together(path: str, start: int, end: int) -> None:
-    """Put hostile artifacts among good ones, ten at a time; the good ones must not notice."""
-    ids = [f"{number:02}" for number in range(40)]
-    kd = lab(path, ids)
-    put(kd, {image_id: good(number) for number, image_id in enumerate(ids)})
-    whole = kd.rebuild(Declared())
-    failures = 0
-    for begin in range(start, end, 10):
-        print(begin, flush=True)
-        bad = dict(zip(random.Random(begin).sample(ids, 10), range(begin, begin + 10), strict=True))
-        put(
-            kd,
-            {image_id: (f".{suffix}", data) for image_id, n in bad.items() for suffix, data in [hostile(n)]},
-        )
-        _, failed = assert_same(kd, Declared())
-        assert set(failed) <= set(bad)
-        assert all(f"image '{image_id}'" in cause for image_id, cause in failed.items())
-        failures += len(failed)
-        table = kd.rebuild(Declared(), on_error="skip")
-        others = table.loc[~table["image_id"].isin(list(bad)), list(whole.columns)].reset_index(drop=True)
-        expected = whole[~whole["image_id"].isin(list(bad))].reset_index(drop=True)
-        # Other images' gaps make floats of integers, as pandas knows none that are missing.
-        pd.testing.assert_frame_equal(others, expected, check_dtype=False)
-        put(kd, {image_id: good(int(image_id)) for image_id in bad})
-    assert failures > (end - start) / 4
-    pd.testing.assert_frame_equal(kd.rebuild(Declared()), whole)
-
-
-def _dotted(suffix: str, data: bytes) -> Artifact:
-    return f".{suffix}", data
-
-
-def meet_all(
-    tmp_path: Path, start_python: Callable[..., subprocess.Popen[str]], start: int, end: int
-) -> None:
-    process = start_python(HOSTILE, tmp_path / "lab.zarr", str(Path(__file__).parent), start, end)
-    out, problems = process.communicate(timeout=120 + 0.3 * (end - start))
-    lines = out.splitlines() or ["nothing"]
-    assert lines[-1] == "done", f"{lines[-1]}\n{problems[-3000:]}"
-
-
-def test_hostile_artifacts_among_good_ones_concern_their_images_only(
-    tmp_path: Path, start_python: Callable[..., subprocess.Popen[str]]
-) -> None:
-    meet_all(tmp_path, start_python, 0, 100)
-
-
-@pytest.mark.long
-def test_many_hostile_artifacts_among_good_ones_concern_their_images_only(
-    tmp_path: Path, start_python: Callable[..., subprocess.Popen[str]]
-) -> None:
-    meet_all(tmp_path, start_python, 1000, 5000)
 
 
 # Which indexers
