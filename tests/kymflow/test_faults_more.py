@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +42,12 @@ from kymflow_zarr.errors import LockTimeoutError, ReadOnlyError, StoreError
 
 HERE = str(Path(__file__).parent)
 Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture(autouse=True)
+def no_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Python and pytest keep of modules that are imported meanwhile is no write of ours."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
 
 def litter(root: Path) -> list[Path]:
@@ -456,7 +461,6 @@ def test_whoever_waits_too_long_is_told_for_whom_and_nothing_is_lost(
     assert holder.stdout.readline() == "held\n"
     who = rf"waited 0\.2 s for 'tables/cells\.parquet' in .*lab\.zarr: process {holder.pid} on \S+ \(since "
 
-    started = time.monotonic()
     for action in ACTIONS.values():
         with pytest.raises(LockTimeoutError, match=who):
             action(kd)
@@ -470,7 +474,6 @@ def test_whoever_waits_too_long_is_told_for_whom_and_nothing_is_lost(
         line = one_line(run(*command, "--indexer", "cells"))
         assert f"process {holder.pid} on" in line
         assert "Try again when it is done" in line
-    assert time.monotonic() - started < 30
     # Readers wait for nobody.
     assert kd.get_table(TABLE)["n"].tolist() == OLD
     assert sorted(kd.plan(CellsIndexer()).stale) == ["a", "b", "d"]
