@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -65,6 +66,13 @@ def dataset(place: Place) -> ZarrDataset:
 def local(tmp_path: Path) -> ZarrDataset:
     """An empty Zarr v3 dataset on the local disk, at ``tmp_path / "lab.zarr"``."""
     return ZarrDataset(tmp_path / "lab.zarr")
+
+
+@pytest.fixture
+def no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock stands still: whatever is written from now on stays young, however slow the machine is."""
+    now_ns = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now_ns)
 
 
 @pytest.fixture
