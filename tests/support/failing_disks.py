@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,11 @@ def litter(root: Path) -> list[Path]:
     return list(root.rglob("*.kymflow-tmp*"))
 
 
+def no_bytecode(patch: pytest.MonkeyPatch) -> None:
+    """What Python and pytest keep of modules that are imported meanwhile is no write of ours."""
+    patch.setattr(sys, "dont_write_bytecode", True)
+
+
 class Disk:
     """Fails at the n-th call that changes it, with half of the bytes written; counts them all."""
 
@@ -31,6 +37,7 @@ class Disk:
         self.calls = 0
         self.fails_at = fails_at
         self.code = self.CODES[fails_at % len(self.CODES)]
+        no_bytecode(patch)
         for name in ("replace", "rename", "fsync", "makedirs", "unlink"):
             patch.setattr(os, name, self._guarded(getattr(os, name)))
         patch.setattr(local, "_write_new", self._guarded(local._write_new))
@@ -77,6 +84,7 @@ def read_only_medium(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         return refusing
 
     with monkeypatch.context() as patch:
+        no_bytecode(patch)
         for name in ("replace", "rename", "fsync", "makedirs", "mkdir", "unlink", "rmdir"):
             patch.setattr(os, name, refuse(name))
         patch.setattr(local, "_write_new", refuse("_write_new"))

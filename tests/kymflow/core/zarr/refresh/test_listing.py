@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -47,7 +46,7 @@ def url(object_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture
-def begun(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
+def begun(monkeypatch: pytest.MonkeyPatch, wait_for_likely_names: Callable[[], None]) -> list[str | None]:
     """After which keys listings of the images have been begun."""
     found: list[str | None] = []
     list_pages = ObjectStore._pages
@@ -59,7 +58,7 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
             yield page
             if prefix == "images" and found == [None]:
                 # So slow that a ledger has been read by the time of the next page.
-                time.sleep(0.5)
+                wait_for_likely_names()
 
     monkeypatch.setattr(ObjectStore, "_pages", noted)
     return found

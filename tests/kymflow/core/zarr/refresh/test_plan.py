@@ -206,6 +206,7 @@ def test_an_artifact_of_the_same_size_in_the_same_second_is_seen(
         assert lab.refresh(indexer)["n"].tolist() == [0, n, 0]
 
 
+@pytest.mark.usefixtures("no_time_passes")
 def test_a_restored_time_does_not_hide_a_write_within_the_same_tick(
     local_lab: KymDataset, indexer: CellsIndexer
 ) -> None:
@@ -510,6 +511,7 @@ def test_litter_of_a_file_browser_makes_nothing_stale(local_lab: KymDataset) -> 
     assert local_lab.plan(asking).is_empty
 
 
+@pytest.mark.usefixtures("no_time_passes")
 @pytest.mark.parametrize("what", ["plan", "status"])
 def test_a_plan_and_a_status_tell_how_far_they_are_and_can_be_stopped(
     local_lab: KymDataset, indexer: CellsIndexer, what: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -46,7 +45,6 @@ def test_whoever_waits_too_long_is_told_for_whom_and_nothing_is_lost(
     assert holder.stdout.readline() == "held\n"
     who = rf"waited 0\.2 s for 'tables/cells\.parquet' in .*lab\.zarr: process {holder.pid} on \S+ \(since "
 
-    started = time.monotonic()
     for action in ACTIONS.values():
         with pytest.raises(LockTimeoutError, match=who):
             action(kd)
@@ -60,7 +58,6 @@ def test_whoever_waits_too_long_is_told_for_whom_and_nothing_is_lost(
         line = one_line(run(*command, "--indexer", "cells"))
         assert f"process {holder.pid} on" in line
         assert "Try again when it is done" in line
-    assert time.monotonic() - started < 30
     # Readers wait for nobody.
     assert kd.get_table(TABLE)["n"].tolist() == OLD
     assert sorted(kd.plan(CellsIndexer()).stale) == ["a", "b", "d"]
