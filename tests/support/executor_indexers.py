@@ -6,7 +6,6 @@ import os
 import signal
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -33,14 +32,12 @@ class Custom:
 
 
 @dataclass(frozen=True)
-class Noting(Custom):
-    """Leaves a file for each image that it was asked for, and takes its time."""
+class Slow(Custom):
+    """Takes its time."""
 
-    folder: str = ""
     seconds: float = 0.0
 
     def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
-        (Path(self.folder) / rec.image_id).touch()
         time.sleep(self.seconds)
         return super().extract_rows(rec)
 

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
@@ -31,7 +30,7 @@ from kymflow.testing import simulate_folder
 from kymflow_indexers_builtin import RadonReportIndexer, VelocityEventsIndexer
 from kymflow_zarr import ArtifactError, CancelledError, ZarrDataset
 from kymflow_zarr.errors import DatasetError
-from support.executor_indexers import Custom, Killer, Noting, Unknown, double
+from support.executor_indexers import Custom, Killer, Slow, Unknown, double
 from support.paths import TESTS
 from support.reading_together import Declared, json, lab, outcome, parquet, put
 
@@ -288,7 +287,9 @@ def test_progress_is_told_from_none_to_all(tmp_path: Path, executor: Executor) -
     assert len(set(told)) > 3
 
 
-def test_cancel_leaves_the_table_and_the_executor(tmp_path: Path, executor: Executor) -> None:
+def test_cancel_leaves_the_table_and_the_executor(
+    tmp_path: Path, executor: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kd = small_lab(tmp_path)
     kd.rebuild(Custom())
     before = table_bytes(kd)
@@ -299,41 +300,51 @@ def test_cancel_leaves_the_table_and_the_executor(tmp_path: Path, executor: Exec
         if done > 4:
             cancel.set()
 
-    (tmp_path / "asked").mkdir()
-    indexer = Noting(folder=str(tmp_path / "asked"), seconds=0.2)
-    with pytest.raises(CancelledError, match="cancelled after 5 of 40 images; table 'rows' is as it was"):
-        kd.rebuild(indexer, executor=executor, on_progress=after_some, cancel=cancel)
+    kept: list[Future[Any]] = []
+    submit = executor.submit
 
+    def keeping(*what: Any) -> Any:
+        kept.append(submit(*what))
+        return kept[-1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(executor, "submit", keeping)
+        with pytest.raises(CancelledError, match="cancelled after 5 of 40 images; table 'rows' is as it was"):
+            kd.rebuild(Slow(seconds=0.1), executor=executor, on_progress=after_some, cancel=cancel)
+
+    # Nothing waits to be begun any more.
+    assert len(kept) == len(IDS)
+    assert all(future.running() or future.done() for future in kept)
     assert table_bytes(kd) == before
     assert executor.submit(double, 4).result(60) == 8
-    # What waited was not begun.
-    assert len(list((tmp_path / "asked").iterdir())) < len(IDS)
     assert kd.refresh(Custom(), executor=executor)["n"].unique().tolist() == [0]
 
 
-class Waiting(Custom):
-    """Waits until it is told to go on."""
+class Waiting:
+    """Waits at every image but the first until it is told to go on."""
+
+    name = table_name = TABLE
 
     def __init__(self) -> None:
-        object.__setattr__(self, "go_on", threading.Event())
+        self.asked: list[str] = []
+        self.waits, self.go_on = threading.Event(), threading.Event()
 
     def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
-        self.go_on.wait(60)  # type: ignore[attr-defined]
-        return super().extract_rows(rec)
+        self.asked.append(rec.image_id)
+        if rec.image_id != IDS[0]:
+            self.waits.set()
+            assert self.go_on.wait(60), "nobody said so"
+        return Custom().extract_rows(rec)
 
 
 def test_cancel_is_heard_while_a_worker_is_waited_for(tmp_path: Path, threads: Executor) -> None:
     kd = small_lab(tmp_path)
-    cancel = threading.Event()
     indexer = Waiting()
-    threading.Timer(0.1, cancel.set).start()
-    started = time.monotonic()
     try:
         with pytest.raises(CancelledError, match="table 'rows' is as it was"):
-            kd.rebuild(indexer, executor=threads, cancel=cancel)
-        assert time.monotonic() - started < 20
+            kd.rebuild(indexer, executor=threads, cancel=indexer.waits)
     finally:
-        indexer.go_on.set()  # type: ignore[attr-defined]
+        indexer.go_on.set()
 
 
 def test_what_the_callback_raises_comes_out_as_it_is(tmp_path: Path, threads: Executor) -> None:
@@ -347,15 +358,14 @@ def test_what_the_callback_raises_comes_out_as_it_is(tmp_path: Path, threads: Ex
 def test_after_the_first_failure_nothing_more_is_begun(tmp_path: Path) -> None:
     kd = small_lab(tmp_path)
     put(kd, {"i00": json('{"fail": "this"}')})
-    (tmp_path / "asked").mkdir()
-    indexer = Noting(folder=str(tmp_path / "asked"), seconds=0.01)
+    indexer = Waiting()
 
     with ThreadPoolExecutor(1) as pool:
         with pytest.raises(ExtractionError, match="image 'i00'.*cannot take 'this'") as caught:
             kd.rebuild(indexer, executor=pool)
-        pool.shutdown(wait=True)
+        indexer.go_on.set()
 
-    assert len(list((tmp_path / "asked").iterdir())) < 30
+    assert set(indexer.asked) <= {"i00", "i01"}
     # The error is still alive here, and with it all that it passed through.
     assert caught.value.image_id == "i00"
 
@@ -438,17 +448,20 @@ def test_an_indexer_of_a_notebook_is_sent_to_a_cluster(tmp_path: Path, cluster: 
     assert (done.stdout, done.returncode) == ("780\n", 0), done.stderr
 
 
-def test_a_dataset_that_is_gone_breaks_no_pool(tmp_path: Path, forkserver: Executor) -> None:
+def test_a_dataset_that_is_gone_breaks_no_pool(
+    tmp_path: Path, forkserver: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kd = small_lab(tmp_path)
-    kept = tmp_path / "kept"
+    submit = forkserver.submit
 
-    def take_away(done: int, total: int) -> None:
+    def gone_by_then(*what: Any) -> Any:
         if Path(kd.ds.path).exists():
-            Path(kd.ds.path).rename(kept)
-            time.sleep(0.1)
+            Path(kd.ds.path).rename(tmp_path / "kept")
+        return submit(*what)
 
+    monkeypatch.setattr(forkserver, "submit", gone_by_then)
     with pytest.raises((DatasetError, WorkerError, FileNotFoundError)):
-        kd.rebuild(Custom(), executor=forkserver, on_progress=take_away)
+        kd.rebuild(Custom(), executor=forkserver)
     assert forkserver.submit(double, 1).result(60) == 2
 
 
@@ -527,13 +540,16 @@ def test_a_cluster_that_goes_away_is_told(tmp_path: Path) -> None:
     kd = small_lab(tmp_path)
     kd.rebuild(Custom())
     before = table_bytes(kd)
-    (tmp_path / "asked").mkdir()
 
     with local_cluster() as client:
+
+        def then_leave(done: int, total: int) -> None:
+            if done == 2:
+                client.close()
+
         executor = client.get_executor()
-        threading.Timer(1.0, client.close).start()
         with pytest.raises(WorkerError, match="table 'rows' of .*lab.zarr is as it was"):
-            kd.rebuild(Noting(folder=str(tmp_path / "asked"), seconds=0.5), executor=executor)
+            kd.rebuild(Slow(seconds=0.5), executor=executor, on_progress=then_leave)
     assert table_bytes(kd) == before
 
 
