@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from kymflow import ArtifactIndexer, KymDataset, ZarrImageRecord
+from kymflow import ArtifactIndexer, KymDataset
 from kymflow.core.zarr.refresh import listing, update
 from kymflow_zarr import StoreError
 from kymflow_zarr.formats import frames
@@ -306,27 +306,3 @@ def test_a_refresh_reads_nothing_that_the_listing_lacks(
 
     assert kd.refresh(Declared())["n"].tolist() == [1, 22, 1]
     assert {key for key in read if key.startswith("images/")} == {"images/01/analysis/cells.json"}
-
-
-def test_an_artifact_behind_a_linked_folder_is_seen_to_appear(tmp_path: Path) -> None:
-    kd = open_dataset(tmp_path / "lab.zarr")
-
-    class Nested(CellsIndexer):
-        def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
-            try:
-                return pd.DataFrame([rec.load_json("sub/e")])
-            except KeyError:
-                return pd.DataFrame()
-
-    add_image(kd, "a")
-    kd.rebuild(Nested())
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    (elsewhere / "e.json").write_text('{"n": 1}', "utf-8")
-    analysis = tmp_path / "lab.zarr" / "images" / "a" / "analysis"
-    analysis.mkdir(exist_ok=True)
-    (analysis / "sub").symlink_to(elsewhere)
-
-    assert kd.plan(Nested()).stale == {"a": ["artifact 'sub/e.json' appeared"]}
-    assert kd.refresh(Nested())["n"].tolist() == [1]
-    assert_like_rebuild(kd, Nested())

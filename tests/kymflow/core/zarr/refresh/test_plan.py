@@ -511,6 +511,30 @@ def test_litter_of_a_file_browser_makes_nothing_stale(local_lab: KymDataset) -> 
     assert local_lab.plan(asking).is_empty
 
 
+def test_an_artifact_behind_a_linked_folder_is_seen_to_appear(tmp_path: Path) -> None:
+    kd = open_dataset(tmp_path / "lab.zarr")
+
+    class Nested(CellsIndexer):
+        def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+            try:
+                return pd.DataFrame([rec.load_json("sub/e")])
+            except KeyError:
+                return pd.DataFrame()
+
+    add_image(kd, "a")
+    kd.rebuild(Nested())
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "e.json").write_text('{"n": 1}', "utf-8")
+    analysis = tmp_path / "lab.zarr" / "images" / "a" / "analysis"
+    analysis.mkdir(exist_ok=True)
+    (analysis / "sub").symlink_to(elsewhere)
+
+    assert kd.plan(Nested()).stale == {"a": ["artifact 'sub/e.json' appeared"]}
+    assert kd.refresh(Nested())["n"].tolist() == [1]
+    assert_like_rebuild(kd, Nested())
+
+
 @pytest.mark.usefixtures("no_time_passes")
 @pytest.mark.parametrize("what", ["plan", "status"])
 def test_a_plan_and_a_status_tell_how_far_they_are_and_can_be_stopped(
