@@ -7,6 +7,7 @@ import textwrap
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -14,7 +15,9 @@ from importlib_metadata import EntryPoint
 
 from kymflow import IndexerRegistry, KymDataset
 from kymflow.core.plugins.registry import get_registry
+from kymflow.testing import simulate_folder
 from kymflow_indexers_builtin import RadonReportIndexer, VelocityEventsIndexer
+from support.executors import local_cluster
 from support.failing_indexers import BROKEN
 from support.plugin_makers import Install
 from support.refreshing import open_dataset
@@ -121,3 +124,17 @@ def broken_lab(tmp_path: Path) -> KymDataset:
     for image_id in ["good", *BROKEN]:
         add_image(kd, image_id)
     return kd
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Four kymographs, three of them analysed, one with events."""
+    folder = tmp_path / "kymographs"
+    simulate_folder(folder, 4, n_lines=200, n_pixels=12)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    with local_cluster() as client:
+        yield client

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 import threading
 
+from kymflow import CheckReport
+
 TABLE = "cells"
 
 
@@ -212,3 +214,14 @@ def cancel_at(n: int) -> dict[str, Any]:
 def check_readable(path: Path) -> None:
     kd = open_dataset(path, "r")
     assert_whole(kd.ds.load_table(TABLE))
+
+
+def kinds(report: CheckReport) -> list[tuple[str, str, bool]]:
+    """What is wrong, with which image, and whether it was repaired."""
+    return [(problem.kind, problem.image_id, problem.repaired) for problem in report.problems]
+
+
+def age(path: Path, seconds: float = 3600) -> None:
+    """Let a file or folder be that much older."""
+    info = path.stat()
+    os.utime(path, ns=(info.st_atime_ns, info.st_mtime_ns - int(seconds * 1e9)))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 from kymflow import KymDataset
-from support.command_line import run
+from support.command_line import run_command
 from support.failing_indexers import BROKEN
 
 
 def test_commands_tell_each_failure_with_its_image_and_cause(broken_lab: KymDataset, plugged: None) -> None:
-    result = run("rebuild", broken_lab.ds.path, "--indexer", "broken", "--json")
+    result = run_command("rebuild", broken_lab.ds.path, "--indexer", "broken", "--json", code=1)
 
     assert result.exit_code == 1
     failed = {
@@ -18,6 +18,6 @@ def test_commands_tell_each_failure_with_its_image_and_cause(broken_lab: KymData
     }
     assert sorted(failed) == sorted(BROKEN)
     assert all(BROKEN[image_id][2] in error for image_id, error in failed.items())
-    text = run("refresh", broken_lab.ds.path, "--indexer", "broken").stdout
+    text = run_command("refresh", broken_lab.ds.path, "--indexer", "broken", code=1).stdout
     for image_id in BROKEN:
         assert f"failed: table broken, image {image_id}: " in text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -14,10 +13,18 @@ import pytest
 from kymflow import KymDataset
 from kymflow.testing import simulate_folder
 from kymflow_zarr.errors import StoreError
-from support.command_line import one_line, run
+from support.command_line import one_line, read_json, run_command
 from support.edited_lab import ACTIONS, NEW, OLD, check_and_mend, make_lab
 from support.failing_disks import read_only_medium
 from support.refreshing import TABLE, CellsIndexer, cells, open_dataset, snapshot
+
+
+def check_shown(kd: KymDataset) -> None:
+    """The old table is shown, and what is stale is told, in Python and by commands."""
+    assert kd.get_table(TABLE)["n"].tolist() == OLD
+    assert sorted(kd.plan("cells").stale) == ["a", "b", "d"]
+    assert read_json(run_command("show", kd.ds.path, TABLE, "--json"))["rows"] == 12
+    assert read_json(run_command("status", kd.ds.path, "--json"))["images"] == 4
 
 
 @pytest.mark.parametrize("mode", ["r", "a"])
@@ -29,16 +36,13 @@ def test_a_medium_that_nobody_can_write_is_opened_shown_planned_and_has_a_status
     before = snapshot(path)
     with read_only_medium(monkeypatch) as tried:
         kd = KymDataset(path, mode)
-        assert kd.get_table(TABLE)["n"].tolist() == OLD
+        check_shown(kd)
         assert kd.ds.record("a").load_df_parquet(TABLE)["n"].tolist() == [10, 10, 10]
         assert kd.ds.record("a").load_array().shape == (4, 3)
-        assert sorted(kd.plan("cells").stale) == ["a", "b", "d"]
         status = {table.table_name: table for table in kd.status().tables}
         assert (status[TABLE].stale, status[TABLE].missing, status[TABLE].removed) == (2, 1, 1)
-        assert "4 images" in run("show", path).stdout
-        assert json.loads(run("show", path, TABLE, "--json").stdout)["rows"] == 12
-        assert json.loads(run("status", path, "--json").stdout)["images"] == 4
-        dry = json.loads(run("refresh", path, "--dry-run", "--json", "--indexer", "cells").stdout)
+        assert "4 images" in run_command("show", path).stdout
+        dry = read_json(run_command("refresh", path, "--dry-run", "--json", "--indexer", "cells"))
         assert len(dry["tables"][TABLE]["stale"]) == 3
     assert tried == []
     assert snapshot(path) == before
@@ -73,12 +77,8 @@ def test_a_dataset_without_write_permission_is_opened_shown_planned_and_has_a_st
     for entry in entries:
         entry.chmod(modes[entry] & ~0o222)
     try:
-        kd = KymDataset(path)
-        assert kd.get_table(TABLE)["n"].tolist() == OLD
-        assert sorted(kd.plan("cells").stale) == ["a", "b", "d"]
-        assert json.loads(run("show", path, TABLE, "--json").stdout)["rows"] == 12
-        assert json.loads(run("status", path, "--json").stdout)["images"] == 4
-        assert "Permission denied" in one_line(run("refresh", path, "--indexer", "cells"))
+        check_shown(KymDataset(path))
+        assert "Permission denied" in one_line(run_command("refresh", path, "--indexer", "cells", code=1))
     finally:
         for entry in entries:
             entry.chmod(modes[entry])
@@ -120,5 +120,6 @@ def test_what_would_write_on_such_a_medium_says_so_in_one_line(
             tried.clear()
         for command in (["rebuild"], ["refresh"], ["update", "a"], ["ingest", str(tmp_path / "in")]):
             options = [] if command[0] == "ingest" else ["--indexer", "cells"]
-            assert "Read-only file system" in one_line(run(command[0], path, *command[1:], *options))
+            result = run_command(command[0], path, *command[1:], *options, code=1)
+            assert "Read-only file system" in one_line(result)
     assert snapshot(path) == before

@@ -39,11 +39,6 @@ from support.simple_indexers import FrameIndexer, add_image, frame
 
 
 @pytest.fixture
-def indexer() -> CellsIndexer:
-    return CellsIndexer()
-
-
-@pytest.fixture
 def lab(dataset: ZarrDataset) -> KymDataset:
     """Three images, ``a`` and ``b`` with cells, in each kind of place."""
     kd = KymDataset(dataset, registry=IndexerRegistry(()))

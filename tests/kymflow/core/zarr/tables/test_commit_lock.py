@@ -8,7 +8,7 @@ import pytest
 
 from kymflow_zarr.errors import LockTimeoutError
 from kymflow_zarr.store.local import LocalStore
-from support.command_line import one_line, run
+from support.command_line import one_line, run_command
 from support.edited_lab import ACTIONS, NEW, OLD, check_and_mend, make_lab
 from support.processes import StartPython
 from support.refreshing import TABLE, CellsIndexer, cells, ledgers, table_path
@@ -55,7 +55,7 @@ def test_whoever_waits_too_long_is_told_for_whom_and_nothing_is_lost(
         with pytest.raises(LockTimeoutError, match=who):
             door()
     for command in (["rebuild", path], ["refresh", path], ["update", path, "a"]):
-        line = one_line(run(*command, "--indexer", "cells"))
+        line = one_line(run_command(*command, "--indexer", "cells", code=1))
         assert f"process {holder.pid} on" in line
         assert "Try again when it is done" in line
     # Readers wait for nobody.
