@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kymflow_zarr import ZarrDataset
+from kymflow_zarr.store import listed
 from support import s3_servers
 from support.paths import REPO, TESTS
+from support.processes import StartPython
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,30 @@ def local(tmp_path: Path) -> ZarrDataset:
 
 
 @pytest.fixture
+def wait_for_likely_names(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Wait until a listing has been told which names are likely, if it has asked for them."""
+    asked: list[Future[object]] = []
+
+    class Noting(ThreadPoolExecutor):
+        def submit(self, *what: Any) -> Any:  # type: ignore[override]
+            asked.append(super().submit(*what))
+            return asked[-1]
+
+    def wait_for_them() -> None:
+        assert not wait(asked, 60).not_done
+
+    monkeypatch.setattr(listed, "ThreadPoolExecutor", Noting)
+    return wait_for_them
+
+
+@pytest.fixture
+def no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock stands still: whatever is written from now on stays young, however slow the machine is."""
+    now_ns = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now_ns)
+
+
+@pytest.fixture
 def shared_data() -> Path:
     """The folder of real data beside the repository; never write into it."""
     folder = REPO.parent / "shared" / "data"
@@ -77,7 +106,7 @@ def shared_data() -> Path:
 
 
 @pytest.fixture
-def start_python() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def start_python() -> Iterator[StartPython]:
     """Start ``python -c code *args`` as a process that can import ``support``; it is ended with the test."""
     started: list[subprocess.Popen[str]] = []
 

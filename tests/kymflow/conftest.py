@@ -7,6 +7,7 @@ import textwrap
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -14,8 +15,12 @@ from importlib_metadata import EntryPoint
 
 from kymflow import IndexerRegistry, KymDataset
 from kymflow.core.plugins.registry import get_registry
+from kymflow.testing import simulate_folder
 from kymflow_indexers_builtin import RadonReportIndexer, VelocityEventsIndexer
+from support.executors import local_cluster
+from support.failing_indexers import BROKEN
 from support.plugin_makers import Install
+from support.refreshing import open_dataset
 from support.simple_indexers import add_image, write_distribution
 
 
@@ -95,3 +100,41 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
         return EntryPoint(name=name, value=f"plugin_{name}", group="kymflow.indexers")
 
     return make
+
+
+@pytest.fixture
+def plugged(site: Path) -> None:
+    """Indexers of these tests, installed as a plugin: ``cells``, and one that fails in every way."""
+    write_distribution(site, "cells-indexers", "0.1", "cells = cells_plugin")
+    code = (
+        "from kymflow import hookimpl\n"
+        "from support.refreshing import CellsIndexer\n"
+        "from support.failing_indexers import broken_indexer\n"
+        "@hookimpl\n"
+        "def kymflow_indexers():\n"
+        "    return [CellsIndexer(), broken_indexer()]\n"
+    )
+    (site / "cells_plugin.py").write_text(code, "utf-8")
+    get_registry.cache_clear()
+
+
+@pytest.fixture
+def broken_lab(tmp_path: Path) -> KymDataset:
+    kd = open_dataset(tmp_path / "lab.zarr")
+    for image_id in ["good", *BROKEN]:
+        add_image(kd, image_id)
+    return kd
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Four kymographs, three of them analysed, one with events."""
+    folder = tmp_path / "kymographs"
+    simulate_folder(folder, 4, n_lines=200, n_pixels=12)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    with local_cluster() as client:
+        yield client

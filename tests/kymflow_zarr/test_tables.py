@@ -16,6 +16,7 @@ from kymflow_zarr import (
     TableNotFoundError,
     ZarrDataset,
 )
+from support.processes import run_together
 
 ODD_IDS = ["a", "a b", "größe", "日本", "a/b", "../a", "it's", 'say "x"', "a\\b", "", "x" * 500, "nan", "1"]
 
@@ -353,15 +354,7 @@ for number in range(15):
 
 
 def test_two_processes_lose_nothing(local, start_python) -> None:
-    writers = [start_python(WRITER, local.path, who) for who in "ab"]
-    for writer in writers:
-        assert writer.stdout.readline() == "ready\n", writer.stderr.read()
-    for writer in writers:
-        writer.stdin.write("go\n")
-        writer.stdin.flush()
-    for writer in writers:
-        _, problems = writer.communicate(timeout=60)
-        assert writer.returncode == 0, problems
+    run_together(*(start_python(WRITER, local.path, who) for who in "ab"))
     table = local.load_table("t")
     ids = sorted(f"{who}{number}" for who in "ab" for number in range(15))
     assert table["image_id"].tolist() == [image_id for image_id in ids for _ in range(2)]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from kymflow import ZarrImageRecord
+
+from .executors import IDS, TABLE
 
 
 @dataclass(frozen=True)
@@ -33,14 +35,12 @@ class Custom:
 
 
 @dataclass(frozen=True)
-class Noting(Custom):
-    """Leaves a file for each image that it was asked for, and takes its time."""
+class Slow(Custom):
+    """Takes its time."""
 
-    folder: str = ""
     seconds: float = 0.0
 
     def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
-        (Path(self.folder) / rec.image_id).touch()
         time.sleep(self.seconds)
         return super().extract_rows(rec)
 
@@ -76,3 +76,20 @@ class Unknown(Custom):
 def double(number: int) -> int:
     """Whatever else an executor may be asked to do."""
     return 2 * number
+
+
+class Waiting:
+    """Waits at every image but the first until it is told to go on."""
+
+    name = table_name = TABLE
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.waits, self.go_on = threading.Event(), threading.Event()
+
+    def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+        self.asked.append(rec.image_id)
+        if rec.image_id != IDS[0]:
+            self.waits.set()
+            assert self.go_on.wait(60), "nobody said so"
+        return Custom().extract_rows(rec)

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import json
 import random
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+from pandas.testing import assert_frame_equal
 
+from kymflow import ArtifactIndexer
+from kymflow.errors import IndexerError
 from kymflow_zarr.formats import frames
 
-
-def _bend(data: bytes, chance: random.Random) -> bytes:
-    bent = bytearray(data)
-    for _ in range(chance.choice([1, 1, 2, 8])):
-        kind = chance.randrange(4)
-        place = chance.randrange(len(bent)) if bent else 0
-        if kind == 0 and bent:
-            bent[place] ^= 1 << chance.randrange(8)
-        elif kind == 1 and bent:
-            bent[place] = chance.randrange(256)
-        elif kind == 2:
-            del bent[place : place + chance.choice([1, 4, 10_000])]
-        else:
-            bent[place:place] = chance.randbytes(chance.choice([1, 4, 40]))
-    return bytes(bent)
+from .parquet_files import bend
+from .reading_together import Declared, assert_same, good, lab, put
+from .refreshing import TABLE, open_dataset, table_path
+from .simple_indexers import add_image
 
 
 def _parquet(columns: dict[str, Any]) -> bytes:
@@ -91,6 +84,77 @@ def hostile(number: int) -> tuple[str, bytes]:
     chance = random.Random(number)
     if chance.random() < 0.5:
         data = json.dumps([{"n": chance.randrange(100), "k": 0.5, "word": "é"}] * 3).encode()
-        return "json", _bend(chance.choice([data, chance.choice(JSONS)]), chance)
+        return "json", bend(chance.choice([data, chance.choice(JSONS)]), chance)
     data = frames.frame_to_parquet(pd.DataFrame({"n": [1, 2], "k": [0.5, None], "word": ["é", "x"]}))
-    return "parquet", _bend(chance.choice([data, data, chance.choice(PARQUETS)]), chance)
+    return "parquet", bend(chance.choice([data, data, chance.choice(PARQUETS)]), chance)
+
+
+class HostIndexer(ArtifactIndexer):
+    name = TABLE
+
+
+def meet_hostile(path: str, start: int, end: int) -> None:
+    """Give image ``b`` one hostile artifact after the other; the rest must not notice."""
+    kd = open_dataset(path)
+    indexer = HostIndexer()
+    for image_id in "abc":
+        add_image(kd, image_id).save_json(TABLE, {"n": 1, "k": 0.5})
+    kd.rebuild(indexer)
+    folder = Path(path) / "images" / "b" / "analysis"
+    good = kd.ds.load_table(TABLE)
+    others = good[good["image_id"] != "b"].reset_index(drop=True)
+    for number in range(start, end):
+        suffix, data = hostile(number)
+        (folder / f"{TABLE}.json").unlink(missing_ok=True)
+        (folder / f"{TABLE}.{suffix}").write_bytes(data)
+        print(number, suffix, data[:60], flush=True)
+        before = table_path(kd).read_bytes()
+        problem = None
+        try:
+            kd.refresh(indexer)
+        except IndexerError as error:
+            problem = str(error)
+            assert table_path(kd).read_bytes() == before
+            assert "'b'" in problem, problem
+        # The others come through, whatever that one does.
+        kd.ds.record("a").save_json(TABLE, {"n": 2, "k": 0.5})
+        kd.refresh(indexer, on_error="skip")
+        assert (list(kd.reports[TABLE].failed) == ["b"]) == (problem is not None), (problem, kd.reports)
+        table = kd.ds.load_table(TABLE)
+        assert table["image_id"].tolist()[0] == "a"
+        assert table.loc[table["image_id"] == "a", "n"].tolist() == [2]
+        kd.ds.record("a").save_json(TABLE, {"n": 1, "k": 0.5})
+        (folder / f"{TABLE}.parquet").unlink(missing_ok=True)
+        kd.ds.record("b").save_json(TABLE, {"n": 1, "k": 0.5})
+        back = kd.refresh(indexer)
+        assert_frame_equal(back, good)
+        assert_frame_equal(kd.ds.load_table(TABLE)[["image_id", "n", "k"]], good)
+    assert len(others) == 2
+
+
+def meet_hostile_together(path: str, start: int, end: int) -> None:
+    """Put hostile artifacts among good ones, ten at a time; the good ones must not notice."""
+    ids = [f"{number:02}" for number in range(40)]
+    kd = lab(path, ids)
+    put(kd, {image_id: good(number) for number, image_id in enumerate(ids)})
+    whole = kd.rebuild(Declared())
+    failures = 0
+    for begin in range(start, end, 10):
+        print(begin, flush=True)
+        bad = dict(zip(random.Random(begin).sample(ids, 10), range(begin, begin + 10), strict=True))
+        put(
+            kd,
+            {image_id: (f".{suffix}", data) for image_id, n in bad.items() for suffix, data in [hostile(n)]},
+        )
+        _, failed = assert_same(kd, Declared())
+        assert set(failed) <= set(bad)
+        assert all(f"image '{image_id}'" in cause for image_id, cause in failed.items())
+        failures += len(failed)
+        table = kd.rebuild(Declared(), on_error="skip")
+        others = table.loc[~table["image_id"].isin(list(bad)), list(whole.columns)].reset_index(drop=True)
+        expected = whole[~whole["image_id"].isin(list(bad))].reset_index(drop=True)
+        # Other images' gaps make floats of integers, as pandas knows none that are missing.
+        pd.testing.assert_frame_equal(others, expected, check_dtype=False)
+        put(kd, {image_id: good(int(image_id)) for image_id in bad})
+    assert failures > (end - start) / 4
+    pd.testing.assert_frame_equal(kd.rebuild(Declared()), whole)

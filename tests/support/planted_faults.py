@@ -178,7 +178,7 @@ class FailsWithoutEvents(Reports):
 
 class NeverComesBack(Reports):
     def rows(self, report: pd.DataFrame, rec: ZarrImageRecord) -> Any:
-        threading.Event().wait(3)
+        threading.Event().wait()
         return report
 
 
@@ -449,7 +449,7 @@ class WaitsOnDamage(Reports):
         try:
             return super().extract_rows(rec)
         except ValueError:
-            threading.Event().wait(3)
+            threading.Event().wait()
             raise
 
 

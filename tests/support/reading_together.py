@@ -169,3 +169,9 @@ def assert_same(
     if rebuild:
         assert _rebuilt(kd, indexer) == _rebuilt(kd, other)
     return found
+
+
+def good(number: int) -> Artifact:
+    if number % 3:
+        return parquet({"a": [number], "b": [number / 2], "c": ["x"]})
+    return json(f'{{"a": {number}, "b": {number / 2}, "c": "y"}}')

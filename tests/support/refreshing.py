@@ -21,6 +21,9 @@ from kymflow_zarr.store.local import LocalStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+import threading
+
+from kymflow import CheckReport
 
 TABLE = "cells"
 
@@ -199,3 +202,31 @@ class CrashAt:
         self.calls += 1
         if self.calls >= self.left:
             raise Crash(f"{operation} {key}")
+
+
+def cancel_at(n: int) -> dict[str, Any]:
+    """Options by which an action is cancelled when it tells of progress for the n-th time."""
+    cancel, told = threading.Event(), []
+
+    def step(done: int, total: int) -> None:
+        told.append((done, total))
+        if len(told) == n:
+            cancel.set()
+
+    return {"on_progress": step, "cancel": cancel}
+
+
+def check_readable(path: Path) -> None:
+    kd = open_dataset(path, "r")
+    assert_whole(kd.ds.load_table(TABLE))
+
+
+def kinds(report: CheckReport) -> list[tuple[str, str, bool]]:
+    """What is wrong, with which image, and whether it was repaired."""
+    return [(problem.kind, problem.image_id, problem.repaired) for problem in report.problems]
+
+
+def age(path: Path, seconds: float = 3600) -> None:
+    """Let a file or folder be that much older."""
+    info = path.stat()
+    os.utime(path, ns=(info.st_atime_ns, info.st_mtime_ns - int(seconds * 1e9)))

@@ -1,36 +1,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
 from kymflow import DatasetIndexer, get_registry
-from kymflow.cli.main import app
 from kymflow.testing import ConformanceReport, Finding, make_lab
 from kymflow.testing.conformance.catalogue import CHECKS
 from kymflow.testing.conformance.samples import digest_files
 from support import faultless_indexers as faultless
 from support import planted_faults as planted
+from support.command_line import Run, run_command
 from support.simple_indexers import write_distribution
-
-Run = Callable[..., Result]
 
 
 @pytest.fixture
 def run(site: Path) -> Run:
     """Run ``kymflow check-indexer`` in this process, with the built-in indexers installed."""
-
-    def run(*arguments: object, code: int = 0) -> Result:
-        result = CliRunner().invoke(app, ["check-indexer", *(str(argument) for argument in arguments)])
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert result.exit_code == code, result.output
-        return result
-
-    return run
+    return partial(run_command, "check-indexer")
 
 
 @pytest.fixture

@@ -2,16 +2,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from kymflow.cli.main import app
+from support.command_line import Run, run_command
 from support.simple_indexers import write_distribution
-
-Run = Callable[..., Result]
 
 
 @pytest.fixture
@@ -19,15 +16,7 @@ def run(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run ``kymflow new-indexer`` in an empty folder, with the built-in indexers installed."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-
-    def run(*arguments: object, code: int = 0) -> Result:
-        result = CliRunner().invoke(app, ["new-indexer", *(str(argument) for argument in arguments)])
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert result.exit_code == code, result.output
-        return result
-
-    return run
+    return partial(run_command, "new-indexer")
 
 
 def test_the_project_is_named_after_the_indexer_and_lies_here(run: Run) -> None:

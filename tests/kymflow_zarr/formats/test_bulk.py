@@ -1,53 +1,16 @@
 from __future__ import annotations
 
-import io
 import multiprocessing
 import os
-import random
-import subprocess
-import sys
 import threading
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
-from typing import Any
 
-import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from kymflow_zarr.formats import bulk, frames
-
-HERE = str(Path(__file__).parent)
-
-
-def parquet(table: pa.Table | dict[str, Any], **how: Any) -> bytes:
-    sink = io.BytesIO()
-    pq.write_table(table if isinstance(table, pa.Table) else pa.table(table), sink, **how)
-    return sink.getvalue()
-
-
-def check(blobs: list[bytes]) -> dict[int, pa.Table]:
-    """Read together, compare with reading one by one, and return which file gave what."""
-    found = {}
-    for table, places, counts in bulk.read_alike(blobs):
-        assert places == sorted(places)
-        assert table.num_rows == sum(counts)
-        begin = 0
-        for place, count in zip(places, counts, strict=True):
-            assert place not in found
-            found[place] = table.slice(begin, count)
-            begin += count
-    for place, blob in enumerate(blobs):
-        try:
-            expected = frames.parquet_to_arrow(blob).replace_schema_metadata(None)
-        except frames.UnreadableParquet:
-            assert place not in found
-            continue
-        assert found[place].schema.equals(expected.schema)
-        assert found[place].equals(expected) or repr(found[place].to_pydict()) == repr(expected.to_pydict())
-    return found
+from support.parquet_files import check, parquet
+from support.processes import StartPython, run_to_the_end
 
 
 def test_files_of_one_schema_become_one_table() -> None:
@@ -142,76 +105,25 @@ def test_a_forked_process_reads_too() -> None:
 # Bent files among good ones
 
 
-def bent(data: bytes, chance: random.Random) -> bytes:
-    bytes_ = bytearray(data)
-    for _ in range(chance.choice([1, 1, 1, 2, 5, 20])):
-        at = chance.randrange(len(bytes_))
-        how = chance.randrange(5)
-        if how < 2:
-            bytes_[at] ^= 1 << chance.randrange(8)
-        elif how == 2:
-            bytes_[at] = chance.choice([0, 127, 128, 255])
-        elif how == 3:
-            del bytes_[at : at + chance.randrange(1, 30)]
-        else:
-            bytes_[at:at] = chance.randbytes(chance.randrange(1, 10))
-    return bytes(bytes_)
-
-
-def sample(number: int) -> bytes:
-    chance = random.Random(number)
-    n = chance.choice([1, 20, 300])
-    rows = pd.DataFrame(
-        {
-            "n": range(n),
-            "k": [chance.choice([None, 0.5, chance.random()]) for _ in range(n)],
-            "word": [chance.choice(["é", "xx", ""]) for _ in range(n)],
-            "ok": [chance.random() < 0.5 for _ in range(n)],
-        }
-    )
-    return frames.frame_to_parquet(rows, compression=chance.choice(["none", "zstd", "snappy", "gzip"]))
-
-
 # Runs in a process of its own, so that a crash of a reader is seen as one; its memory is limited.
 BENT = """
 import sys
-sys.path.insert(0, sys.argv[1])
-from test_bulk import read_bent
-read_bent(int(sys.argv[2]), int(sys.argv[3]))
+from support.parquet_files import read_bent
+read_bent(int(sys.argv[1]), int(sys.argv[2]))
 print("done")
 """
 
 
-def read_bent(start: int, end: int) -> None:
-    """Read bent files, a few among good ones; the good ones must not notice."""
-    if sys.platform == "linux":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (8 * 2**30, 8 * 2**30))
-    refused = 0
-    for begin in range(start, end, 5):
-        print(begin, flush=True)
-        chance = random.Random(begin)
-        blobs = [sample(begin + n) for n in range(8)]
-        for place in chance.sample(range(8), 5):
-            blobs[place] = bent(blobs[place], chance)
-        refused += 8 - len(check(blobs))
-    assert refused > (end - start) / 4
+def run_bent(start_python: StartPython, start: int, end: int) -> None:
+    run_to_the_end(start_python(BENT, start, end), 60 + 0.2 * (end - start))
 
 
-def run_bent(start_python: Callable[..., subprocess.Popen[str]], start: int, end: int) -> None:
-    process = start_python(BENT, HERE, start, end)
-    out, problems = process.communicate(timeout=60 + 0.2 * (end - start))
-    lines = out.splitlines() or ["nothing"]
-    assert lines[-1] == "done", f"{lines[-1]}\n{problems[-3000:]}"
-
-
-def test_bent_files_among_good_ones_are_left_out(start_python: Callable[..., subprocess.Popen[str]]) -> None:
+def test_bent_files_among_good_ones_are_left_out(start_python: StartPython) -> None:
     run_bent(start_python, 0, 200)
 
 
 @pytest.mark.long
 def test_many_bent_files_among_good_ones_are_left_out(
-    start_python: Callable[..., subprocess.Popen[str]],
+    start_python: StartPython,
 ) -> None:
     run_bent(start_python, 1000, 21_000)

@@ -26,6 +26,7 @@ from kymflow_zarr import (
     TableError,
     ZarrDataset,
 )
+from support.processes import run_together
 
 REINGEST = "reingest_if_changed"
 
@@ -96,13 +97,14 @@ def test_new_files_are_ingested_recursively_and_in_order(dataset, folder) -> Non
 
 def test_sources_table_tells_where_each_image_came_from(dataset, folder) -> None:
     assert dataset.load_sources_index().empty
+    before_ns = time.time_ns()
     dataset.refresh_from_folder(folder)
     index = dataset.load_sources_index()
     first = index.iloc[0]
     info = (folder / "a.tif").stat()
     assert first["source_primary_path"] == str(folder / "a.tif")
     assert (first["source_mtime_ns"], first["source_size_bytes"]) == (info.st_mtime_ns, info.st_size)
-    assert abs(first["ingested_epoch_ns"] - time.time_ns()) < 60e9
+    assert before_ns <= first["ingested_epoch_ns"] <= time.time_ns()
     assert list(index.columns[:5]) == [
         "source_primary_path",
         "image_id",
@@ -352,6 +354,7 @@ def test_changed_sidecar_counts_and_leaves_the_pixels(ingested, folder, tree) ->
     assert tree(ingested.path)[pixel_path] == before
 
 
+@pytest.mark.usefixtures("no_time_passes")
 def test_change_of_same_size_and_restored_time_within_the_same_tick_counts(local, folder) -> None:
     path = folder / "a.params.json"
     write_json(path, {"v": 1})
@@ -677,15 +680,7 @@ assert not report.failed and not report.conflicts, report
 def test_two_ingesters_give_one_id_each(local, tmp_path, start_python) -> None:
     for number in range(8):
         write_tiff(tmp_path / "in" / f"{number}.tif", number)
-    ingesters = [start_python(INGEST, local.path, tmp_path / "in") for _ in range(2)]
-    for ingester in ingesters:
-        assert ingester.stdout.readline() == "ready\n", ingester.stderr.read()
-    for ingester in ingesters:
-        ingester.stdin.write("go\n")
-        ingester.stdin.flush()
-    for ingester in ingesters:
-        _, problems = ingester.communicate(timeout=60)
-        assert ingester.returncode == 0, problems
+    run_together(*(start_python(INGEST, local.path, tmp_path / "in") for _ in range(2)))
     index = local.load_sources_index()
     assert sorted(index["image_id"]) == local.list_image_ids()
     assert len(index) == 8

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 import uuid
 
 import numpy as np
+import obstore
 import pandas as pd
 import pytest
+import tifffile
 from pandas.testing import assert_frame_equal
 
 from kymflow_zarr import (
@@ -15,6 +18,7 @@ from kymflow_zarr import (
     DatasetNotFoundError,
     InvalidNameError,
     RecordNotFoundError,
+    StoreError,
     TableNotFoundError,
     ZarrDataset,
     is_dataset,
@@ -22,6 +26,7 @@ from kymflow_zarr import (
 from kymflow_zarr.store.dependencies import Dependencies, compare
 from kymflow_zarr.store.locations import open_store
 from kymflow_zarr.store.tracking import Dependency
+from support.processes import run_together
 
 FRAME = pd.DataFrame({"image_id": ["a"], "x": [1.0]})
 
@@ -136,3 +141,64 @@ def test_an_entity_tag_proves_that_nothing_changed(dataset) -> None:
     assert compare(dataset.store, before).holds.all()
     dataset.store.put("x", b"new")
     assert not compare(dataset.store, before).holds.any()
+
+
+def test_folder_is_ingested(dataset, tmp_path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.ones((3, 4), np.uint16))
+    (tmp_path / "a.params.json").write_text('{"v": 1}')
+    (image_id,) = dataset.refresh_from_folder(tmp_path)
+    assert dataset.record(image_id).load_json("params") == {"v": 1}
+    (tmp_path / "a.params.json").write_text('{"v": 22}')
+    assert dataset.refresh_from_folder(tmp_path, mode="reingest_if_changed") == [image_id]
+    assert dataset.refresh_from_folder(tmp_path, mode="reingest_if_changed") == []
+
+
+def test_a_folder_without_news_costs_one_look_at_each_image(dataset, tmp_path, monkeypatch) -> None:
+    for name in "abc":
+        tifffile.imwrite(tmp_path / f"{name}.tif", np.ones((3, 4), np.uint16))
+    ids = dataset.refresh_from_folder(tmp_path)
+    asked = []
+
+    def watch(name: str) -> None:
+        call = getattr(obstore, name)
+
+        def noted(store, key):
+            asked.append((name, key))
+            return call(store, key)
+
+        monkeypatch.setattr(obstore, name, noted)
+
+    watch("get")
+    watch("head")
+    assert dataset.refresh_from_folder(tmp_path, mode="reingest_if_changed") == []
+    assert sorted(one for one in asked if "images/" in one[1]) == [
+        ("head", f"images/{image_id}/zarr.json") for image_id in sorted(ids)
+    ]
+
+
+def test_pickled_dataset_reads(dataset) -> None:
+    image_id = dataset.add_image(np.ones((2, 3))).image_id
+    assert pickle.loads(pickle.dumps(dataset)).list_image_ids() == [image_id]
+
+
+def test_missing_bucket_is_a_clear_error(s3_bucket) -> None:
+    with pytest.raises((StoreError, DatasetError), match="s3://no-such-bucket-here"):
+        ZarrDataset("s3://no-such-bucket-here/lab.zarr")
+
+
+WRITER = """
+import sys, pandas as pd
+from kymflow_zarr import ZarrDataset
+dataset, who = ZarrDataset(sys.argv[1]), sys.argv[2]
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(15):
+    image_id = f"{who}{number}"
+    dataset.replace_rows_for_image_id("t", image_id, pd.DataFrame({"image_id": [image_id], "x": [number]}))
+"""
+
+
+def test_two_processes_lose_nothing(dataset, start_python) -> None:
+    run_together(*(start_python(WRITER, dataset.path, who) for who in "ab"))
+    expected = sorted(f"{who}{number}" for who in "ab" for number in range(15))
+    assert dataset.load_table("t")["image_id"].tolist() == expected

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import random
 import threading
-import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -241,7 +240,9 @@ def test_what_was_listed_before_is_listed_side_by_side(object_url, monkeypatch) 
     assert names == sorted([*first.names, "020", "05b", "30"])
 
 
-def test_a_first_listing_is_made_from_several_places_if_names_are_likely(object_url, monkeypatch) -> None:
+def test_a_first_listing_is_made_from_several_places_if_names_are_likely(
+    object_url, monkeypatch, wait_for_likely_names
+) -> None:
     monkeypatch.setattr(ObjectStore, "_page", 10)
     store = open_store(object_url)
     for number in range(40):
@@ -250,7 +251,6 @@ def test_a_first_listing_is_made_from_several_places_if_names_are_likely(object_
     alone = open_store(object_url).survey("images", "zarr.json", "analysis")
     asked = count_requests(monkeypatch)
     begun = []
-    is_told = threading.Event()
     list_pages = type(store)._pages
 
     def noted(store: ObjectStore, prefix: str, after: str | None = None) -> Iterator[Sequence[Fingerprint]]:
@@ -259,14 +259,12 @@ def test_a_first_listing_is_made_from_several_places_if_names_are_likely(object_
             yield page
             if begun == [None]:
                 # The second page comes when the names have been told.
-                assert is_told.wait(20)
-                time.sleep(0.2)
+                wait_for_likely_names()
 
     monkeypatch.setattr(type(store), "_pages", noted)
 
     def likely() -> list[str]:
         # In no order, and not all of them.
-        is_told.set()
         return [f"{number:02}" for number in reversed(range(40)) if number % 7]
 
     assert store.survey("images", "zarr.json", "analysis", likely) == replace(alone, seen_ns=ANY)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -17,35 +16,16 @@ from kymflow.testing import simulate_folder
 from kymflow_zarr import layout
 from kymflow_zarr.store.base import Survey
 from kymflow_zarr.store.object import ObjectStore
-from support.paths import TESTS
+from support.processes import StartPython, run_together
 from support.refreshing import TABLE, CellsIndexer, assert_like_rebuild, assert_whole, cells, open_dataset
 from support.simple_indexers import add_image
 
-StartPython = Callable[..., "subprocess.Popen[str]"]
 RECORD = json.dumps({"zarr_format": 3, "node_type": "group", "attributes": {}}).encode()
 
 
 @pytest.fixture
 def url(new_url: Callable[[str], str]) -> str:
     return new_url("s3")
-
-
-def go(*processes: subprocess.Popen[str]) -> list[str]:
-    """Let all begin at once, and return what each said; all must end well."""
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdin is not None
-        assert process.stdout.readline() == "ready\n", process.communicate()
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    said = []
-    for process in processes:
-        out, problems = process.communicate(timeout=240)
-        assert (process.returncode, problems) == (0, "")
-        said.append(out)
-    return said
 
 
 def add_reports(kd: KymDataset, n_images: int, reports: Mapping[int, object]) -> None:
@@ -219,7 +199,7 @@ def test_worker_processes_make_the_same_tables(
     expected = kd.get_table("radon_report")
     kd.ds.drop_table("radon_report")
 
-    (said,) = go(start_python(REBUILD, url))
+    (said,) = run_together(start_python(REBUILD, url))
     assert "radon_report 210 {}" in said.splitlines()
     assert_frame_equal(KymDataset(url, registry=registry).get_table("radon_report"), expected)
 
@@ -278,13 +258,14 @@ for image_id in "ef":
 def test_four_writers_and_a_deleter_at_once_lose_nothing(
     url: str, start_python: StartPython, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(TESTS))
     kd, indexer = open_dataset(url), CellsIndexer()
     for number, image_id in enumerate("abcdef"):
         add_image(kd, image_id).save_df_parquet(TABLE, cells(number))
     kd.rebuild(indexer)
 
-    *lost_races, _ = go(*(start_python(WRITER, url, who) for who in (1, 2, 3, 4)), start_python(DELETER, url))
+    *lost_races, _ = run_together(
+        *(start_python(WRITER, url, who) for who in (1, 2, 3, 4)), start_python(DELETER, url)
+    )
 
     # Not refreshed: every update is there, the newest of each image, and what was deleted is not.
     table = KymDataset(url, registry=IndexerRegistry(())).get_table(TABLE)

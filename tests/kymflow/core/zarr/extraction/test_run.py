@@ -1,3 +1,5 @@
+"""One record and many: what is taken, what is refused, and how far it is."""
+
 from __future__ import annotations
 
 import threading
@@ -248,3 +250,27 @@ def test_objects_without_fields_are_refused_by_image_at_any_depth(kd: KymDataset
 
     with pytest.raises(RowsError, match=r"'radon_report', image 'c': column 'un' holds only empty objects"):
         kd.rebuild("radon_report")
+
+
+def nested(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize("depth", [33, 300, 3000])
+@pytest.mark.parametrize("kind", ["objects", "lists"])
+def test_a_column_nested_beyond_reason_concerns_its_image_only(
+    four_images: KymDataset, depth: int, kind: str
+) -> None:
+    value: Any = nested(min(depth, 300))
+    if kind == "lists":
+        value = 1
+        for _ in range(depth):
+            value = [value]
+    rows = {"a": frame(x=[1]), "b": frame(x=[1], deep=[value])}
+    table = four_images.rebuild(FrameIndexer(rows), on_error="skip")
+    assert table["x"].tolist() == [1]
+    assert "nested" in four_images.reports["lab"].failed["b"]
+    assert four_images.ds.load_table("lab")["x"].tolist() == [1]

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import threading
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from typer.testing import CliRunner
 
-from kymflow import CancelledError, CheckReport, IndexerRegistry, KymDataset, Problem, ZarrImageRecord
-from kymflow.cli.main import app
+from kymflow import CancelledError, IndexerRegistry, KymDataset, Problem, ZarrImageRecord
 from kymflow.core.zarr.tables.ledger_file import commit_of
 from kymflow_zarr import ReadOnlyError
 from support.refreshing import (
     TABLE,
     CellsIndexer,
+    age,
     assert_like_rebuild,
     cells,
+    kinds,
     ledgers,
     settle,
     snapshot,
@@ -48,29 +45,10 @@ class WiderIndexer(CellsIndexer):
 
 
 @pytest.fixture
-def indexer() -> CellsIndexer:
-    return CellsIndexer()
-
-
-@pytest.fixture
-def lab(tmp_path: Path, indexer: CellsIndexer) -> KymDataset:
-    """Three images with artifacts and a fresh table."""
-    registry = IndexerRegistry(())
-    registry.register(indexer)
-    kd = KymDataset(tmp_path / "lab.zarr", registry=registry)
-    for number, image_id in enumerate("abc"):
-        add_image(kd, image_id).save_df_parquet(TABLE, cells(number))
-    kd.refresh(TABLE)
-    return kd
-
-
-def kinds(report: CheckReport) -> list[tuple[str, str, bool]]:
-    return [(problem.kind, problem.image_id, problem.repaired) for problem in report.problems]
-
-
-def age(path: Path, seconds: float = 3600) -> None:
-    info = path.stat()
-    os.utime(path, ns=(info.st_atime_ns, info.st_mtime_ns - int(seconds * 1e9)))
+def lab(lab: KymDataset, indexer: CellsIndexer) -> KymDataset:
+    """Three images with cells, their table, and its indexer, which is registered."""
+    lab.registry.register(indexer)
+    return lab
 
 
 def assert_repairable(kd: KymDataset, indexer: CellsIndexer, kind: str, image_id: str = "") -> Problem:
@@ -307,111 +285,6 @@ def test_a_file_that_is_none_of_ours_is_left_alone(lab: KymDataset, key: str) ->
     assert path.read_bytes() == b"x"
 
 
-# Records
-
-
-@pytest.mark.skipif(os.name == "nt", reason="links take a privilege there")
-def test_an_artifact_that_the_medium_refuses_is_named(
-    lab: KymDataset, caplog: pytest.LogCaptureFixture
-) -> None:
-    folder = Path(lab.ds.path) / "images" / "b" / "analysis"
-    for name in ("e.json", ".hidden.json", "notes.txt"):
-        (folder / name).symlink_to(name)
-    (problem,) = lab.check(repair=True).problems
-    assert (problem.kind, problem.image_id, problem.repaired) == ("unreadable artifact", "b", False)
-    assert problem.key == "images/b/analysis/e.json"
-    assert "Too many levels of symbolic links" in problem.message
-
-
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("x.parquet", b"PAR1"),
-        ("x.json", b"{"),
-        ("x.json.gz", b"no gzip"),
-        ("x.csv.gz", b"no gzip"),
-        ("nested/x.json", b"\xff"),
-    ],
-)
-def test_an_artifact_that_cannot_be_read_is_named(lab: KymDataset, name: str, content: bytes) -> None:
-    path = Path(lab.ds.path) / "images" / "b" / "analysis" / name
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(content)
-    (problem,) = lab.check(repair=True).problems
-    assert (problem.kind, problem.image_id, problem.repaired) == ("unreadable artifact", "b", False)
-    assert problem.key == f"images/b/analysis/{name}"
-    assert "image 'b'" in problem.message
-    assert path.read_bytes() == content
-
-
-def test_pixels_that_are_not_those_that_were_stored_are_named(lab: KymDataset) -> None:
-    import zarr
-
-    array = zarr.open_array(lab.ds.path, path="images/b/data", mode="a")
-    array[0, 0] = 99
-    (problem,) = lab.check().problems
-    assert (problem.kind, problem.image_id) == ("unreadable pixels", "b")
-    assert "its content has another digest" in problem.message
-
-
-def test_arrays_that_cannot_be_read_are_named(lab: KymDataset) -> None:
-    lab.ds.record("a").save_array_artifact("mask", np.ones((4, 4)))
-    array = Path(lab.ds.path) / "images" / "a" / "analysis_arrays" / "mask" / "data"
-    (chunk,) = (path for path in (array / "c").rglob("*") if path.is_file())
-    chunk.write_bytes(b"no chunk")
-    shutil.rmtree(Path(lab.ds.path) / "images" / "c" / "data")
-    problems = lab.check().problems
-    assert [(problem.kind, problem.image_id) for problem in problems] == [
-        ("unreadable pixels", "a"),
-        ("unreadable pixels", "c"),
-    ]
-    assert "'mask'" in problems[0].message
-    assert "has no pixels" in problems[1].message
-
-
-def test_half_a_record_is_named(lab: KymDataset) -> None:
-    (Path(lab.ds.path) / "images" / "half" / "analysis").mkdir(parents=True)
-    (Path(lab.ds.path) / "images" / "b" / "zarr.json").write_text("{", "utf-8")
-    problems = lab.check().problems
-    assert [(problem.kind, problem.image_id) for problem in problems] == [
-        ("half record", "b"),
-        ("half record", "half"),
-    ]
-    assert "The next ingest of its folder completes it" in problems[1].message
-
-
-def test_a_damaged_sources_table_is_named(lab: KymDataset) -> None:
-    table_path(lab, "sources").write_bytes(b"no table")
-    assert kinds(lab.check(repair=True)) == [("unreadable sources", "", False)]
-
-
-def test_leftovers_are_swept_when_they_are_old(lab: KymDataset) -> None:
-    root = Path(lab.ds.path)
-    file = root / "tables" / ".0123456789abcdef.kymflow-tmp"
-    file.write_bytes(b"half a table")
-    tree = root / "images" / "a" / ".fedcba9876543210.kymflow-tmp"
-    shutil.copytree(root / "images" / "a" / "data", tree)
-    assert lab.check(repair=True).problems == []
-    age(file)
-    age(tree)
-    assert kinds(lab.check()) == [("leftover", "", False)] * 2
-    assert kinds(lab.check(repair=True)) == [("leftover", "", True)] * 2
-    assert not file.exists()
-    assert not tree.exists()
-
-
-def test_pixels_that_an_interrupted_replacement_left_are_not_swept(lab: KymDataset) -> None:
-    folder = Path(lab.ds.path) / "images" / "a"
-    left = folder / ".fedcba9876543210.kymflow-tmp"
-    (folder / "data").rename(left)
-    age(left)
-    report = lab.check(repair=True)
-    assert kinds(report) == [("unreadable pixels", "a", False), ("leftover", "", False)]
-    assert "rename the folder to 'data'" in report.problems[1].message
-    left.rename(folder / "data")
-    assert lab.check().is_clean
-
-
 # How it is run
 
 
@@ -438,36 +311,3 @@ def test_progress_and_cancel(lab: KymDataset) -> None:
     cancel.clear()
     with pytest.raises(CancelledError, match="'cells' was cancelled after 0 of 3 images"):
         lab.check(cancel=cancel, on_table=lambda name: cancel.set())
-
-
-def run(*arguments: object, code: int) -> str:
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert result.exit_code == code, result.output
-    return result.stdout
-
-
-def test_the_command_tells_repairs_and_ends_with_1_while_something_is_wrong(
-    kd: KymDataset, site: Path
-) -> None:
-    kd.refresh_all()
-    path = kd.ds.path
-    assert "nothing is wrong" in run("check", path, code=0)
-    kd.ds.save_table("velocity_events", kd.get_table("velocity_events"))
-    kd.ds.delete_image("a")
-    kd.ds.record("b").save_json("odd", {})
-    odd = Path(path) / "images" / "b" / "analysis" / "odd.json"
-    odd.write_bytes(b"{")
-    shown = run("check", path, code=1)
-    assert "read 2 images with 4 artifacts and arrays, 2 tables" in shown
-    assert "wrong: unknown image: table 'velocity_events' of" in shown
-    content: dict[str, Any] = json.loads(run("check", path, "--json", "--repair", code=1))
-    assert [(p["kind"], p["repaired"]) for p in content["problems"]] == [
-        ("unreadable artifact", False),
-        ("unknown image", True),
-        ("no ledger", True),
-    ]
-    assert content["stale"] == {"radon_report": ["a"]}
-    assert (content["dataset"], content["images"], content["clean"]) == (path, 2, False)
-    odd.unlink()
-    kd.ds.record("b").save_json("radon_report", {"mean_velocity": 2.0})
-    assert "nothing is wrong" in run("check", path, code=0)

@@ -14,7 +14,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kymflow import CancelledError, Column, IndexerRegistry, KymDataset, ZarrDataset, ZarrImageRecord
+from kymflow import (
+    ArtifactIndexer,
+    CancelledError,
+    Column,
+    IndexerRegistry,
+    KymDataset,
+    ZarrDataset,
+    ZarrImageRecord,
+)
 from kymflow_zarr.formats import frames
 from support.refreshing import (
     TABLE,
@@ -23,16 +31,12 @@ from support.refreshing import (
     cells,
     hooked,
     ledgers,
+    open_dataset,
     revalidated,
     settle,
     table_path,
 )
 from support.simple_indexers import FrameIndexer, add_image, frame
-
-
-@pytest.fixture
-def indexer() -> CellsIndexer:
-    return CellsIndexer()
 
 
 @pytest.fixture
@@ -198,6 +202,7 @@ def test_an_artifact_of_the_same_size_in_the_same_second_is_seen(
         assert lab.refresh(indexer)["n"].tolist() == [0, n, 0]
 
 
+@pytest.mark.usefixtures("no_time_passes")
 def test_a_restored_time_does_not_hide_a_write_within_the_same_tick(
     local_lab: KymDataset, indexer: CellsIndexer
 ) -> None:
@@ -286,6 +291,41 @@ def test_other_declared_columns_under_the_same_version_are_a_rewrite_only(lab: K
     assert lab.plan(more).is_empty
 
 
+class Declared(ArtifactIndexer):
+    name = "e"
+
+
+@pytest.mark.parametrize(
+    ("value", "before", "after"),
+    [
+        ("1.5", "str", "float"),
+        (3, "int", "str"),
+        (3, "int", "datetime"),
+        (True, "bool", "int"),
+        (3, "float", ""),
+    ],
+)
+def test_another_declared_type_is_what_a_rebuild_makes_of_it(
+    four_images: KymDataset, value: object, before: str, after: str
+) -> None:
+    def declares(kind: str) -> Declared:
+        indexer = Declared()
+        indexer.columns = (Column("a", kind),) if kind else ()  # type: ignore[misc, arg-type]
+        return indexer
+
+    four_images.ds.record("a").save_json("e", {"a": value})
+    four_images.rebuild(declares(before))
+    plan = four_images.plan(declares(after))
+    assert plan.stale["a"] == [f"column 'a' is declared {after or 'nothing'}, was {before}"]
+    four_images.refresh(declares(after), on_error="skip")
+    refreshed, failed = four_images.get_table("e").copy(), four_images.reports["e"].failed
+    four_images.ds.drop_table("e")
+    four_images.rebuild(declares(after), on_error="skip")
+    assert four_images.reports["e"].failed == failed
+    if not failed:
+        pd.testing.assert_frame_equal(refreshed, four_images.get_table("e"))
+
+
 def test_a_failed_image_is_retried_and_keeps_its_old_rows(lab: KymDataset, indexer: CellsIndexer) -> None:
     lab.refresh(indexer)
     lab.ds.record("a").save_df_parquet(TABLE, cells(5))
@@ -323,6 +363,19 @@ def test_one_failing_image_does_not_make_the_others_stale_again_and_again(
     assert list(lab.plan(indexer).stale) == ["a"]
     lab.refresh(indexer, on_error="skip")
     assert indexer.asked == ["a"]
+
+
+def test_one_failing_image_does_not_make_a_copy_be_read_again_and_again(tmp_path: Path) -> None:
+    kd = open_dataset(tmp_path / "lab.zarr")
+    indexer = CellsIndexer()
+    for image_id in "abc":
+        add_image(kd, image_id).save_df_parquet(TABLE, cells(1))
+    indexer.broken = {"a"}
+    kd.refresh(indexer, on_error="skip")
+    settle(tmp_path / "lab.zarr")
+    assert revalidated(kd.plan(indexer)) == ["b", "c"]
+    kd.refresh(indexer, on_error="skip")
+    assert revalidated(kd.plan(indexer)) == []
 
 
 def test_a_copy_with_other_times_is_fresh_and_is_read_only_once(
@@ -454,6 +507,31 @@ def test_litter_of_a_file_browser_makes_nothing_stale(local_lab: KymDataset) -> 
     assert local_lab.plan(asking).is_empty
 
 
+def test_an_artifact_behind_a_linked_folder_is_seen_to_appear(tmp_path: Path) -> None:
+    kd = open_dataset(tmp_path / "lab.zarr")
+
+    class Nested(CellsIndexer):
+        def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+            try:
+                return pd.DataFrame([rec.load_json("sub/e")])
+            except KeyError:
+                return pd.DataFrame()
+
+    add_image(kd, "a")
+    kd.rebuild(Nested())
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "e.json").write_text('{"n": 1}', "utf-8")
+    analysis = tmp_path / "lab.zarr" / "images" / "a" / "analysis"
+    analysis.mkdir(exist_ok=True)
+    (analysis / "sub").symlink_to(elsewhere)
+
+    assert kd.plan(Nested()).stale == {"a": ["artifact 'sub/e.json' appeared"]}
+    assert kd.refresh(Nested())["n"].tolist() == [1]
+    assert_like_rebuild(kd, Nested())
+
+
+@pytest.mark.usefixtures("no_time_passes")
 @pytest.mark.parametrize("what", ["plan", "status"])
 def test_a_plan_and_a_status_tell_how_far_they_are_and_can_be_stopped(
     local_lab: KymDataset, indexer: CellsIndexer, what: str

@@ -96,6 +96,7 @@ def test_get_table_reloads_what_somebody_else_wrote(built: KymDataset, other: Ky
     assert after["n_valid"].tolist()[-1] == 77
 
 
+@pytest.mark.usefixtures("no_time_passes")
 def test_a_write_of_the_same_size_within_one_tick_is_seen(
     built: KymDataset, other: KymDataset, table_file: TableFile
 ) -> None:
@@ -133,6 +134,7 @@ def test_a_settled_file_is_not_read_again(
     assert read == []
 
 
+@pytest.mark.usefixtures("no_time_passes")
 def test_a_file_that_was_young_when_it_was_loaded_is_read_once_more_and_never_again(
     built: KymDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:

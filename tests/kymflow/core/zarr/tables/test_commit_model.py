@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from support.commit_model import (
+from support.commit_model.model import (
     EDITED,
     EDITED_AGAIN,
     IMAGES,
@@ -25,7 +25,7 @@ from support.commit_model import (
     World,
     Writer,
 )
-from support.commit_world import Found, explore
+from support.commit_model.world import Found, explore
 
 OLD = Table("old", (ORIGINAL, ORIGINAL))
 OLD_LEDGER = Ledger("old", OLD, (Dependency(ORIGINAL), Dependency(ORIGINAL)))

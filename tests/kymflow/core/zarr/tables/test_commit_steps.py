@@ -16,7 +16,7 @@ from obstore.exceptions import PreconditionError
 from kymflow import IndexerRegistry, KymDataset, ZarrImageRecord
 from kymflow_zarr.store.locations import is_url
 from kymflow_zarr.store.object import ObjectStore
-from support.commit_model import (
+from support.commit_model.model import (
     EDITED,
     IMAGES,
     ORIGINAL,

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from support.paths import TESTS
+from support.processes import StartPython, start_together
 from support.refreshing import TABLE, CellsIndexer, assert_like_rebuild, assert_whole, cells, open_dataset
 from support.simple_indexers import add_image
-
-HERE = str(TESTS)
-Start = Callable[..., subprocess.Popen[str]]
 
 # Everybody starts once all are ready.
 BEGIN = """
 import sys
-sys.path.insert(0, sys.argv[1])
 from support.refreshing import TABLE, CellsIndexer, assert_whole, cells, open_dataset
 from kymflow_zarr.errors import RecordNotFoundError
-path = sys.argv[2]
+path = sys.argv[1]
 kd = open_dataset(path)
 print("ready", flush=True)
 sys.stdin.readline()
@@ -30,7 +24,7 @@ sys.stdin.readline()
 WRITER = (
     BEGIN
     + """
-me, edits = int(sys.argv[3]), int(sys.argv[4])
+me, edits = int(sys.argv[2]), int(sys.argv[3])
 for n in range(1, edits + 1):
     # Every third edit is of an image that all writers edit.
     image_id = "shared" if n % 3 == 0 else f"own-{me}-{n % 2}"
@@ -48,7 +42,7 @@ DELETER = (
     + """
 from contextlib import suppress
 from support.simple_indexers import add_image
-for round in range(int(sys.argv[3])):
+for round in range(int(sys.argv[2])):
     for number in range(3):
         image_id = f"doomed-{number}"
         kd.ds.delete_image(image_id)
@@ -73,7 +67,7 @@ asked_to_stop = threading.Event()
 threading.Thread(target=lambda: (sys.stdin.readline(), asked_to_stop.set()), daemon=True).start()
 kd = open_dataset(path, "r")
 highest, looks = {}, 0
-while not asked_to_stop.is_set():
+while looks == 0 or not asked_to_stop.is_set():
     table = kd.get_table(TABLE) if looks % 2 else kd.ds.load_table(TABLE)
     assert_whole(table)
     for image_id, n in table.groupby("image_id")["n"].first().items():
@@ -84,13 +78,12 @@ while not asked_to_stop.is_set():
         kd.plan(CellsIndexer())
         kd.status()
     looks += 1
-assert looks > 0
 print("done")
 """
 )
 
 
-def write_together(tmp_path: Path, start: Start, writers: int, edits: int, rounds: int) -> None:
+def write_together(tmp_path: Path, start: StartPython, writers: int, edits: int, rounds: int) -> None:
     path = tmp_path / "lab.zarr"
     kd = open_dataset(path)
     ids = [f"own-{me}-{number}" for me in range(writers) for number in range(2)]
@@ -98,16 +91,10 @@ def write_together(tmp_path: Path, start: Start, writers: int, edits: int, round
         add_image(kd, image_id).save_df_parquet(TABLE, cells(0))
     kd.rebuild(CellsIndexer())
 
-    readers = [start(READER, HERE, path) for _ in range(2)]
-    workers = [start(WRITER, HERE, path, me, edits) for me in range(1, writers)]
-    workers += [start(WRITER, HERE, path, 0, edits), start(DELETER, HERE, path, rounds)]
-    for process in [*readers, *workers]:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in [*readers, *workers]:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
+    readers = [start(READER, path) for _ in range(2)]
+    workers = [start(WRITER, path, me, edits) for me in range(1, writers)]
+    workers += [start(WRITER, path, 0, edits), start(DELETER, path, rounds)]
+    start_together(*readers, *workers)
     for process in workers:
         out, problems = process.communicate(timeout=600)
         assert out == "done\n", problems[-3000:]
@@ -128,10 +115,10 @@ def write_together(tmp_path: Path, start: Start, writers: int, edits: int, round
     assert_like_rebuild(kd, CellsIndexer())
 
 
-def test_three_writers_a_deleter_and_two_readers(tmp_path: Path, start_python: Start) -> None:
+def test_three_writers_a_deleter_and_two_readers(tmp_path: Path, start_python: StartPython) -> None:
     write_together(tmp_path, start_python, writers=3, edits=15, rounds=2)
 
 
 @pytest.mark.long
-def test_eight_writers_a_deleter_and_two_readers(tmp_path: Path, start_python: Start) -> None:
+def test_eight_writers_a_deleter_and_two_readers(tmp_path: Path, start_python: StartPython) -> None:
     write_together(tmp_path, start_python, writers=8, edits=50, rounds=10)

@@ -2,7 +2,7 @@
 
 An image is 0 or 1. An artifact is the number of the write that it is of; a deletion counts as one. A
 table is its commit and, per image, the write that its rows are of; None where it knows no such image.
-What else can happen, and what must always hold, is in :mod:`commit_world`.
+What else can happen, and what must always hold, is in :mod:`.world`.
 """
 
 from __future__ import annotations

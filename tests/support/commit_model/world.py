@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from support.commit_model import (
+from support.commit_model.model import (
     BACK,
     BY_HAND,
     DELETED,

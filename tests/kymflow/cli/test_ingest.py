@@ -1,0 +1,91 @@
+"""Commands: ingest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kymflow import KymDataset
+from kymflow.testing import simulate_folder
+from support.command_line import Run, check_reports, one_line, read_json
+from support.simple_indexers import frame
+
+
+def test_ingest_makes_a_dataset_and_its_tables(run: Run, folder: Path, tmp_path: Path) -> None:
+    result = run("ingest", tmp_path / "lab.zarr", folder)
+
+    assert "4 new, 0 changed, 0 unchanged, 0 failed" in result.stdout
+    assert result.stderr == ""
+    assert KymDataset(tmp_path / "lab.zarr", "r").ds.list_table_names() == ["radon_report", "velocity_events"]
+
+
+def test_ingest_as_json_has_the_documented_shape(run: Run, folder: Path, tmp_path: Path) -> None:
+    content = read_json(run("ingest", tmp_path / "lab.zarr", folder, "--json"))
+
+    assert sorted(content) == ["changed", "conflicts", "failed", "new", "tables"]
+    check_reports(content["tables"])
+    assert len(content["new"]) == 4
+    assert (content["changed"], content["conflicts"], content["failed"]) == ([], [], [])
+
+
+def test_ingest_again_takes_only_changes(run: Run, folder: Path, lab: Path) -> None:
+    (path,) = folder.rglob("capillary_0002_events.json")
+    path.write_text(path.read_text("utf-8").replace("unreviewed", "true_stall"), "utf-8")
+    assert read_json(run("ingest", lab, folder, "--new-only", "--json"))["changed"] == []
+
+    content = read_json(run("ingest", lab, folder, "--json"))
+
+    assert len(content["changed"]) == 1
+    assert content["tables"]["velocity_events"]["updated"] == content["changed"]
+    assert content["tables"]["velocity_events"]["unchanged"] == 3
+
+
+def test_ingest_reports_conflicts_and_overwrites_on_demand(run: Run, folder: Path, lab: Path) -> None:
+    kd = KymDataset(lab)
+    image_id = kd.get_table("velocity_events").loc[0, "image_id"]
+    kd.ds.record(image_id).save_df_parquet("velocity_events", frame(roi_id=[1], kind=["mine"]))
+    (path,) = folder.rglob("capillary_0002_events.json")
+    path.write_text(path.read_text("utf-8").replace("unreviewed", "true_stall"), "utf-8")
+
+    content = read_json(run("ingest", lab, folder, "--json"))
+    assert content["conflicts"] == [
+        {
+            "image_id": image_id,
+            "source": "day 1/capillary_0002.tif",
+            "part": "analysis/velocity_events.parquet",
+        }
+    ]
+    assert "--overwrite takes the folder's" in run("ingest", lab, folder).stdout
+    assert read_json(run("ingest", lab, folder, "--overwrite", "--json"))["conflicts"] == []
+
+
+def test_a_source_that_fails_is_told_and_ends_with_1(run: Run, folder: Path, tmp_path: Path) -> None:
+    (folder / "broken.tif").write_bytes(b"nothing")
+
+    result = run("ingest", tmp_path / "lab.zarr", folder, "--json", code=1)
+
+    content = read_json(result)
+    assert len(content["new"]) == 4
+    assert [failure["source"] for failure in content["failed"]] == ["broken.tif"]
+    assert "as TIFF" in content["failed"][0]["error"]
+    assert "failed: broken.tif" in run("ingest", tmp_path / "lab.zarr", folder, code=1).stdout
+
+
+def test_a_pattern_that_nothing_fits_is_told(run: Run, folder: Path, tmp_path: Path) -> None:
+    assert "no file in" in run("ingest", tmp_path / "lab.zarr", folder, "--pattern", "*.oir").stderr
+
+
+def test_a_folder_with_spaces_and_accents_is_as_good_as_any(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "Zürich 28d – été" / "señal"
+    simulate_folder(folder, 1, n_lines=60, n_pixels=8)
+    dataset = tmp_path / "Mein Labor.zarr"
+
+    assert len(read_json(run("ingest", dataset, folder, "--json"))["new"]) == 1
+    assert str(folder) in run("ingest", dataset, folder).stdout
+    assert read_json(run("show", dataset, "radon_report", "--source", "--json"))["data"][0]["file_name"]
+
+
+def test_an_object_store_is_as_good_as_a_disk(run: Run, folder: Path, object_url: str) -> None:
+    run("ingest", object_url, folder)
+
+    assert read_json(run("show", object_url, "--json"))["images"] == 4
+    assert "there is no dataset at" in one_line(run("rebuild", f"{object_url}-not", code=1))

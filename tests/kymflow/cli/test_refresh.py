@@ -1,0 +1,177 @@
+"""Commands: refresh and status."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from kymflow import KymDataset
+from kymflow.core.plugins.registry import get_registry
+from kymflow.testing import simulate_folder
+from support.command_line import Run, read_json
+from support.refreshing import open_dataset, snapshot
+from support.simple_indexers import write_distribution
+
+
+@pytest.fixture
+def lab(run: Run, tmp_path: Path) -> Path:
+    """A folder of three kymographs, ingested; tables of the built-in indexers."""
+    simulate_folder(tmp_path / "in", 3, n_lines=60, n_pixels=8)
+    run("ingest", tmp_path / "lab.zarr", tmp_path / "in")
+    return tmp_path / "lab.zarr"
+
+
+def ids_of(path: Path) -> list[str]:
+    return open_dataset(path, "r").ds.list_image_ids()
+
+
+def nothing_done(rows: int) -> dict[str, Any]:
+    report = {"rows": rows, "images": 3, "updated": [], "unchanged": 3, "removed": []}
+    return {**report, "failed": [], "stale": []}
+
+
+def test_refresh_reports_in_json(run: Run, lab: Path) -> None:
+    kd = open_dataset(lab)
+    rows = {name: len(kd.ds.load_table(name)) for name in kd.ds.list_table_names()}
+
+    first = read_json(run("refresh", lab, "--json"))
+    assert first == {
+        "tables": {name: nothing_done(rows[name]) for name in ("radon_report", "velocity_events")}
+    }
+
+    image_id = ids_of(lab)[0]
+    kd.ds.record(image_id).save_json("velocity_events", [])
+    kd.ds.record(image_id).delete_analysis(suffixes=["/velocity_events.parquet"])
+    before = len(kd.ds.load_table("velocity_events"))
+    own = (kd.ds.load_table("velocity_events")["image_id"] == image_id).sum()
+    second = read_json(run("refresh", lab, "--json"))["tables"]
+    assert second["radon_report"] == nothing_done(rows["radon_report"])
+    assert second["velocity_events"] == {
+        "rows": before - own,
+        "images": 3,
+        "updated": [image_id],
+        "unchanged": 2,
+        "removed": [],
+        "failed": [],
+        "stale": [],
+    }
+
+
+def test_a_failing_image_ends_a_refresh_with_1(run: Run, lab: Path) -> None:
+    image_id = ids_of(lab)[1]
+    (lab / "images" / image_id / "analysis" / "velocity_events.parquet").write_bytes(b"bad")
+
+    found = read_json(run("refresh", lab, "--json", "--indexer", "velocity_events", code=1))
+    (failed,) = found["tables"]["velocity_events"]["failed"]
+    assert failed["image_id"] == image_id
+    assert "velocity_events.parquet" in failed["error"]
+    assert list(found["tables"]) == ["velocity_events"]
+    # Asked again, it is tried again; a dry run only tells.
+    run("refresh", lab, "--json", code=1)
+    plan = read_json(run("refresh", lab, "--dry-run", "--json"))["tables"]["velocity_events"]
+    assert [stale["image_id"] for stale in plan["stale"]] == [image_id]
+    assert plan["stale"][0]["reasons"][0].startswith("failed last time: ")
+
+
+def test_a_dry_run_says_what_and_why_and_writes_nothing(run: Run, lab: Path) -> None:
+    first, second, third = ids_of(lab)
+    kd = open_dataset(lab)
+    kd.ds.record(first).save_json("radon_report", {"mean_velocity": 1.0})
+    kd.ds.delete_image(third)
+    before = snapshot(lab)
+
+    found = read_json(run("refresh", lab, "--dry-run", "--json"))["tables"]
+    assert sorted(found) == ["radon_report", "velocity_events"]
+    for plan in found.values():
+        assert sorted(plan) == ["fresh", "indexer", "removed", "rewrite", "stale"]
+        assert plan["removed"] == [third]
+        assert plan["rewrite"] is False
+    assert found["radon_report"]["indexer"] == "radon_report"
+    assert second not in [stale["image_id"] for stale in found["radon_report"]["stale"]]
+    words = run("refresh", lab, "--dry-run").stdout
+    assert f"  {third}: gone from the dataset\n" in words
+    assert snapshot(lab) == before
+
+
+def test_status_in_json(run: Run, lab: Path, tmp_path: Path) -> None:
+    kd = open_dataset(lab)
+    before = snapshot(lab)
+    (tmp_path / "in").rename(tmp_path / "moved")
+
+    found = read_json(run("status", lab, "--json"))
+    assert sorted(found) == ["dataset", "images", "missing_sources", "problem", "tables"]
+    assert (found["dataset"], found["images"]) == (str(lab), 3)
+    assert found["tables"] == [
+        {
+            "table_name": name,
+            "indexer": name,
+            "rows": len(kd.ds.load_table(name)),
+            "fresh": 3,
+            "stale": 0,
+            "failed": 0,
+            "missing": 0,
+            "removed": 0,
+            "rewrite": False,
+            "problem": "",
+        }
+        for name in ("radon_report", "velocity_events")
+    ]
+    assert sorted(one["image_id"] for one in found["missing_sources"]) == kd.ds.list_image_ids()
+    assert all(one["source"].startswith(str(tmp_path / "in")) for one in found["missing_sources"])
+    result = run("status", lab)
+    assert "velocity_events" in result.stdout
+    assert "the source files of 3 images are not where they were" in result.stderr
+    assert snapshot(lab) == before
+
+
+def test_status_tells_when_the_version_of_the_plugin_has_moved_on(
+    run: Run, lab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for info in (tmp_path / "site").glob("*.dist-info"):
+        for file in info.iterdir():
+            file.unlink()
+        info.rmdir()
+    write_distribution(
+        tmp_path / "site", "kymflow-indexers-builtin", "1.1.0", "builtin = kymflow_indexers_builtin"
+    )
+    get_registry.cache_clear()
+
+    for table in read_json(run("status", lab, "--json"))["tables"]:
+        assert "1.0.0, installed is 1.1.0 with the same schema version" in table["problem"]
+        assert table["fresh"] == 3
+    assert [table.is_fresh for table in KymDataset(lab).status().tables] == [True, True]
+    run("rebuild", lab)
+    assert [table["problem"] for table in read_json(run("status", lab, "--json"))["tables"]] == ["", ""]
+
+
+@pytest.mark.parametrize("command", [["refresh"], ["refresh", "--dry-run"], ["status"]])
+def test_what_is_no_dataset_ends_with_1_and_one_line(run: Run, tmp_path: Path, command: list[str]) -> None:
+    result = run(*command, tmp_path / "no.zarr", code=1)
+    assert result.stdout == ""
+    assert result.stderr.startswith("kymflow: there is no dataset at ")
+    assert result.stderr.count("\n") == 1
+    assert not (tmp_path / "no.zarr").exists()
+
+
+@pytest.mark.parametrize("command", [["refresh"], ["refresh", "--dry-run"]])
+def test_an_unknown_indexer_ends_with_1(run: Run, lab: Path, command: list[str]) -> None:
+    result = run(*command, lab, "--indexer", "nonesuch", code=1)
+    assert "no indexer is named 'nonesuch'" in result.stderr
+
+
+def test_wrong_usage_ends_with_2(run: Run) -> None:
+    assert "dataset" in run("refresh", code=2).stderr.lower()
+    assert "dataset" in run("status", code=2).stderr.lower()
+
+
+def test_an_ingest_ends_with_a_refresh(run: Run, lab: Path, tmp_path: Path) -> None:
+    found = read_json(run("ingest", lab, tmp_path / "in", "--json"))
+    assert found["new"] == found["changed"] == []
+    for report in found["tables"].values():
+        assert report["updated"] == []
+        assert report["unchanged"] == 3
+    table = pd.read_parquet(lab / "tables" / "radon_report.parquet")
+    assert set(table["image_id"]) <= set(ids_of(lab))

@@ -1,0 +1,20 @@
+"""Fixtures for the tests of tables: how they are made, and what makes them stale."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kymflow import KymDataset
+from support.refreshing import open_dataset
+from support.simple_indexers import add_image
+
+
+@pytest.fixture
+def four_images(tmp_path: Path) -> KymDataset:
+    """Images ``a`` to ``d`` without artifacts, in a dataset without registered indexers."""
+    kd = open_dataset(tmp_path / "lab.zarr")
+    for image_id in "abcd":
+        add_image(kd, image_id)
+    return kd

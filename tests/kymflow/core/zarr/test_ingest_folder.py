@@ -1,0 +1,115 @@
+"""Ingests that crash, fail or are cancelled: what they leave is whole, and the next one mends it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pandas.testing import assert_frame_equal
+
+from kymflow import KymDataset
+from kymflow.testing import simulate_folder
+from kymflow_zarr import CancelledError
+from kymflow_zarr.errors import StoreError
+from support.edited_folder import check_ingest, make_ingested, old_and_new
+from support.edited_lab import builtin_registry, content
+from support.failing_disks import Disk, calls_of, check_told
+from support.refreshing import Crash, CrashAt, cancel_at, hooked
+
+
+def ingest_crashes(tmp_path: Path, step: Callable[[int], int]) -> int:
+    """Crash ingest_folder at steps of one's choice; return how many there were."""
+    folder = tmp_path / "in"
+    simulate_folder(folder, 3, n_lines=40, n_pixels=8)
+    expected = KymDataset(tmp_path / "expected.zarr", registry=builtin_registry())
+    expected.ingest_folder(folder)
+    wanted = content(expected)
+    n = crashes = 0
+    while True:
+        n = step(n)
+        path = tmp_path / "lab.zarr"
+        kd = KymDataset(path, registry=builtin_registry())
+        try:
+            hooked(kd, CrashAt(n)).ingest_folder(folder)
+            return crashes
+        except Crash:
+            crashes += 1
+        again = KymDataset(path, registry=builtin_registry())
+        for name in again.ds.list_table_names():
+            again.ds.load_table(name)
+        again.ds.load_sources_index()
+        again.ingest_folder(folder)
+        found = content(again)
+        assert sorted(found) == sorted(wanted)
+        for name in wanted:
+            assert_frame_equal(found[name], wanted[name], obj=f"{name} after a crash at step {n}")
+        assert len(again.ds.list_image_ids()) == 3
+        for record in again.ds.iter_records():
+            assert record.load_array().shape == (40, 8)
+        shutil.rmtree(path)
+
+
+def test_a_crash_of_an_ingest_is_mended_by_the_next_one(tmp_path: Path) -> None:
+    assert ingest_crashes(tmp_path, lambda n: n + 1 + n // 5) > 10
+
+
+@pytest.mark.long
+def test_a_crash_of_an_ingest_at_any_step_is_mended_by_the_next_one(tmp_path: Path) -> None:
+    assert ingest_crashes(tmp_path, lambda n: n + 1) > 100
+
+
+def test_a_disk_that_fails_at_one_call_of_an_ingest_is_mended_by_the_next(tmp_path: Path) -> None:
+    original = make_ingested(tmp_path / "original.zarr")
+    old, new = old_and_new(original)
+    path = tmp_path / "lab.zarr"
+    shutil.copytree(original.ds.path, path)
+    calls = calls_of(lambda: KymDataset(path, registry=builtin_registry()).ingest_folder(tmp_path / "in"))
+    shutil.rmtree(path)
+    failures = 0
+    for n in [*range(1, calls, 5), calls]:
+        shutil.copytree(original.ds.path, path)
+        kd = KymDataset(path, registry=builtin_registry())
+        with pytest.MonkeyPatch.context() as patch:
+            disk = Disk(patch, n)
+            try:
+                kd.ingest_folder(tmp_path / "in")
+            except StoreError as error:
+                failures += 1
+                check_told(error, disk, kd)
+        check_ingest(path, old, new)
+        shutil.rmtree(path)
+    assert failures > 3
+
+
+def test_a_cancel_at_any_step_of_an_ingest_leaves_what_is_whole(tmp_path: Path) -> None:
+    original = make_ingested(tmp_path / "original.zarr")
+    old, new = old_and_new(original)
+    path = tmp_path / "lab.zarr"
+    # Two sources, then the changed image of one table: told of before each and after the last.
+    for n in range(1, 3 + 2):
+        shutil.copytree(original.ds.path, path)
+        kd = KymDataset(path, registry=builtin_registry())
+        with pytest.raises(CancelledError, match="cancelled"):
+            kd.ingest_folder(tmp_path / "in", **cancel_at(n))
+        assert kd.ds.load_sources_index()["image_id"].isin(kd.ds.list_image_ids()).all()
+        assert not any(kd.plan(indexer).whole for indexer in kd.registry.indexers())
+        check_ingest(path, old, new)
+        shutil.rmtree(path)
+    shutil.copytree(original.ds.path, path)
+    kd = KymDataset(path, registry=builtin_registry())
+    kd.ingest_folder(tmp_path / "in", **cancel_at(3 + 2))
+    assert kd.plan("velocity_events").is_empty
+
+
+def test_progress_of_an_ingest_ends_with_all_of_each_phase(tmp_path: Path) -> None:
+    kd = make_ingested(tmp_path / "lab.zarr")
+    phases: list[list[tuple[int, int]]] = [[]]
+    kd.ingest_folder(
+        tmp_path / "in",
+        on_progress=lambda done, total: phases[-1].append((done, total)),
+        on_table=lambda name: phases.append([]),
+    )
+
+    assert phases == [[(0, 2), (1, 2), (2, 2)], [], [(0, 1), (1, 1)]]

@@ -1,0 +1,44 @@
+"""The command line, run in this process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from typer.testing import CliRunner, Result
+
+from kymflow.cli.main import app
+
+Run = Callable[..., Result]
+
+
+def run_command(*arguments: object, code: int | None = 0) -> Result:
+    """Run ``kymflow`` with these arguments; it must end with this exit code, or with any if that is None."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert code in (None, result.exit_code), result.output
+    return result
+
+
+def read_json(result: Result) -> Any:
+    return json.loads(result.stdout)
+
+
+def one_line(result: Result) -> str:
+    """Return the one line on standard error; nothing is on standard output."""
+    assert result.stdout == ""
+    assert result.stderr.startswith("kymflow: ")
+    assert result.stderr.count("\n") == 1, result.stderr
+    return result.stderr
+
+
+REPORT = {"rows": int, "images": int, "updated": list, "unchanged": int, "removed": list}
+REPORT |= {"failed": list, "stale": list}
+
+
+def check_reports(tables: dict[str, Any]) -> None:
+    assert sorted(tables) == ["radon_report", "velocity_events"]
+    for report in tables.values():
+        assert {name: type(value) for name, value in report.items()} == REPORT
