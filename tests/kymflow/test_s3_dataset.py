@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import obstore
@@ -29,16 +29,19 @@ def url(new_url: Callable[[str], str]) -> str:
     return new_url("s3")
 
 
-def go(*processes: subprocess.Popen[str]) -> list[str]:
-    """Let all begin at once, and return what each said; all must end well."""
+def wait_for(word: str, processes: Sequence[subprocess.Popen[str]]) -> None:
+    """Wait until all have said a word, and let them go on."""
     for process in processes:
         assert process.stdout is not None
-        assert process.stdin is not None
-        assert process.stdout.readline() == "ready\n", process.communicate()
+        assert process.stdout.readline() == f"{word}\n", process.communicate()
     for process in processes:
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
+
+
+def end(processes: Sequence[subprocess.Popen[str]]) -> list[str]:
+    """Return what each said; all must end well."""
     said = []
     for process in processes:
         out, problems = process.communicate(timeout=240)
@@ -218,7 +221,9 @@ def test_worker_processes_make_the_same_tables(
     expected = kd.get_table("radon_report")
     kd.ds.drop_table("radon_report")
 
-    (said,) = go(start_python(REBUILD, url))
+    processes = [start_python(REBUILD, url)]
+    wait_for("ready", processes)
+    (said,) = end(processes)
     assert "radon_report 210 {}" in said.splitlines()
     assert_frame_equal(KymDataset(url, registry=registry).get_table("radon_report"), expected)
 
@@ -231,11 +236,16 @@ from refreshing import CellsIndexer, TABLE, cells, open_dataset
 from kymflow_zarr import RecordNotFoundError
 
 url, who = sys.argv[1], int(sys.argv[2])
+met = False
 lost_races = 0
 put = obstore.put
 
 def counting(*args, **how):
-    global lost_races
+    global lost_races, met
+    if "mode" in how and not met:
+        met = True
+        print("writing", flush=True)
+        sys.stdin.readline()
     try:
         return put(*args, **how)
     except PreconditionError:
@@ -258,7 +268,7 @@ print(lost_races)
 """
 
 DELETER = """
-import sys, time
+import sys
 from contextlib import suppress
 from refreshing import CellsIndexer, open_dataset
 from kymflow_zarr import RecordNotFoundError
@@ -266,7 +276,6 @@ kd = open_dataset(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
 for image_id in "ef":
-    time.sleep(0.5)
     kd.ds.delete_image(image_id)
     # A writer may have found it gone, and taken it out of the table.
     with suppress(RecordNotFoundError):
@@ -283,7 +292,13 @@ def test_four_writers_and_a_deleter_at_once_lose_nothing(
         add_image(kd, image_id).save_df_parquet(TABLE, cells(number))
     kd.rebuild(indexer)
 
-    *lost_races, _ = go(*(start_python(WRITER, url, who) for who in (1, 2, 3, 4)), start_python(DELETER, url))
+    writers = [start_python(WRITER, url, who) for who in (1, 2, 3, 4)]
+    deleter = start_python(DELETER, url)
+    wait_for("ready", writers)
+    # All have made their table from the same one: only one of them can put it there.
+    wait_for("writing", writers)
+    wait_for("ready", [deleter])
+    *lost_races, _ = end([*writers, deleter])
 
     # Not refreshed: every update is there, the newest of each image, and what was deleted is not.
     table = KymDataset(url, registry=IndexerRegistry(())).get_table(TABLE)
@@ -293,4 +308,4 @@ def test_four_writers_and_a_deleter_at_once_lose_nothing(
     assert kd.plan(indexer).is_empty
     assert ledgers(kd, TABLE) == 1
     # They met: without conditional puts, something would be lost.
-    assert sum(map(int, lost_races)) > 0
+    assert sum(map(int, lost_races)) >= 3
