@@ -14,10 +14,15 @@ from typing import Any
 
 import pytest
 import s3_servers
+from hypothesis import HealthCheck, settings
 
 from kymflow_zarr import ZarrDataset, _store_listed
 
 REPO = Path(__file__).resolve().parents[1]
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("kymflow", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("kymflow")
 
 
 @dataclass(frozen=True)
