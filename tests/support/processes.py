@@ -8,26 +8,31 @@ from collections.abc import Callable
 StartPython = Callable[..., "subprocess.Popen[str]"]
 
 
-def start_together(*processes: subprocess.Popen[str]) -> None:
-    """Let all begin at once: each has said that it is ready, and waits for a line."""
+def start_together(*processes: subprocess.Popen[str], when: str = "ready") -> None:
+    """Let all go on at once: each has said a word, and waits for a line."""
     for process in processes:
         assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n", process.communicate()
+        assert process.stdout.readline() == f"{when}\n", process.communicate()
     for process in processes:
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
 
 
-def run_together(*processes: subprocess.Popen[str], timeout_s: float = 240) -> list[str]:
-    """Let all begin at once, and return what each said; all must end well."""
-    start_together(*processes)
+def wait_for_all(*processes: subprocess.Popen[str], timeout_s: float = 240) -> list[str]:
+    """Return what each said; all must end well."""
     said = []
     for process in processes:
         out, problems = process.communicate(timeout=timeout_s)
         assert (process.returncode, problems) == (0, "")
         said.append(out)
     return said
+
+
+def run_together(*processes: subprocess.Popen[str], timeout_s: float = 240) -> list[str]:
+    """Let all begin at once, and return what each said; all must end well."""
+    start_together(*processes)
+    return wait_for_all(*processes, timeout_s=timeout_s)
 
 
 def run_to_the_end(process: subprocess.Popen[str], timeout_s: float) -> None:
