@@ -9,6 +9,7 @@ from kymflow.core.runs.reports import CheckReport as CheckReport
 from kymflow.core.runs.reports import IngestReport as IngestReport
 from kymflow.core.runs.reports import UpdateReport as UpdateReport
 from kymflow.core.zarr.indexers.artifact import ArtifactIndexer as ArtifactIndexer
+from kymflow.core.zarr.indexers.base import BulkIndexer as BulkIndexer
 from kymflow.core.zarr.indexers.base import DatasetIndexer as DatasetIndexer
 from kymflow.core.zarr.indexers.base import ensure_image_id_column as ensure_image_id_column
 from kymflow.core.zarr.indexers.base import normalize_table_name as normalize_table_name

@@ -135,7 +135,7 @@ class KymDataset(LoadedTables):
         cancel : threading.Event, optional
             Set it to stop; the table stays as it was.
         executor : concurrent.futures.Executor, optional
-            Where to extract: threads, processes here, or a cluster elsewhere. Its workers open
+            Where to extract: threads, processes here, or a cluster. Its workers open
             the dataset themselves; what comes of it is the same wherever it runs. It is not shut
             down.
 
@@ -235,7 +235,7 @@ class KymDataset(LoadedTables):
     ) -> pd.DataFrame:
         """Extract only stale, new and formerly failed images; rows of deleted ones go.
 
-        An image is stale if anything that the indexer asked its record for has changed, appeared
+        An image is stale if anything that the indexer read of its record has changed, appeared
         or been deleted since, or the indexer's schema version is another one. Where nothing changes,
         nothing is written. Parameters, returns and errors as :meth:`rebuild`.
         """
