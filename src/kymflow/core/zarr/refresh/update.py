@@ -16,9 +16,9 @@ from kymflow.core.zarr.refresh.plan import make_plan, remember
 from kymflow.core.zarr.tables.commit import Changes, Commit, LedgerLost, commit_rows
 from kymflow.core.zarr.tables.conflicts import find_conflicting_images
 from kymflow.core.zarr.tables.state import find_state
-from kymflow.errors import IndexerError, SchemaError, WorkerError
+from kymflow.errors import SchemaError
 from kymflow_zarr import layout
-from kymflow_zarr.errors import CancelledError, RecordNotFoundError
+from kymflow_zarr.errors import CancelledError, KymflowError, RecordNotFoundError
 
 if TYPE_CHECKING:
     from kymflow.core.zarr.indexers.base import DatasetIndexer
@@ -49,7 +49,7 @@ class Outcome:
     commit: Commit | None
     report: UpdateReport
     wrote: bool = False
-    error: IndexerError | WorkerError | None = None
+    error: KymflowError | None = None
 
 
 def update_table(
@@ -161,7 +161,7 @@ class _Run:
                 commit = self._update_again(commit.outdated)
             except CancelledError:
                 break
-            except (IndexerError, WorkerError) as caught:
+            except KymflowError as caught:
                 # The table has been written: that is told before this is.
                 error = caught
                 break
@@ -221,7 +221,7 @@ class _Run:
             rows=commit.table.num_rows,
             images=commit.ledger.n_known,
             updated=updated,
-            removed=sorted(self.removed),
+            removed=sorted(self.removed.difference(commit.ledger.among(self.removed))),
             unchanged=len(commit.ledger) - len(updated) - len(commit.ledger.among(self.failed)),
             failed=self.failed,
             stale=commit.outdated,
