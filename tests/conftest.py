@@ -14,12 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from kymflow_zarr import ZarrDataset
 from kymflow_zarr.store import listed
 from support import s3_servers
 from support.paths import REPO, TESTS
 from support.processes import StartPython
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("kymflow", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("kymflow")
 
 
 @dataclass(frozen=True)

@@ -8,26 +8,31 @@ from collections.abc import Callable
 StartPython = Callable[..., "subprocess.Popen[str]"]
 
 
-def start_together(*processes: subprocess.Popen[str]) -> None:
-    """Let all begin at once: each has said that it is ready, and waits for a line."""
+def let_go(*processes: subprocess.Popen[str], when: str = "ready") -> None:
+    """Wait until all have said a word, and let them go on: each waits for a line."""
     for process in processes:
         assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n", process.communicate()
+        assert process.stdout.readline() == f"{when}\n", process.communicate()
     for process in processes:
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
 
 
-def run_together(*processes: subprocess.Popen[str], timeout_s: float = 240) -> list[str]:
-    """Let all begin at once, and return what each said; all must end well."""
-    start_together(*processes)
+def end_all(*processes: subprocess.Popen[str], timeout_s: float = 240) -> list[str]:
+    """Return what each said; all must end well."""
     said = []
     for process in processes:
         out, problems = process.communicate(timeout=timeout_s)
         assert (process.returncode, problems) == (0, "")
         said.append(out)
     return said
+
+
+def run_together(*processes: subprocess.Popen[str]) -> list[str]:
+    """Let all begin at once, and return what each said; all must end well."""
+    let_go(*processes)
+    return end_all(*processes)
 
 
 def run_to_the_end(process: subprocess.Popen[str], timeout_s: float) -> None:

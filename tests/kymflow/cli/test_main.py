@@ -48,24 +48,6 @@ def test_wrong_usage_ends_with_2_and_says_how(run: Run, arguments: list[str]) ->
     assert "Traceback" not in result.stderr
 
 
-# indexers
-
-
-# ingest
-
-
-# rebuild and update
-
-
-# show
-
-
-# A user's mistakes: one line, nothing made, nothing lost
-
-
-# demo
-
-
 # As a process
 
 

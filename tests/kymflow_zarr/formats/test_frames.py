@@ -69,7 +69,7 @@ def data_frames(draw: st.DrawFn) -> pd.DataFrame:
 
 
 @given(st.integers(0, 4).flatmap(lambda n: st.lists(columns(n), min_size=1, max_size=3)))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_arrow_without_words_for_pandas_has_the_same_columns(found: list[pd.Series]) -> None:
     df = pd.DataFrame({f"c{place}": values for place, values in enumerate(found)})
     try:
@@ -85,7 +85,7 @@ def test_arrow_without_words_for_pandas_has_the_same_columns(found: list[pd.Seri
 
 
 @given(df=data_frames())
-@settings(max_examples=60, deadline=None, database=None)
+@settings(max_examples=60, database=None)
 def test_round_trip_is_that_of_pandas(df: pd.DataFrame) -> None:
     data = frame_to_parquet(df)
     back = parquet_to_frame(data)
@@ -98,7 +98,7 @@ def test_round_trip_is_that_of_pandas(df: pd.DataFrame) -> None:
 
 
 @given(df=data_frames())
-@settings(max_examples=25, deadline=None, database=None)
+@settings(max_examples=25, database=None)
 def test_equal_frames_give_equal_bytes_and_a_second_trip_changes_nothing(df: pd.DataFrame) -> None:
     data = frame_to_parquet(df)
     assert frame_to_parquet(df) == data
@@ -219,7 +219,7 @@ def test_bytes_that_are_no_parquet(data) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(1, 255)), min_size=1, max_size=4))
-@settings(max_examples=100, deadline=None, database=None)
+@settings(max_examples=100, database=None)
 def test_bent_bytes_are_read_or_unreadable(bends: list[tuple[int, int]]) -> None:
     data = bytearray(GOOD)
     for at, by in bends:

@@ -277,7 +277,7 @@ JSONS = (_OBJECTS | st.lists(_OBJECTS, max_size=3) | _VALUES).map(
 ARTIFACTS = st.lists(st.none() | parquets() | JSONS, min_size=1, max_size=5)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(ARTIFACTS, st.sampled_from(TOGETHER))
 def test_any_artifacts_give_together_what_they_give_alone(
     kd: KymDataset, artifacts: list[Artifact], indexer: type[ArtifactIndexer]
@@ -287,7 +287,9 @@ def test_any_artifacts_give_together_what_they_give_alone(
 
 
 @pytest.mark.long
-@settings(max_examples=3000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=3000, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(ARTIFACTS, st.sampled_from(TOGETHER))
 def test_any_more_artifacts_give_together_what_they_give_alone(
     kd: KymDataset, artifacts: list[Artifact], indexer: type[ArtifactIndexer]

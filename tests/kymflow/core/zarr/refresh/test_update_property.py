@@ -11,7 +11,7 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kymflow import IndexerRegistry, KymDataset, ZarrImageRecord
@@ -152,14 +152,14 @@ def run(steps: list[tuple[str, str, Any]]) -> None:
         lab.refresh()
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50)
 @given(steps=st.lists(STEPS, min_size=1, max_size=14))
 def test_after_a_refresh_the_table_is_what_a_rebuild_makes(steps: list[tuple[str, str, Any]]) -> None:
     run(steps)
 
 
 @pytest.mark.long
-@settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=1500)
 @given(steps=st.lists(STEPS, min_size=1, max_size=30))
 def test_after_a_refresh_the_table_is_what_a_rebuild_makes_long(steps: list[tuple[str, str, Any]]) -> None:
     run(steps)

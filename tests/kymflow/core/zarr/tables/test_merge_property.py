@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
@@ -161,7 +161,7 @@ class Lab:
 
 
 @pytest.mark.parametrize("indexer", [DeclaringIndexer(), PlainIndexer()], ids=["declaring", "plain"])
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 @given(first=st.lists(artifacts(), min_size=2, max_size=4), steps=st.lists(STEPS, min_size=1, max_size=12))
 def test_updating_what_was_touched_equals_rebuilding_from_scratch(
     indexer: DeclaringIndexer | PlainIndexer,
