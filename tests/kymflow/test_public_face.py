@@ -5,12 +5,12 @@ import importlib
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import kymflow
 from support.paths import SRC
+from support.public_face import declared_names
 
 
 def test_every_public_name_can_be_imported_and_is_listed() -> None:
@@ -20,18 +20,11 @@ def test_every_public_name_can_be_imported_and_is_listed() -> None:
 
 
 def test_public_names_are_the_same_at_run_time_and_for_type_checkers() -> None:
-    tree = ast.parse(Path(str(kymflow.__file__)).read_text("utf-8"))
-    (guard,) = (node for node in tree.body if isinstance(node, ast.If))
-    declared = {
-        alias.asname: node.module
-        for node in guard.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
+    declared = declared_names(kymflow)
 
     assert {*declared, "__version__"} == set(kymflow.__all__)
     for name, module in declared.items():
-        assert getattr(importlib.import_module(str(module)), str(name)) is getattr(kymflow, str(name))
+        assert getattr(importlib.import_module(module), name) is getattr(kymflow, name)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
-from pathlib import Path
 
 import pytest
 
 import kymflow_zarr
+from support.public_face import declared_names
 
 
 def test_public_names_are_the_same_at_run_time_and_for_type_checkers() -> None:
-    tree = ast.parse(Path(str(kymflow_zarr.__file__)).read_text("utf-8"))
-    (guard,) = (node for node in tree.body if isinstance(node, ast.If))
-    declared = {
-        alias.asname: node.module
-        for node in guard.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
+    declared = declared_names(kymflow_zarr)
 
     assert set(declared) == set(kymflow_zarr.__all__)
     assert len(declared) > 20
     for name, module in declared.items():
-        assert getattr(importlib.import_module(str(module)), str(name)) is getattr(kymflow_zarr, str(name))
+        assert getattr(importlib.import_module(module), name) is getattr(kymflow_zarr, name)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-import ast
 import importlib
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import kymflow.testing
+from support.public_face import declared_names
 
 
 def test_every_public_name_can_be_imported_and_is_listed() -> None:
@@ -28,19 +27,12 @@ def test_every_public_name_can_be_imported_and_is_listed() -> None:
 
 
 def test_public_names_are_the_same_at_run_time_and_for_type_checkers() -> None:
-    tree = ast.parse(Path(str(kymflow.testing.__file__)).read_text("utf-8"))
-    (guard,) = (node for node in tree.body if isinstance(node, ast.If))
-    declared = {
-        alias.asname: node.module
-        for node in guard.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
+    declared = declared_names(kymflow.testing)
 
-    assert sorted(str(name) for name in declared) == kymflow.testing.__all__
+    assert sorted(declared) == kymflow.testing.__all__
     for name, module in declared.items():
-        value = getattr(importlib.import_module(str(module)), str(name))
-        assert value is getattr(kymflow.testing, str(name))
+        value = getattr(importlib.import_module(module), name)
+        assert value is getattr(kymflow.testing, name)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
