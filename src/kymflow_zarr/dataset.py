@@ -66,7 +66,7 @@ class ZarrDataset:
         if zarr_format not in (2, 3):
             raise DatasetError(f"zarr_format must be 2 or 3, got {zarr_format!r}")
         self._store = open_store(path)
-        self.mode = mode
+        self.mode: Mode = mode
         root = _find_root(self._store)
         if root is None:
             _check_creatable(self._store, mode)
@@ -304,10 +304,10 @@ class ZarrDataset:
 
 
 def _reopen(path: str, mode: Mode) -> ZarrDataset:
-    """Open a dataset in another process: it must be there, and is never erased."""
-    if mode != "r" and _find_root(open_store(path)) is not None:
-        return ZarrDataset(path, "a")
-    return ZarrDataset(path, "r")
+    """Open a dataset in another process: it must be there, and is neither made nor erased."""
+    ds = ZarrDataset(path, "r")
+    ds.mode = "r" if mode == "r" else "a"
+    return ds
 
 
 def is_dataset(path: str | os.PathLike[str]) -> bool:

@@ -40,7 +40,8 @@ def one_line(result: Result) -> str:
     return result.stderr
 
 
-REPORT = {"rows": int, "images": int, "updated": list, "unchanged": int, "removed": list, "failed": list}
+REPORT = {"rows": int, "images": int, "updated": list, "unchanged": int, "removed": list}
+REPORT |= {"failed": list, "stale": list}
 
 
 def check_reports(tables: dict[str, Any]) -> None:

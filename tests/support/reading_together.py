@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kymflow import ArtifactIndexer, Column, IndexerRegistry, KymDataset, ZarrImageRecord
-from kymflow.core.zarr.extraction.bulk import is_declaration
+from kymflow.core.runs.options import RunOptions
 from kymflow.core.zarr.extraction.run import extract_images
+from kymflow.core.zarr.indexers.base import as_bulk
 from kymflow.core.zarr.indexers.contract import contract_of
 from kymflow.core.zarr.tables.schema import conform
 from kymflow.core.zarr.tables.state import find_state
@@ -67,8 +68,8 @@ def alone(indexer: ArtifactIndexer) -> ArtifactIndexer:
         return ArtifactIndexer.read_rows(self, rec)
 
     other: ArtifactIndexer = type("Alone", (type(indexer),), {"read_rows": read_rows})()
-    assert is_declaration(indexer)
-    assert not is_declaration(other)
+    assert as_bulk(indexer) is indexer
+    assert as_bulk(other) is None
     return other
 
 
@@ -102,14 +103,15 @@ def json(text: str) -> Artifact:
 def _extracted(kd: KymDataset, indexer: ArtifactIndexer) -> tuple[dict[str, Any], dict[str, str]]:
     contract = contract_of(indexer)
     ids = kd.ds.list_image_ids()
-    found, failed = extract_images(kd.ds, indexer, contract, ids, on_error="skip")
+    found, failed = extract_images(kd.ds, indexer, contract, ids, RunOptions("skip"))
     told = {}
-    for image_id, rows in sorted(found.items()):
-        table = conform(rows.table, rows.own_schema, contract)
-        own = [(field.name, str(field.type), field.nullable) for field in rows.own_schema]
-        seen = [replace(one, seen_ns=0) for one in rows.seen]
-        told[image_id] = (rows.n_rows, own, seen, _text(table))
-    return told, dict(sorted(failed.items()))
+    for place, image_id in enumerate(found.image_ids):
+        own_schema = found.schemas[found.own_codes[place]]
+        table = conform(found.rows_of(place), own_schema, contract)
+        own = [(field.name, str(field.type), field.nullable) for field in own_schema]
+        read = [replace(one, seen_ns=0) for one in found.dependencies.decode(place)]
+        told[image_id] = (int(found.counts[place]), own, read, _text(table))
+    return told, {image_id: str(error) for image_id, error in sorted(failed.items())}
 
 
 def _text(table: pa.Table) -> str:
@@ -123,7 +125,7 @@ def _text(table: pa.Table) -> str:
 
 def _first_failure(kd: KymDataset, indexer: ArtifactIndexer) -> tuple[str, str]:
     try:
-        extract_images(kd.ds, indexer, contract_of(indexer), kd.ds.list_image_ids())
+        extract_images(kd.ds, indexer, contract_of(indexer), kd.ds.list_image_ids(), RunOptions())
     except KymflowError as error:
         return type(error).__name__, str(error)
     return "", ""
@@ -143,7 +145,7 @@ def outcome(kd: KymDataset, run: Callable[[], object], name: str = ROWS) -> obje
     assert state is not None
     assert state.ledger is not None
     entries = {
-        image_id: (e.n_rows, str(e.schema), e.error, [replace(s, seen_ns=0) for s in e.seen])
+        image_id: (e.n_rows, str(e.schema), e.error, [replace(s, seen_ns=0) for s in e.dependencies])
         for image_id, e in state.ledger.items()
     }
     return data, entries, replace(kd.reports[name], seconds=0.0)

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 from pandas.testing import assert_frame_equal
 
-from kymflow import IndexerRegistry, KymDataset, ZarrDataset, ZarrImageRecord
+from kymflow import IndexerRegistry, KymDataset, RefreshPlan, ZarrDataset, ZarrImageRecord
 from kymflow_zarr import tables
 from kymflow_zarr.formats import frames
 from kymflow_zarr.store.base import Change, Fingerprint
@@ -98,6 +98,11 @@ def assert_never_fresh_wrongly(kd: KymDataset, indexer: Any) -> None:
         now = type(indexer).extract_rows(copy.copy(indexer), kd.ds.record(image_id))
         then = table[table["image_id"] == image_id].drop(columns="image_id").reset_index(drop=True)
         assert then["n"].tolist() == (now["n"].tolist() if len(now) else []), image_id
+
+
+def revalidated(plan: RefreshPlan) -> list[str]:
+    """Images of which something had to be read to be found unchanged."""
+    return [] if plan.revalidated is None else plan.revalidated.record_ids.to_pylist()
 
 
 def table_path(kd: KymDataset, name: str = TABLE) -> Path:

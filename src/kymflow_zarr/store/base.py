@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -41,28 +40,6 @@ class Fingerprint(NamedTuple):
     size: int
     mtime_ns: int
     etag: str | None = None
-
-    def proves_unchanged(self, later: Fingerprint | None, seen_ns: int) -> bool:
-        """Tell whether `later` shows, without reading, that the content is still the same.
-
-        Parameters
-        ----------
-        later : Fingerprint or None
-            What a listing says now; None when the key is gone.
-        seen_ns : int
-            When this fingerprint was taken, ns since 1970. A modification time younger than
-            two seconds then proves nothing: a second write may share it.
-
-        Returns
-        -------
-        bool
-            False means "read it to know".
-        """
-        if later is None or later.size != self.size:
-            return False
-        if self.etag is not None or later.etag is not None:
-            return self.etag == later.etag
-        return later.mtime_ns == self.mtime_ns and self.mtime_ns < seen_ns - SETTLED_AFTER_NS
 
 
 class OutdatedError(Exception):
@@ -117,6 +94,8 @@ class Store(ABC):
     """
 
     url: str
+    # How many chunks of artifacts are worth reading before they are wanted: none on a disk.
+    chunks_ahead = 0
 
     @abstractmethod
     def read(self, key: str) -> tuple[bytes, Fingerprint]:
@@ -133,15 +112,6 @@ class Store(ABC):
     def each(self, ask: Callable[[T], R], items: Sequence[T]) -> Sequence[R]:
         """Return what `ask` gives for each item; where the medium is far away, many are asked at once."""
         return [ask(item) for item in items]
-
-    @contextmanager
-    def ahead(self, ask: Callable[[T], R], items: Iterable[T]) -> Iterator[Iterator[R]]:
-        """Give what `ask` gives for each item, in order, one when it is wanted.
-
-        Where the medium is far away, the first ones are asked for at once, in threads, and the next
-        ones while one is made use of. In the end, what nobody has taken is given up.
-        """
-        yield map(ask, items)
 
     def read_many(self, keys: Sequence[str]) -> Sequence[tuple[bytes, Fingerprint] | None]:
         """Read many keys, as :meth:`read`; None for each that is not there."""

@@ -1,19 +1,22 @@
-"""What was seen of many records, as Arrow columns: a hundred thousand of them need no objects."""
+"""What was read of many records, as Arrow columns, and whether it is still the same."""
 
 from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import Any, overload
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from kymflow_zarr import layout
-from kymflow_zarr.store.base import SETTLED_AFTER_NS, Fingerprint, Store
-from kymflow_zarr.store.tracking import Asked, Dependency, compare_all, stat_many
+from kymflow_zarr.errors import StoreError
+from kymflow_zarr.store.base import SETTLED_AFTER_NS, Fingerprint, Store, Survey
+from kymflow_zarr.store.tracking import Asked, Dependency, names_digest
 
 DEPENDENCY = pa.struct(
     [
@@ -27,15 +30,15 @@ DEPENDENCY = pa.struct(
         ("seen_ns", pa.int64()),
     ]
 )
-# One thing seen, in the order of DEPENDENCY.
+# One dependency, in the order of DEPENDENCY.
 Row = tuple[str, Asked, int | None, int | None, str | None, bytes, int]
 
-# What is found of so many records now is held in memory at once.
+# Fingerprints of so many records are in memory at once.
 _BLOCK = 10_000
 
 
-class DependencyColumns:
-    """What was seen of each of some records.
+class Dependencies:
+    """What was read of each of some records.
 
     Parameters
     ----------
@@ -45,107 +48,106 @@ class DependencyColumns:
         A list of :data:`DEPENDENCY` for each.
     """
 
-    def __init__(self, record_ids: pa.Array, lists: pa.Array) -> None:
+    def __init__(self, record_ids: pa.StringArray, lists: pa.ListArray) -> None:
         self.record_ids = record_ids
         self.lists = lists
 
     @classmethod
-    def of(cls, record_ids: Sequence[str], groups: Sequence[Sequence[Dependency]]) -> DependencyColumns:
-        """Put what was seen of single records into columns; what is in columns already is not unpacked."""
-        pieces = []
-        for columns, members in itertools.groupby(
-            zip(record_ids, groups, strict=True),
-            key=lambda pair: pair[1].columns if isinstance(pair[1], DependenciesOf) else None,
-        ):
-            some = list(members)
-            if columns is None:
-                rows = [[_row(record_id, one) for one in seen] for record_id, seen in some]
-                pieces.append(_lists(rows))
-            else:
-                places = [seen.place for _, seen in some if isinstance(seen, DependenciesOf)]
-                pieces += columns._stretches(places)
-        lists = pa.concat_arrays(pieces) if pieces else pa.array([], pa.list_(DEPENDENCY))
+    def of_rows(cls, record_ids: Sequence[str], rows: Sequence[Sequence[Row]]) -> Dependencies:
+        """Put rows of single records into columns."""
+        offsets = pa.array([0, *itertools.accumulate(map(len, rows))], pa.int32())
+        columns = list(zip(*itertools.chain.from_iterable(rows), strict=True)) or [()] * len(DEPENDENCY)
+        arrays = [pa.array(values, field.type) for values, field in zip(columns, DEPENDENCY, strict=True)]
+        lists = pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays(arrays, fields=list(DEPENDENCY)))
         return cls(pa.array(record_ids, pa.string()), lists)
 
     @classmethod
-    def of_rows(cls, record_ids: Sequence[str], rows: Sequence[Sequence[Row]]) -> DependencyColumns:
-        """Put rows of single records into columns."""
-        return cls(pa.array(record_ids, pa.string()), _lists(rows))
+    def of(cls, groups: Mapping[str, Sequence[Dependency]]) -> Dependencies:
+        """Put the dependencies of single records, by id, into columns."""
+        rows = [[_row(record_id, one) for one in group] for record_id, group in groups.items()]
+        return cls.of_rows(list(groups), rows)
 
-    def _stretches(self, places: Iterable[int]) -> list[pa.Array]:
-        """Return the lists at some places; those that follow each other together."""
-        found: list[list[int]] = []
-        for place in places:
-            if found and found[-1][1] == place:
-                found[-1][1] += 1
-            else:
-                found.append([place, place + 1])
-        return [self.lists.slice(begin, end - begin) for begin, end in found]
+    @classmethod
+    def concat(cls, parts: Sequence[Dependencies]) -> Dependencies:
+        """Put the records of several parts one after the other."""
+        if not parts:
+            return cls(pa.array([], pa.string()), pa.array([], pa.list_(DEPENDENCY)))
+        return cls(
+            pa.concat_arrays([part.record_ids for part in parts]),
+            pa.concat_arrays([part.lists for part in parts]),
+        )
 
     def __len__(self) -> int:
         return len(self.lists)
 
-    def __iter__(self) -> Iterator[DependenciesOf]:
-        return (DependenciesOf(self, place) for place in range(len(self)))
+    def take(self, places: npt.ArrayLike) -> Dependencies:
+        """Return those of the records at these places."""
+        chosen = pa.array(np.asarray(places, np.int64))
+        return Dependencies(self.record_ids.take(chosen), self.lists.take(chosen))
+
+    def slice(self, begin: int, end: int) -> Dependencies:
+        """Return those of the records from one place to another; nothing is copied."""
+        return Dependencies(self.record_ids[begin:end], self.lists[begin:end])
 
     def decode(self, place: int) -> tuple[Dependency, ...]:
-        """Return what was seen of one record."""
+        """Return those of one record."""
         record_id = self.record_ids[place].as_py()
-        return tuple(_seen(record_id, item) for item in self.lists[place].as_py())
+        return tuple(_dependency(record_id, item) for item in self.lists[place].as_py())
 
-    def flat(self) -> tuple[pa.Array, pa.Array, pa.Array]:
-        """Return all that was seen: of which record (its place), under which key, and :data:`DEPENDENCY`."""
-        seen = self.lists.flatten()
-        owners = pc.list_parent_indices(self.lists)
-        short = seen.field("key")
-        keys = pc.binary_join_element_wise(layout.IMAGES, pc.take(self.record_ids, owners), short, "/")
+    def owners(self) -> pa.Array:
+        """Return of each dependency the place of its record."""
+        return pc.list_parent_indices(self.lists)
+
+    def keys(self) -> pa.StringArray:
+        """Return the whole key of each dependency."""
+        short = self.flat.field("key")
+        records = pc.take(self.record_ids, self.owners())
+        keys = pc.binary_join_element_wise(layout.IMAGES, records, short, "/")
         elsewhere = pc.starts_with(short, "/")
         if pc.any(elsewhere).as_py():
             keys = pc.if_else(elsewhere, pc.utf8_slice_codeunits(short, 1), keys)
-        return owners, keys, seen
+        return keys
+
+    @property
+    def flat(self) -> pa.StructArray:
+        """All dependencies, those of one record after those of another, at :data:`DEPENDENCY`."""
+        return self.lists.flatten()
+
+    def earliest_ns(self) -> npt.NDArray[np.int64]:
+        """Return when the first dependency of each record was read; without any, a time in the far future."""
+        earliest = np.full(len(self), np.iinfo(np.int64).max, np.int64)
+        np.minimum.at(earliest, self.owners().to_numpy(), self.flat.field("seen_ns").to_numpy())
+        return earliest
 
 
-class DependenciesOf(Sequence[Dependency]):
-    """What was seen of one of many records; it is unpacked when somebody looks."""
+@dataclass(frozen=True)
+class Comparison:
+    """How dependencies differ from what is there now.
 
-    __slots__ = ("columns", "place")
+    Attributes
+    ----------
+    differences : pyarrow.StringArray
+        Per dependency: ``"appeared"``, ``"deleted"``, ``"changed"``, or empty where it is the same.
+    holds : ndarray of bool
+        Per record: whether all of its dependencies are the same.
+    reread : ndarray of bool
+        Per record: whether a listing could not tell, so that something had to be read.
+    now : Dependencies
+        The same dependencies. Those that are the same have the fingerprint and the time of this look.
+    """
 
-    def __init__(self, columns: DependencyColumns, place: int) -> None:
-        self.columns = columns
-        self.place = place
-
-    def __len__(self) -> int:
-        return len(self.columns.lists[self.place])
-
-    @overload
-    def __getitem__(self, index: int) -> Dependency: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Dependency, ...]: ...
-
-    def __getitem__(self, index: int | slice) -> Dependency | tuple[Dependency, ...]:
-        return self.columns.decode(self.place)[index]
-
-    def __iter__(self) -> Iterator[Dependency]:
-        return iter(self.columns.decode(self.place))
-
-    def __eq__(self, other: object) -> bool:
-        return tuple(self) == tuple(other) if isinstance(other, Sequence) else NotImplemented
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return repr(tuple(self))
+    differences: pa.StringArray
+    holds: npt.NDArray[np.bool_]
+    reread: npt.NDArray[np.bool_]
+    now: Dependencies
 
 
-def proves_unchanged(seen: pa.Array, sizes: pa.Array, mtimes_ns: pa.Array, etags: pa.Array) -> pa.Array:
-    """Tell of each thing seen whether a listing proves, without reading, that it is still the same.
-
-    The rule of :meth:`Fingerprint.proves_unchanged`, for many at once.
+def proves_unchanged(flat: pa.StructArray, sizes: pa.Array, mtimes_ns: pa.Array, etags: pa.Array) -> pa.Array:
+    """Tell of each dependency whether a listing proves, without reading, that it is still the same.
 
     Parameters
     ----------
-    seen : pyarrow.StructArray
+    flat : pyarrow.StructArray
         At :data:`DEPENDENCY`.
     sizes, mtimes_ns, etags : pyarrow.Array
         Of the same keys now; null where there is nothing.
@@ -154,88 +156,180 @@ def proves_unchanged(seen: pa.Array, sizes: pa.Array, mtimes_ns: pa.Array, etags
     -------
     pyarrow.BooleanArray
         Without nulls. False means "look closer".
+
+    Notes
+    -----
+    Size and entity tag tell, or, on a disk, size and modification time. A modification time less
+    than two seconds older than the look proves nothing: a second write may share it.
     """
-    was_there, is_there = pc.is_valid(seen.field("size")), pc.is_valid(sizes)
-    settled = pc.less(seen.field("mtime_ns"), pc.subtract(seen.field("seen_ns"), SETTLED_AFTER_NS))
-    same_time = pc.and_(pc.equal(seen.field("mtime_ns"), mtimes_ns), settled)
-    by_tag = pc.or_(pc.is_valid(seen.field("etag")), pc.is_valid(etags))
-    same = pc.if_else(by_tag, pc.equal(seen.field("etag"), etags), same_time)
-    same = pc.fill_null(pc.and_(pc.equal(seen.field("size"), sizes), same), False)
-    still_there = pc.and_(is_there, pc.or_(pc.equal(seen.field("asked"), "presence"), same))
+    was_there, is_there = pc.is_valid(flat.field("size")), pc.is_valid(sizes)
+    settled = pc.less(flat.field("mtime_ns"), pc.subtract(flat.field("seen_ns"), SETTLED_AFTER_NS))
+    same_time = pc.and_(pc.equal(flat.field("mtime_ns"), mtimes_ns), settled)
+    by_tag = pc.or_(pc.is_valid(flat.field("etag")), pc.is_valid(etags))
+    same = pc.if_else(by_tag, pc.equal(flat.field("etag"), etags), same_time)
+    same = pc.fill_null(pc.and_(pc.equal(flat.field("size"), sizes), same), False)
+    still_there = pc.and_(is_there, pc.or_(pc.equal(flat.field("asked"), "presence"), same))
     holds = pc.if_else(was_there, still_there, pc.invert(is_there))
-    return pc.and_(holds, pc.not_equal(seen.field("asked"), "names"))
+    return pc.and_(holds, pc.not_equal(flat.field("asked"), "names"))
 
 
-def look_at(
-    store: Store, keys: Iterable[str], made_from: Iterable[tuple[str, Sequence[Dependency]]]
-) -> tuple[list[bool], list[bool]]:
-    """Tell which keys are there, and of which records all that was seen would be the same now.
+def compare(store: Store, dependencies: Dependencies, listing: Survey | None = None) -> Comparison:
+    """Compare what was read with what is there now; only what a listing cannot tell is read."""
+    return look(store, (), dependencies, listing)[1]
 
-    Many are asked for together: one listing may tell it.
+
+def look(
+    store: Store, keys: Sequence[str], dependencies: Dependencies, listing: Survey | None = None
+) -> tuple[list[bool], Comparison]:
+    """Tell which keys are there, and compare dependencies with what is there, many at once.
 
     Parameters
     ----------
     store : Store
         Where to look.
-    keys : iterable of str
+    keys : sequence of str
         Those of which only the presence counts.
-    made_from : iterable of (str, sequence of Dependency)
-        Records, and what was seen of each.
-
-    Returns
-    -------
-    there, hold : list of bool
-        One for each of `keys`, and one for each record.
+    dependencies : Dependencies
+        What was read before.
+    listing : Survey, optional
+        What a listing told lately; it is not looked up again.
     """
     there: list[bool] = []
-    hold: list[bool] = []
-    left_keys, left = iter(keys), iter(made_from)
-    while True:
-        some_keys, some = list(islice(left_keys, _BLOCK)), list(islice(left, _BLOCK))
-        if not some_keys and not some:
-            return there, hold
-        columns = DependencyColumns.of([record_id for record_id, _ in some], [seen for _, seen in some])
-        there_now, hold_now = _look_at(store, some_keys, columns)
+    parts: list[Comparison] = []
+    for begin in range(0, max(len(keys), len(dependencies), 1), _BLOCK):
+        some = dependencies.slice(begin, begin + _BLOCK)
+        there_now, comparison = _look(store, keys[begin : begin + _BLOCK], some, listing)
         there += there_now
-        hold += hold_now
+        parts.append(comparison)
+    return there, parts[0] if len(parts) == 1 else _joined(parts)
 
 
-def still_hold(store: Store, made_from: Mapping[str, Sequence[Dependency]]) -> list[bool]:
-    """Tell of each record whether `store` would give the same answers to all of its questions now."""
-    return look_at(store, (), made_from.items())[1]
-
-
-def _look_at(store: Store, keys: Sequence[str], columns: DependencyColumns) -> tuple[list[bool], list[bool]]:
-    owners, asked_keys, seen = columns.flat()
-    is_key = pc.not_equal(seen.field("asked"), "names")
-    others = asked_keys.filter(is_key).to_pylist()
-    found = stat_many(store, [*keys, *others])
-    there = [one is not None for one in found[: len(keys)]]
-    now = dict(zip(others, found[len(keys) :], strict=True))
-    same = proves_unchanged(seen, *_prints([now.get(key) for key in asked_keys.to_pylist()]))
-    hold = [True] * len(columns)
-    doubtful = pc.unique(owners.filter(pc.invert(same))).to_pylist()
-    closer = _hold(store, [columns.decode(place) for place in doubtful], now)
-    for place, holds in zip(doubtful, closer, strict=True):
-        hold[place] = holds
-    return there, hold
-
-
-def _prints(found: Sequence[Fingerprint | None]) -> tuple[pa.Array, pa.Array, pa.Array]:
-    return (
-        pa.array([None if one is None else one.size for one in found], pa.int64()),
-        pa.array([None if one is None else one.mtime_ns for one in found], pa.int64()),
-        pa.array([None if one is None else one.etag for one in found], pa.string()),
+def _joined(parts: Sequence[Comparison]) -> Comparison:
+    return Comparison(
+        pa.concat_arrays([part.differences for part in parts]),
+        np.concatenate([part.holds for part in parts]),
+        np.concatenate([part.reread for part in parts]),
+        Dependencies.concat([part.now for part in parts]),
     )
 
 
-def _hold(
-    store: Store, groups: Sequence[Sequence[Dependency]], now: Mapping[str, Fingerprint | None]
-) -> Iterator[bool]:
-    answers = iter(compare_all(store, [one for group in groups for one in group], now))
-    for group in groups:
-        # A list, not a generator: each group takes all of its answers.
-        yield all([difference is None for difference, _ in islice(answers, len(group))])
+def _look(
+    store: Store, keys: Sequence[str], dependencies: Dependencies, listing: Survey | None
+) -> tuple[list[bool], Comparison]:
+    seen_ns = store.now_ns()
+    flat, whole_keys = dependencies.flat, cast("list[str]", dependencies.keys().to_pylist())
+    is_key = pc.not_equal(flat.field("asked"), "names").to_pylist()
+    named = list(itertools.compress(whole_keys, is_key))
+    now: dict[str, Fingerprint | None] = {} if listing is None else {**listing.prints(named)}
+    left = [key for key in named if key not in now]
+    found = _stat_many(store, [*keys, *left])
+    now.update(zip(left, found[len(keys) :], strict=True))
+    comparison = _compared(
+        store, dependencies, flat, whole_keys, [now.get(key) for key in whole_keys], seen_ns
+    )
+    return [one is not None for one in found[: len(keys)]], comparison
+
+
+def _compared(
+    store: Store,
+    dependencies: Dependencies,
+    flat: pa.StructArray,
+    keys: Sequence[str],
+    found: Sequence[Fingerprint | None],
+    seen_ns: int,
+) -> Comparison:
+    sizes = pa.array([None if one is None else one.size for one in found], pa.int64())
+    mtimes_ns = pa.array([None if one is None else one.mtime_ns for one in found], pa.int64())
+    etags = pa.array([None if one is None else one.etag for one in found], pa.string())
+    same = proves_unchanged(flat, sizes, mtimes_ns, etags).to_numpy(zero_copy_only=False)
+    differences = np.where(same, "", "changed").astype(object)
+    doubtful: list[int] = []
+    others = np.flatnonzero(~same)
+    items = flat.take(pa.array(others)).to_pylist()
+    for place, item in zip(others.tolist(), items, strict=True):
+        was, one = item["size"], found[place]
+        if item["asked"] == "names":
+            doubtful.append(place)
+        elif was is None or one is None:
+            differences[place] = "deleted" if one is None else "appeared"
+        elif was == one.size:
+            doubtful.append(place)
+    answers = store.each(lambda place: _read_again(store, keys[place], flat[place].as_py()), doubtful)
+    for place, (difference, _) in zip(doubtful, answers, strict=True):
+        differences[place] = difference
+    columns = _revalidated(flat, differences == "", doubtful, [one for _, one in answers], seen_ns)
+    owners = dependencies.owners().to_numpy()
+    holds, reread = np.ones(len(dependencies), bool), np.zeros(len(dependencies), bool)
+    holds[owners[differences != ""]] = False
+    reread[owners[doubtful]] = True
+    lists = _with_values(dependencies.lists, columns)
+    texts = pa.array(differences.tolist(), pa.string())
+    return Comparison(texts, holds, reread, Dependencies(dependencies.record_ids, lists))
+
+
+def _read_again(store: Store, key: str, item: Mapping[str, Any]) -> tuple[str, Fingerprint | None]:
+    """List or read once more; return the difference, and the fingerprint now."""
+    if item["asked"] == "names":
+        digest = names_digest(one.key for one in store.list(key))
+        return ("" if digest == item["sha256"].hex() else "changed"), None
+    try:
+        data, fingerprint = store.read(key)
+    except FileNotFoundError:
+        return "deleted", None
+    except StoreError:
+        return "changed", None
+    return ("" if hashlib.sha256(data).digest() == item["sha256"] else "changed"), fingerprint
+
+
+def _revalidated(
+    flat: pa.StructArray,
+    same: npt.NDArray[np.bool_],
+    places: Sequence[int],
+    fingerprints: Sequence[Fingerprint | None],
+    seen_ns: int,
+) -> pa.StructArray:
+    """Return dependencies; the same ones as they were found now."""
+    columns = {field.name: flat.field(field.name) for field in DEPENDENCY}
+    columns["seen_ns"] = pc.if_else(pa.array(same), seen_ns, columns["seen_ns"])
+    reread = {
+        place: one for place, one in zip(places, fingerprints, strict=True) if one is not None and same[place]
+    }
+    if reread:
+        mask = np.zeros(len(flat), bool)
+        mask[list(reread)] = True
+        for name in ("size", "mtime_ns", "etag"):
+            values = pa.array([getattr(one, name) for _, one in sorted(reread.items())], columns[name].type)
+            columns[name] = pc.replace_with_mask(columns[name], pa.array(mask), values)
+    return pa.StructArray.from_arrays(list(columns.values()), fields=list(DEPENDENCY))
+
+
+def _with_values(lists: pa.ListArray, values: pa.StructArray) -> pa.ListArray:
+    lengths = pc.list_value_length(lists).to_numpy()
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
+    return pa.ListArray.from_arrays(offsets, values)
+
+
+def _stat_many(store: Store, keys: Sequence[str]) -> Sequence[Fingerprint | None]:
+    """Look at many keys; one that the medium refuses to look at is there, and not what it was."""
+    try:
+        return store.stat_many(keys)
+    except StoreError:
+        return [_stat(store, key) for key in keys]
+
+
+def _stat(store: Store, key: str) -> Fingerprint | None:
+    try:
+        return store.stat(key)
+    except StoreError:
+        # Whoever reads it then meets the refusal, and alone. This is like nothing that was ever noted.
+        return Fingerprint(key, -2, 0)
+
+
+def same_contents(one: Iterable[Dependency], other: Iterable[Dependency]) -> bool:
+    """Tell whether two extractions read the same things and found the same contents."""
+    return [(read.key, read.asked, read.sha256) for read in one] == [
+        (read.key, read.asked, read.sha256) for read in other
+    ]
 
 
 def content_row(short_key: str, answer: tuple[bytes, Fingerprint] | None, seen_ns: int) -> Row:
@@ -247,22 +341,15 @@ def content_row(short_key: str, answer: tuple[bytes, Fingerprint] | None, seen_n
     return (short_key, "content", found.size, found.mtime_ns, found.etag, digest, seen_ns)
 
 
-def _row(record_id: str, seen: Dependency) -> Row:
-    found = seen.fingerprint
+def _row(record_id: str, read: Dependency) -> Row:
+    found = read.fingerprint
     prefix = f"{layout.IMAGES}/{record_id}/"
-    short = seen.key[len(prefix) :] if seen.key.startswith(prefix) else "/" + seen.key
+    short = read.key[len(prefix) :] if read.key.startswith(prefix) else "/" + read.key
     size, mtime_ns, etag = (None, None, None) if found is None else (found.size, found.mtime_ns, found.etag)
-    return (short, seen.asked, size, mtime_ns, etag, bytes.fromhex(seen.sha256), seen.seen_ns)
+    return (short, read.asked, size, mtime_ns, etag, bytes.fromhex(read.sha256), read.seen_ns)
 
 
-def _lists(rows: Sequence[Sequence[Row]]) -> pa.Array:
-    offsets = pa.array([0, *itertools.accumulate(map(len, rows))], pa.int32())
-    columns = list(zip(*itertools.chain.from_iterable(rows), strict=True)) or [()] * len(DEPENDENCY)
-    arrays = [pa.array(values, field.type) for values, field in zip(columns, DEPENDENCY, strict=True)]
-    return pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays(arrays, fields=list(DEPENDENCY)))
-
-
-def _seen(record_id: str, item: Mapping[str, Any]) -> Dependency:
+def _dependency(record_id: str, item: Mapping[str, Any]) -> Dependency:
     short = item["key"]
     key = short[1:] if short.startswith("/") else f"{layout.IMAGES}/{record_id}/{short}"
     fingerprint = (

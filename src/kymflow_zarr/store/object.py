@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import os
 import random
-import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from contextvars import ContextVar
 from datetime import datetime
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import obstore
@@ -34,18 +29,10 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
 
 REQUESTS_AT_ONCE = 64
-# While the last requests of one lot are answered, those of the next keep the network busy.
-_LOTS_AT_ONCE = 2
-# In a thread that asks ahead: whether anybody still waits for the answers.
-_given_up: ContextVar[threading.Event | None] = ContextVar("given_up", default=None)
 # A memory:// URL means the same dataset to everybody in this process.
 _memory: dict[str, MemoryStore] = {}
 _used = False
 _forked = False
-
-
-class _GivenUp(Exception):
-    """Nobody waits for the answer any more."""
 
 
 def _note_fork() -> None:
@@ -63,6 +50,9 @@ def _nanoseconds(moment: datetime) -> int:
 
 class ObjectStore(ListedStore):
     """Keys are objects below a URL."""
+
+    # While the last requests of one chunk are answered, those of the next keep the network busy.
+    chunks_ahead = 2
 
     def __init__(self, url: str) -> None:
         super().__init__(url.rstrip("/"))
@@ -119,43 +109,9 @@ class ObjectStore(ListedStore):
     def each(self, ask: Callable[[T], R], items: Sequence[T]) -> Sequence[R]:
         if len(items) < 2:
             return [ask(item) for item in items]
-        given_up = _given_up.get()
-
-        def asked(item: T) -> R:
-            if given_up is not None and given_up.is_set():
-                raise _GivenUp
-            return ask(item)
-
         # Each waits for the network, not for this process.
         with ThreadPoolExecutor(min(REQUESTS_AT_ONCE, len(items))) as threads:
-            return list(threads.map(asked, items))
-
-    @contextmanager
-    def ahead(self, ask: Callable[[T], R], items: Iterable[T]) -> Iterator[Iterator[R]]:
-        given_up = threading.Event()
-
-        def asked(item: T) -> R:
-            _given_up.set(given_up)
-            return ask(item)
-
-        left = iter(items)
-        with ThreadPoolExecutor(_LOTS_AT_ONCE) as lots:
-            coming = deque(lots.submit(asked, item) for item in islice(left, _LOTS_AT_ONCE))
-
-            def answers() -> Iterator[R]:
-                for item in left:
-                    coming.append(lots.submit(asked, item))
-                    yield coming.popleft().result()
-                while coming:
-                    yield coming.popleft().result()
-
-            try:
-                yield answers()
-            finally:
-                # Nobody waits for the rest: what has not been asked for yet is not asked for any more.
-                given_up.set()
-                while coming:
-                    coming.pop().cancel()
+            return list(threads.map(ask, items))
 
     def put(self, key: str, data: bytes, *, flush: bool = False) -> Fingerprint:
         try:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from kymflow_zarr.errors import ReadOnlyError, StoreError
+from kymflow_zarr.errors import ReadOnlyError
 from kymflow_zarr.layout import is_litter
 from kymflow_zarr.store.base import LOCK_TIMEOUT_S, Change, Fingerprint, Store, Survey
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
 
 Asked = Literal["content", "presence", "names"]
-Difference = Literal["appeared", "vanished", "changed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,99 +41,14 @@ class Dependency:
     sha256: str
     seen_ns: int
 
-    def look_again(self, store: Store) -> tuple[Difference | None, Dependency]:
-        """Ask the same again, and read only if a listing cannot tell.
-
-        Returns
-        -------
-        difference : {"appeared", "vanished", "changed"} or None
-            None if the answer is the same.
-        seen : Dependency
-            As it was found now, if it had to be read and is the same: next time a listing may do.
-        """
-        return look_again(store, [self])[0]
-
-    def _compare(self, now: Fingerprint | None) -> Answer | None:
-        """Compare with what a listing says now; None if that cannot tell."""
-        if self.asked == "names":
-            return None
-        if self.fingerprint is None or now is None:
-            if self.fingerprint is None and now is None:
-                return None, self
-            return "vanished" if now is None else "appeared", self
-        if self.asked == "presence" or self.fingerprint.proves_unchanged(now, self.seen_ns):
-            return None, self
-        return ("changed", self) if now.size != self.fingerprint.size else None
-
-    def _ask(self, store: Store) -> Answer:
-        """List or read once more."""
-        if self.asked == "names":
-            same = _names_digest(found.key for found in store.list(self.key)) == self.sha256
-            return None if same else "changed", self
-        seen_ns = store.now_ns()
-        try:
-            data, fingerprint = store.read(self.key)
-        except FileNotFoundError:
-            return "vanished", self
-        except StoreError:
-            return "changed", self
-        if hashlib.sha256(data).hexdigest() != self.sha256:
-            return "changed", self
-        return None, replace(self, fingerprint=fingerprint, seen_ns=seen_ns)
-
-
-# What is different, and the thing as it was found now.
-Answer = tuple[Difference | None, Dependency]
-
-
-def look_again(store: Store, asked: Sequence[Dependency], survey: Survey | None = None) -> Sequence[Answer]:
-    """Ask many things again, as :meth:`Dependency.look_again` one; what a survey tells is not looked up."""
-    keys = [one.key for one in asked if one.asked != "names"]
-    now: dict[str, Fingerprint | None] = {} if survey is None else {**survey.prints(keys)}
-    left = [key for key in keys if key not in now]
-    now.update(zip(left, stat_many(store, left), strict=True))
-    return compare_all(store, asked, now)
-
-
-def compare_all(
-    store: Store, asked: Sequence[Dependency], now: Mapping[str, Fingerprint | None]
-) -> Sequence[Answer]:
-    """Compare many things with what a listing says now, and read what that cannot tell."""
-    answers = [one._compare(now.get(one.key)) for one in asked]
-    doubtful = [one for one, answer in zip(asked, answers, strict=True) if answer is None]
-    more = iter(store.each(lambda one: one._ask(store), doubtful))
-    return [next(more) if answer is None else answer for answer in answers]
-
-
-def stat_many(store: Store, keys: Sequence[str]) -> Sequence[Fingerprint | None]:
-    """Look at many keys; one that the medium refuses to look at is there, and not what it was."""
-    try:
-        return store.stat_many(keys)
-    except StoreError:
-        return [_stat(store, key) for key in keys]
-
-
-def _stat(store: Store, key: str) -> Fingerprint | None:
-    try:
-        return store.stat(key)
-    except StoreError:
-        # Whoever reads it then meets the refusal, and alone. This is like nothing that was ever noted.
-        return Fingerprint(key, -2, 0)
-
-
-def same_contents(one: Sequence[Dependency], other: Sequence[Dependency]) -> bool:
-    """Tell whether two extractions asked for the same things and got the same answers."""
-    return [(seen.key, seen.asked, seen.sha256) for seen in one] == [
-        (seen.key, seen.asked, seen.sha256) for seen in other
-    ]
-
 
 def _nothing(key: str) -> Fingerprint:
     # No file has this size: what is noted with it never holds.
     return Fingerprint(key, -1, 0)
 
 
-def _names_digest(keys: Iterator[str]) -> str:
+def names_digest(keys: Iterator[str]) -> str:
+    """Return the SHA-256 of the sorted names of a listing, without what file browsers leave behind."""
     keys = (key for key in keys if not is_litter(key.rpartition("/")[2]))
     return hashlib.sha256("\n".join(sorted(keys)).encode("utf-8", "surrogateescape")).hexdigest()
 
@@ -181,7 +95,7 @@ class TrackingStore(Store):
     def list(self, prefix: str = "") -> Iterator[Fingerprint]:
         seen_ns = self._store.now_ns()
         found = list(self._store.list(prefix))
-        self._note(prefix, "names", None, _names_digest(one.key for one in found), seen_ns)
+        self._note(prefix, "names", None, names_digest(one.key for one in found), seen_ns)
         return iter(found)
 
     def children(self, prefix: str, having: Sequence[str] = ()) -> Sequence[str]:

@@ -29,7 +29,8 @@ def ids_of(path: Path) -> list[str]:
 
 
 def nothing_done(rows: int) -> dict[str, Any]:
-    return {"rows": rows, "images": 3, "updated": [], "unchanged": 3, "removed": [], "failed": []}
+    report = {"rows": rows, "images": 3, "updated": [], "unchanged": 3, "removed": []}
+    return {**report, "failed": [], "stale": []}
 
 
 def test_refresh_reports_in_json(run: Run, lab: Path) -> None:
@@ -55,6 +56,7 @@ def test_refresh_reports_in_json(run: Run, lab: Path) -> None:
         "unchanged": 2,
         "removed": [],
         "failed": [],
+        "stale": [],
     }
 
 

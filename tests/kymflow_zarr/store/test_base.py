@@ -1,14 +1,13 @@
-"""What every kind of store does, wherever it is; and what fingerprints prove."""
+"""What every kind of store does, wherever it is."""
 
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 
-from kymflow_zarr import InvalidNameError, StoreError
-from kymflow_zarr.store.base import SETTLED_AFTER_NS, Fingerprint
+from kymflow_zarr import InvalidNameError
+from kymflow_zarr.store.base import Fingerprint
 from kymflow_zarr.store.object import ObjectStore
 
 # Reading, writing, listing
@@ -62,28 +61,6 @@ def test_many_keys_are_looked_at_as_one_by_one(store, monkeypatch) -> None:
         assert [found and found[0] for found in store.read_many(keys)] == [
             key.encode() if store.exists(key) else None for key in keys
         ]
-
-
-def test_what_is_asked_for_ahead_comes_in_order(store) -> None:
-    def ask(number: int) -> int:
-        time.sleep(0.002 * (number % 3))
-        return number * number
-
-    for n in (20, 2, 1, 0):
-        with store.ahead(ask, range(n)) as answers:
-            assert list(answers) == [number * number for number in range(n)]
-
-
-def test_a_failure_ahead_is_told_in_its_turn(store) -> None:
-    def ask(number: int) -> int:
-        if number == 2:
-            raise StoreError("refused", dataset=store.url)
-        return number
-
-    with store.ahead(ask, range(5)) as lots:
-        assert [next(lots), next(lots)] == [0, 1]
-        with pytest.raises(StoreError, match="refused"):
-            next(lots)
 
 
 def test_list_goes_to_any_depth(store) -> None:
@@ -227,27 +204,3 @@ def test_failing_change_releases_the_lock_and_writes_nothing(store) -> None:
     assert store.read("t")[0] == b"old"
     store.update("t", lambda _: b"new", timeout_s=1)
     assert store.read("t")[0] == b"new"
-
-
-# Fingerprints
-
-NOW_NS = 1_700_000_000_000_000_000
-OLD = Fingerprint("k", 3, NOW_NS - SETTLED_AFTER_NS - 1)
-YOUNG = Fingerprint("k", 3, NOW_NS - SETTLED_AFTER_NS)
-
-
-@pytest.mark.parametrize(
-    ("seen", "later", "expected"),
-    [
-        (OLD, OLD, True),
-        (YOUNG, YOUNG, False),
-        (OLD, None, False),
-        (OLD, Fingerprint("k", 4, OLD.mtime_ns), False),
-        (OLD, Fingerprint("k", 3, OLD.mtime_ns + 1), False),
-        (Fingerprint("k", 3, NOW_NS, "e1"), Fingerprint("k", 3, NOW_NS + 5, "e1"), True),
-        (Fingerprint("k", 3, NOW_NS, "e1"), Fingerprint("k", 3, NOW_NS, "e2"), False),
-        (Fingerprint("k", 3, 0, "e1"), Fingerprint("k", 3, 0), False),
-    ],
-)
-def test_what_proves_that_a_key_is_unchanged(seen, later, expected) -> None:
-    assert seen.proves_unchanged(later, NOW_NS) is expected

@@ -1,10 +1,8 @@
-"""What was seen, in columns, says the same as one by one."""
+"""Dependencies in columns say the same as one by one, and are compared with what is there now."""
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Sequence
-
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -13,16 +11,9 @@ from hypothesis import strategies as st
 from kymflow import ZarrDataset
 from kymflow_zarr.store import dependencies
 from kymflow_zarr.store.base import SETTLED_AFTER_NS, Fingerprint
-from kymflow_zarr.store.dependencies import (
-    DependenciesOf,
-    DependencyColumns,
-    content_row,
-    look_at,
-    proves_unchanged,
-    still_hold,
-)
+from kymflow_zarr.store.dependencies import Dependencies, compare, content_row, look, proves_unchanged
 from kymflow_zarr.store.local import LocalStore
-from kymflow_zarr.store.tracking import Asked, Dependency, look_again
+from kymflow_zarr.store.tracking import Asked, Dependency
 
 S = 1_000_000_000
 T0 = 1_700_000_000 * S
@@ -55,109 +46,146 @@ def things(draw: st.DrawFn, record_id: str) -> Dependency:
 
 @st.composite
 def records(draw: st.DrawFn) -> list[tuple[str, list[Dependency]]]:
-    ids = draw(st.lists(record_ids, max_size=6))
+    ids = draw(st.lists(record_ids, max_size=5, unique=True))
     return [(record_id, draw(st.lists(things(record_id), max_size=4))) for record_id in ids]
 
 
-def columns_of(some: Sequence[tuple[str, Sequence[Dependency]]]) -> DependencyColumns:
-    return DependencyColumns.of([record_id for record_id, _ in some], [seen for _, seen in some])
+def of(some: list[tuple[str, list[Dependency]]]) -> Dependencies:
+    return Dependencies.of(dict(some))
+
+
+def told(dependencies: Dependencies) -> list[tuple[int, str]]:
+    """Which record each dependency is of, and its key."""
+    return list(zip(dependencies.owners().to_pylist(), dependencies.keys().to_pylist(), strict=True))
 
 
 @given(records())
 def test_columns_give_back_what_was_put_in(some: list[tuple[str, list[Dependency]]]) -> None:
-    columns = columns_of(some)
+    columns = of(some)
 
-    assert [list(seen) for seen in columns] == [seen for _, seen in some]
-    assert [columns.decode(place) for place in range(len(columns))] == [tuple(seen) for _, seen in some]
-    owners, keys, flat = columns.flat()
-    told = [(place, one.key) for place, (_, seen) in enumerate(some) for one in seen]
-    assert list(zip(owners.to_pylist(), keys.to_pylist(), strict=True)) == told
-    assert len(flat) == len(told)
+    assert [columns.decode(place) for place in range(len(columns))] == [tuple(read) for _, read in some]
+    assert told(columns) == [(place, one.key) for place, (_, read) in enumerate(some) for one in read]
+    assert len(columns.flat) == len(told(columns))
 
 
 @given(records(), st.data())
-def test_columns_of_parts_of_columns_are_the_same(
+def test_some_of_the_records_are_as_they_were(
     some: list[tuple[str, list[Dependency]]], data: st.DataObject
 ) -> None:
-    columns = columns_of(some)
-    pairs: list[tuple[str, Sequence[Dependency]]] = []
-    for place, (record_id, seen) in enumerate(some):
-        pairs.append((record_id, DependenciesOf(columns, place) if data.draw(st.booleans()) else seen))
-    pairs = data.draw(st.permutations(pairs))
-
-    again = columns_of(pairs)
-
-    assert [tuple(seen) for seen in again] == [tuple(seen) for _, seen in pairs]
-    assert again.lists.equals(columns_of([(record_id, list(seen)) for record_id, seen in pairs]).lists)
-
-
-@given(records(), st.data())
-def test_a_slice_of_columns_speaks_of_its_own_records(
-    some: list[tuple[str, list[Dependency]]], data: st.DataObject
-) -> None:
-    whole = columns_of(some)
+    whole = of(some)
     begin = data.draw(st.integers(0, len(some)))
-    part = DependencyColumns(whole.record_ids.slice(begin), whole.lists.slice(begin))
+    places = data.draw(st.permutations(range(len(some))))
+    for part, expected in (
+        (whole.slice(begin, len(some)), some[begin:]),
+        (whole.take(places), [some[place] for place in places]),
+        (
+            Dependencies.concat([whole.slice(begin, len(some)), whole.slice(0, begin)]),
+            some[begin:] + some[:begin],
+        ),
+    ):
+        assert [part.decode(place) for place in range(len(part))] == [tuple(read) for _, read in expected]
+        assert told(part) == [(place, one.key) for place, (_, read) in enumerate(expected) for one in read]
+        earliest = [min([one.seen_ns for one in read], default=2**63 - 1) for _, read in expected]
+        assert part.earliest_ns().tolist() == earliest
 
-    assert [tuple(seen) for seen in part] == [tuple(seen) for _, seen in some[begin:]]
-    owners, keys, _ = part.flat()
-    told = [(place, one.key) for place, (_, seen) in enumerate(some[begin:]) for one in seen]
-    assert list(zip(owners.to_pylist(), keys.to_pylist(), strict=True)) == told
+
+def one_by_one(read: Dependency, now: Fingerprint | None) -> bool:
+    """The rule for a single dependency, in plain Python."""
+    before = read.fingerprint
+    if read.asked == "names":
+        return False
+    if before is None or now is None:
+        return before is now
+    if read.asked == "presence":
+        return True
+    if before.size != now.size:
+        return False
+    if before.etag is not None or now.etag is not None:
+        return before.etag == now.etag
+    return before.mtime_ns == now.mtime_ns and before.mtime_ns < read.seen_ns - SETTLED_AFTER_NS
 
 
 @given(st.lists(st.tuples(things("a"), fingerprints("now")), max_size=8))
 def test_the_rule_for_many_is_the_rule_for_one(pairs: list[tuple[Dependency, Fingerprint | None]]) -> None:
-    seen = columns_of([("a", [one for one, _ in pairs])]).flat()[2]
+    flat = of([("a", [one for one, _ in pairs])]).flat
     now = [found for _, found in pairs]
 
-    told = proves_unchanged(
-        seen,
+    proven = proves_unchanged(
+        flat,
         pa.array([found and found.size for found in now], pa.int64()),
         pa.array([found and found.mtime_ns for found in now], pa.int64()),
         pa.array([found and found.etag for found in now], pa.string()),
     )
 
-    assert told.null_count == 0
-    assert told.to_pylist() == [one._compare(found) == (None, one) for one, found in pairs]
+    assert proven.null_count == 0
+    assert proven.to_pylist() == [one_by_one(read, found) for read, found in pairs]
+
+
+SEEN_NS = T0 + 10 * S
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [
+        (Fingerprint("k", 3, T0), Fingerprint("k", 3, T0), True),
+        (Fingerprint("k", 3, T0), Fingerprint("k", 4, T0), False),
+        (Fingerprint("k", 3, T0), None, False),
+        (Fingerprint("k", 3, T0), Fingerprint("k", 3, T0 + 1), False),
+        (Fingerprint("k", 3, SEEN_NS - S), Fingerprint("k", 3, SEEN_NS - S), False),
+        (Fingerprint("k", 3, SEEN_NS, "a"), Fingerprint("k", 3, 0, "a"), True),
+        (Fingerprint("k", 3, T0, "a"), Fingerprint("k", 3, T0, "b"), False),
+        (Fingerprint("k", 3, T0), Fingerprint("k", 3, T0, "a"), False),
+    ],
+    ids=["settled", "size", "deleted", "time", "young", "same tag", "other tag", "tag and none"],
+)
+def test_what_proves_that_a_key_is_unchanged(
+    before: Fingerprint, now: Fingerprint | None, expected: bool
+) -> None:
+    flat = Dependencies.of({"a": [Dependency("k", "content", before, "", SEEN_NS)]}).flat
+    values = [
+        pa.array([now and value], kind)
+        for value, kind in (
+            (now and now.size, pa.int64()),
+            (now and now.mtime_ns, pa.int64()),
+            (now and now.etag, pa.string()),
+        )
+    ]
+    assert proves_unchanged(flat, *values).to_pylist() == [expected]
 
 
 @pytest.mark.parametrize("block", [1, 2, 7, 100])
-def test_many_are_looked_at_in_blocks(
+def test_many_are_compared_in_blocks(
     dataset: ZarrDataset, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dependencies, "_BLOCK", block)
     store = dataset.store
-    made_from: dict[str, list[Dependency]] = {}
+    rows = {}
     for number in range(12):
         record_id = f"r{number:02}"
         key = f"images/{record_id}/analysis/x"
-        fingerprint = store.put(key, b"one")
-        absent = Dependency(f"images/{record_id}/analysis/y", "content", None, "", T0)
-        made_from[record_id] = [Dependency(key, "content", fingerprint, "", T0), absent]
+        read = content_row("analysis/x", (b"one", store.put(key, b"one")), T0)
+        rows[record_id] = [read, content_row("analysis/y", None, T0)]
     store.put("images/r03/analysis/x", b"longer")
     store.delete("images/r04/analysis/x")
     store.put("images/r05/analysis/y", b"")
-    changed = {"r03", "r04", "r05"}
-    # Nothing is settled yet on a disk, so that all the others are read.
-    made_from = {
-        record_id: [one if one.fingerprint is None else _as_read(one) for one in seen]
-        for record_id, seen in made_from.items()
-    }
+    store.put("images/r06/analysis/x", b"two")
+    before = Dependencies.of_rows(list(rows), list(rows.values()))
     keys = [f"images/r{number:02}/analysis/x" for number in range(15)]
 
-    there, hold = look_at(store, keys, made_from.items())
+    there, comparison = look(store, keys, before)
 
     assert there == [number < 12 and number != 4 for number in range(15)]
-    assert hold == [record_id not in changed for record_id in made_from]
-    assert still_hold(store, made_from) == hold
-    one_by_one = [all(found is None for found, _ in look_again(store, seen)) for seen in made_from.values()]
-    assert hold == one_by_one
-
-
-def _as_read(seen: Dependency) -> Dependency:
-    assert seen.fingerprint is not None
-    row = content_row("", (b"one", seen.fingerprint), seen.seen_ns)
-    return Dependency(seen.key, "content", seen.fingerprint, row[5].hex(), seen.seen_ns)
+    changed = {3: "changed", 4: "deleted", 5: "appeared", 6: "changed"}
+    assert comparison.holds.tolist() == [number not in changed for number in range(12)]
+    differences = comparison.differences.to_pylist()
+    assert {place // 2: found for place, found in enumerate(differences) if found} == changed
+    for number in range(12):
+        then, now = before.decode(number), comparison.now.decode(number)
+        assert [(one.key, one.sha256) for one in then] == [(one.key, one.sha256) for one in now]
+        if number not in changed:
+            assert all(one.seen_ns > T0 for one in now)
+    again = compare(store, comparison.now.take(np.flatnonzero(comparison.holds)))
+    assert again.holds.all()
 
 
 def test_a_file_that_cannot_be_looked_at_does_not_hold(local: ZarrDataset) -> None:
@@ -170,23 +198,8 @@ def test_a_file_that_cannot_be_looked_at_does_not_hold(local: ZarrDataset) -> No
     absent = Dependency("images/a/y", "content", None, "", T0)
     names = Dependency("images/b", "names", None, "", T0)
 
-    assert look_at(store, ["images/a/x"], [("a", [there]), ("b", [absent]), ("c", [])]) == (
-        [True],
-        [False, False, True],
+    found, comparison = look(
+        store, ["images/a/x"], Dependencies.of({"a": [there], "b": [absent], "c": [], "d": [names]})
     )
-    assert still_hold(store, {"b": [names]}) == [False]
-
-
-def test_what_was_seen_of_one_record_is_a_sequence() -> None:
-    one = Dependency("images/a/x", "content", None, "", T0)
-    two = Dependency("images/a/y", "presence", Fingerprint("images/a/y", 1, T0, '"e"'), "", T0)
-    (seen,) = columns_of([("a", [one, two])])
-
-    assert len(seen) == 2
-    assert (seen[0], seen[-1], seen[:1]) == (one, two, (one,))
-    assert seen == [one, two]
-    assert (one, two) == tuple(seen)
-    assert seen != [two, one]
-    assert seen != 2
-    assert repr(seen) == repr((one, two))
-    assert pickle.loads(pickle.dumps(seen)) == seen
+    assert found == [True]
+    assert comparison.holds.tolist() == [False, False, True, False]

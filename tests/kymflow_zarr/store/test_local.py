@@ -186,14 +186,6 @@ def test_delete_tree_removes_links_and_keeps_their_targets(disk, tmp_path, tree)
     assert os.listdir(disk.url) == []
 
 
-def test_on_a_disk_nothing_is_read_before_it_is_wanted(disk) -> None:
-    begun: list[int] = []
-    with disk.ahead(begun.append, range(10)) as lots:
-        assert begun == []
-        next(lots)
-        assert begun == [0]
-
-
 def test_leftovers_are_found_at_any_depth_and_nothing_else(disk, tmp_path) -> None:
     disk.put("tables/x.parquet", b"x")
     root = tmp_path / "root"

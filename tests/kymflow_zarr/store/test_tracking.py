@@ -11,7 +11,7 @@ import pytest
 from kymflow import ZarrDataset
 from kymflow_zarr.errors import ReadOnlyError
 from kymflow_zarr.store.base import Fingerprint, Store
-from kymflow_zarr.store.dependencies import still_hold
+from kymflow_zarr.store.dependencies import Dependencies, compare
 from kymflow_zarr.store.local import LocalStore
 from kymflow_zarr.store.tracking import Dependency, TrackingStore
 from support.refreshing import HookedStore
@@ -26,6 +26,16 @@ def store(dataset: ZarrDataset) -> Store:
 def only(observed: TrackingStore) -> Dependency:
     (seen,) = observed.seen
     return seen
+
+
+def look_again(store: Store, seen: Dependency) -> tuple[str, Dependency]:
+    """What is different now, and the dependency as it was found now."""
+    comparison = compare(store, Dependencies.of({"a": [seen]}))
+    return comparison.differences[0].as_py(), comparison.now.decode(0)[0]
+
+
+def holds(store: Store, *seen: Dependency) -> bool:
+    return bool(compare(store, Dependencies.of({"a": seen})).holds[0])
 
 
 def ask_content(store: Store) -> Dependency:
@@ -44,7 +54,7 @@ def test_what_was_read_is_noted_once_with_its_content(store: Store) -> None:
     assert seen.fingerprint is not None
     assert seen.fingerprint.size == 3
     assert len(seen.sha256) == 64
-    assert still_hold(store, {"a": [seen]}) == [True]
+    assert holds(store, seen)
 
 
 def test_what_is_absent_is_noted_too(store: Store) -> None:
@@ -54,19 +64,19 @@ def test_what_is_absent_is_noted_too(store: Store) -> None:
 
     seen = only(observed)
     assert seen.fingerprint is None
-    assert seen.look_again(store) == (None, seen)
+    assert holds(store, seen)
     store.put("images/a/y", b"")
-    assert seen.look_again(store) == ("appeared", seen)
+    assert look_again(store, seen) == ("appeared", seen)
 
 
-def test_changed_and_vanished_are_told_apart(store: Store) -> None:
+def test_changed_and_deleted_are_told_apart(store: Store) -> None:
     seen = ask_content(store)
     store.put("images/a/x", b"two")
-    assert seen.look_again(store)[0] == "changed"
+    assert look_again(store, seen)[0] == "changed"
     store.put("images/a/x", b"longer")
-    assert seen.look_again(store)[0] == "changed"
+    assert look_again(store, seen)[0] == "changed"
     store.delete("images/a/x")
-    assert seen.look_again(store)[0] == "vanished"
+    assert look_again(store, seen)[0] == "deleted"
 
 
 def test_the_same_bytes_written_again_hold_and_are_noted_anew(store: Store) -> None:
@@ -76,15 +86,13 @@ def test_the_same_bytes_written_again_hold_and_are_noted_anew(store: Store) -> N
     assert found is not None
     assert seen.fingerprint is not None
 
-    difference, now = seen.look_again(store)
-    assert difference is None
+    difference, now = look_again(store, seen)
+    assert difference == ""
     assert now.sha256 == seen.sha256
-    if found.etag is not None and found.etag == seen.fingerprint.etag:
-        # An equal entity tag tells without reading: what was noted is as good as ever, whatever its time.
-        assert now == seen
-    else:
-        assert now.fingerprint == found
-        assert now.seen_ns >= seen.seen_ns
+    assert now.seen_ns >= seen.seen_ns
+    # An equal entity tag tells without reading: what was noted is as good as ever, whatever its time.
+    same_tag = found.etag is not None and found.etag == seen.fingerprint.etag
+    assert now.fingerprint == (seen.fingerprint if same_tag else found)
 
 
 def test_only_whether_a_key_is_there_counts_if_only_that_was_asked(store: Store) -> None:
@@ -93,9 +101,9 @@ def test_only_whether_a_key_is_there_counts_if_only_that_was_asked(store: Store)
     seen = only(observed)
     assert seen.asked == "presence"
     store.put("images/a/x", b"something else")
-    assert still_hold(store, {"a": [seen]}) == [True]
+    assert holds(store, seen)
     store.delete("images/a/x")
-    assert seen.look_again(store)[0] == "vanished"
+    assert look_again(store, seen)[0] == "deleted"
 
 
 def test_a_listing_holds_while_the_names_are_the_same(store: Store) -> None:
@@ -105,18 +113,18 @@ def test_a_listing_holds_while_the_names_are_the_same(store: Store) -> None:
     assert seen.asked == "names"
     store.put("images/a/x", b"other")
     store.put("images/b/x", b"elsewhere")
-    assert still_hold(store, {"a": [seen]}) == [True]
+    assert holds(store, seen)
     store.put("images/a/sub/y", b"")
-    assert seen.look_again(store)[0] == "changed"
+    assert look_again(store, seen)[0] == "changed"
     store.delete("images/a/sub/y")
-    assert still_hold(store, {"a": [seen]}) == [True]
+    assert holds(store, seen)
 
 
 def test_children_hold_while_the_names_are_the_same(store: Store) -> None:
     observed = TrackingStore(store)
     assert list(observed.children("images")) == ["a"]
     store.put("images/b/x", b"")
-    assert only(observed).look_again(store)[0] == "changed"
+    assert look_again(store, only(observed))[0] == "changed"
 
 
 def test_the_first_answer_counts(store: Store) -> None:
@@ -125,7 +133,7 @@ def test_the_first_answer_counts(store: Store) -> None:
     store.put("images/a/x", b"two")
     observed.read("images/a/x")
 
-    assert only(observed).look_again(store)[0] == "changed"
+    assert look_again(store, only(observed))[0] == "changed"
 
 
 def test_two_answers_to_one_question_never_hold(local: ZarrDataset) -> None:
@@ -138,7 +146,7 @@ def test_two_answers_to_one_question_never_hold(local: ZarrDataset) -> None:
     observed.read("images/a/x")
     store.put("images/a/x", b"one")
 
-    assert still_hold(store, {"a": observed.seen}) == [False]
+    assert not holds(store, *observed.seen)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +175,7 @@ def test_a_settled_time_needs_no_reading(local: ZarrDataset) -> None:
     store = HookedStore(local.path, lambda operation, key: read.append(operation))
     seen = ask_content(store)
     read.clear()
-    assert still_hold(store, {"a": [seen]}) == [True]
+    assert holds(store, seen)
     assert read == ["before stat", "after stat"]
 
 
@@ -180,11 +188,11 @@ def test_a_young_time_is_read(local: ZarrDataset) -> None:
     path.write_bytes(b"two")
     os.utime(path, ns=(info.st_atime_ns, info.st_mtime_ns))
 
-    assert seen.look_again(local.store)[0] == "changed"
+    assert look_again(local.store, seen)[0] == "changed"
 
 
 @pytest.mark.usefixtures("no_time_passes")
-def test_a_key_that_goes_between_look_and_read_has_vanished(local: ZarrDataset) -> None:
+def test_a_key_that_goes_between_look_and_read_is_deleted(local: ZarrDataset) -> None:
     local.store.put("images/a/x", b"one")
     seen = ask_content(local.store)
 
@@ -192,7 +200,7 @@ def test_a_key_that_goes_between_look_and_read_has_vanished(local: ZarrDataset) 
         if operation == "before read":
             local.store.delete(key)
 
-    assert seen.look_again(HookedStore(local.path, meanwhile))[0] == "vanished"
+    assert look_again(HookedStore(local.path, meanwhile), seen)[0] == "deleted"
 
 
 @pytest.mark.usefixtures("no_time_passes")
@@ -214,4 +222,4 @@ def test_a_slow_reader_does_not_make_a_young_time_look_settled(
             return found
 
     seen = ask_content(SlowStore(Path(local.path)))
-    assert seen.look_again(local.store)[0] == "changed"
+    assert look_again(local.store, seen)[0] == "changed"

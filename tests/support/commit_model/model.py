@@ -13,8 +13,8 @@ from typing import Any, Literal, NamedTuple
 
 IMAGES = (0, 1)
 # Artifact 0 is edited, and the edit undone; artifact 1 goes with its image and may come back.
-ORIGINAL, EDITED, UNDONE, DELETED, BACK, BY_HAND = range(1, 7)
-_CONTENT = {ORIGINAL: 1, EDITED: 2, UNDONE: 1, DELETED: 0, BACK: 1, BY_HAND: 3}
+ORIGINAL, EDITED, UNDONE, EDITED_AGAIN, DELETED, BACK, BY_HAND = range(1, 8)
+_CONTENT = {ORIGINAL: 1, EDITED: 2, UNDONE: 1, EDITED_AGAIN: 4, DELETED: 0, BACK: 1, BY_HAND: 3}
 
 
 class Fault(StrEnum):
@@ -22,6 +22,9 @@ class Fault(StrEnum):
 
     NONE = ""
     NO_RECHECK = "nothing is looked at again before the commit"
+    OVER_THEIRS = "outdated rows replace those of another writer that still hold"
+    OLDER_WINS = "of outdated rows the older ones replace the newer ones"
+    NOTED_AS_NOW = "outdated rows are noted as made from what is there now"
     EARLY_MERGE = "rows are merged into the table as it was before the lock"
     NO_LOCK = "nobody locks"
     ETERNAL_LOCK = "a lock outlives its holder"
@@ -38,8 +41,8 @@ class Fault(StrEnum):
     YOUNG_TRUSTED = "a file is known by its time however young"
     LATE_CLOCK = "the clock is read after the file"
     IN_PLACE = "the table is written in place"
-    GONE_STAY = "rows of images that are gone stay"
-    GONE_UNSEEN = "an image counts as there as long as it has an artifact"
+    DELETED_STAY = "rows of deleted images stay"
+    DELETED_UNSEEN = "an image counts as there as long as it has an artifact"
 
 
 class Dependency(NamedTuple):
@@ -67,13 +70,18 @@ class Ledger(NamedTuple):
 
 
 class Writer(NamedTuple):
-    """A writer: what it does next, and what it has in memory; `gone` are images that it was told to drop."""
+    """A writer: what it does next, and what it has in memory.
+
+    `deleted` are images whose rows it was told to drop. Its own rows of `doubtful` images are still to be
+    compared with the artifacts; `outdated` ones no longer fit, so that what is in the table is compared
+    as well; rows of `theirs` are left to other writers; the images of `again` are taken once more.
+    """
 
     name: str
     next: str = "extract"
     todo: tuple[int, ...] = ()
-    gone: tuple[int, ...] = ()
-    complete: bool = False
+    deleted: tuple[int, ...] = ()
+    whole: bool = False
     lost: bool = False
     rows: tuple[int | None, ...] = (None, None)
     seen: tuple[Dependency | None, ...] = (None, None)
@@ -84,6 +92,9 @@ class Writer(NamedTuple):
     ledger: Ledger | None = None
     live: tuple[bool, ...] = ()
     doubtful: tuple[int, ...] = ()
+    outdated: tuple[int, ...] = ()
+    theirs: tuple[int, ...] = ()
+    again: tuple[int, ...] = ()
     attempt: int = 1
     written: bool = False
 
@@ -179,7 +190,7 @@ class Protocol:
 
     def there(self, world: World) -> tuple[bool, ...]:
         """List the images."""
-        if self.fault == Fault.GONE_UNSEEN:
+        if self.fault == Fault.DELETED_UNSEEN:
             return tuple(content(file.number) > 0 for file in world.files)
         return world.live
 
@@ -236,10 +247,9 @@ class Protocol:
 
     def _extracted(self, writer: Writer) -> Writer:
         writer = writer._replace(todo=writer.todo[1:])
-        if writer.todo:
-            return writer._replace(next="extract")
-        if writer.live:
-            return self._checked(writer)
+        return writer._replace(next="extract") if writer.todo else self._to_commit(writer)
+
+    def _to_commit(self, writer: Writer) -> Writer:
         locks = self.locks and self.fault != Fault.EARLY_MERGE
         return writer._replace(next="lock" if locks else "read table")
 
@@ -274,53 +284,94 @@ class Protocol:
 
     def _list_images(self, world: World, writer: Writer) -> Step:
         # One who changes some images looks for just these: the others are the next refresh's.
-        spoken_of = [writer.complete or writer.rows[i] is not None or i in writer.gone for i in IMAGES]
+        spoken_of = [writer.whole or writer.rows[i] is not None or i in writer.deleted for i in IMAGES]
         there = tuple(there or not spoken_of[i] for i, there in enumerate(self.there(world)))
+        back = tuple(i for i in writer.deleted if there[i] and writer.rows[i] is None)
         doubtful = tuple(i for i in IMAGES if there[i] and writer.rows[i] is not None)
         if self.fault == Fault.NO_RECHECK:
             doubtful = ()
-        return "list images", world, self._checked(writer._replace(live=there, doubtful=doubtful))
+        return "list images", world, self._checked(writer._replace(live=there, doubtful=doubtful, again=back))
 
     def _check(self, world: World, writer: Writer) -> Step:
         image, *rest = writer.doubtful
-        seen = writer.seen[image]
+        seen, now = writer.seen[image], world.files[image]
         assert seen is not None
         writer = writer._replace(doubtful=tuple(rest))
-        if self.holds(seen, world.files[image]):
-            # Rows of the same content are as good as extracted now.
-            writer = writer._replace(rows=put(writer.rows, image, world.files[image].number))
-            return f"check {image}", world, self._checked(writer)
-        # All are looked at together, and then those that changed are extracted again.
-        return f"check {image}", world, self._checked(writer._replace(todo=(*writer.todo, image)))
+        if self.holds(seen, now):
+            writer = self._revalidated(writer, image, now, world.clock)
+        elif self.fault == Fault.NOTED_AS_NOW:
+            writer = writer._replace(seen=put(writer.seen, image, now))
+        elif self._in_table(writer, image) is None or self.fault == Fault.OVER_THEIRS:
+            writer = writer._replace(again=(*writer.again, image))
+        else:
+            writer = writer._replace(outdated=(*writer.outdated, image))
+        return f"check {image}", world, self._checked(writer)
+
+    def _revalidated(self, writer: Writer, image: int, now: Dependency, clock: int) -> Writer:
+        """Note that rows of the same content are as good as extracted now."""
+        seen = writer.seen[image]
+        assert seen is not None
+        if content(seen.number) != content(now.number):
+            # Its time alone made it look the same.
+            now = seen
+        elif content(writer.rows[image]) == content(now.number):
+            writer = writer._replace(rows=put(writer.rows, image, now.number))
+        return writer._replace(seen=put(writer.seen, image, now._replace(at=clock)))
+
+    def _check_table(self, world: World, writer: Writer) -> Step:
+        """Decide between a writer's own rows, which are outdated, and those that are in the table."""
+        image, *rest = writer.outdated
+        mine, theirs = writer.seen[image], self._in_table(writer, image)
+        assert mine is not None
+        assert theirs is not None
+        writer = writer._replace(outdated=tuple(rest))
+        if self.holds(theirs, world.files[image]):
+            writer = writer._replace(theirs=(*writer.theirs, image))
+        else:
+            writer = writer._replace(again=(*writer.again, image))
+            # Which was read later is told by the clock.
+            if theirs.number > mine.number and self.fault != Fault.OLDER_WINS:
+                writer = writer._replace(theirs=(*writer.theirs, image))
+        return f"check {image}", world, self._checked(writer)
+
+    def _in_table(self, writer: Writer, image: int) -> Dependency | None:
+        return writer.ledger.entries[image] if writer.table and writer.ledger else None
 
     def _checked(self, writer: Writer) -> Writer:
         """Say what a writer does once everything is known."""
         if writer.doubtful:
             return writer._replace(next="check")
-        if writer.todo:
-            return writer._replace(next="extract")
-        if writer.ledger is None and not writer.complete:
-            # Nothing tells what the other images gave: all of them, from the beginning.
-            following = "unlock" if self.locks else "extract"
-            return Writer(writer.name, following, IMAGES, (), True, True, attempt=writer.attempt)
+        if writer.outdated:
+            return writer._replace(next="check table")
+        if writer.ledger is None and not writer.whole:
+            return self._lost(writer)
         table, entries = self._merged(writer)
         may_stay = self.store == "local" or self.fault == Fault.UNGUARDED_SAME
-        if may_stay and not writer.complete and writer.table and same_rows(writer.table, table):
+        if may_stay and not writer.whole and writer.table and same_rows(writer.table, table):
             if writer.ledger is not None and writer.ledger.entries == entries:
                 return self._committed(writer._replace(older=()))
             return writer._replace(next="renew ledger", older=())
         table_first = self.fault == Fault.TABLE_FIRST
         return writer._replace(next="replace table" if table_first else "write ledger")
 
+    def _lost(self, writer: Writer) -> Writer:
+        """Nothing tells what the other images gave: extract these as well, and make the whole table."""
+        others = tuple(image for image in IMAGES if writer.rows[image] is None)
+        mine = Writer(writer.name, todo=others, whole=True, lost=True, rows=writer.rows, seen=writer.seen)
+        mine = mine._replace(attempt=writer.attempt)
+        if self.locks:
+            return mine._replace(next="unlock")
+        return mine if others else self._to_commit(mine)
+
     def _merged(self, writer: Writer) -> tuple[Table, tuple[Dependency | None, ...]]:
         rows: list[int | None] = [None, None]
         entries: list[Dependency | None] = [None, None]
         for image in IMAGES:
-            if writer.live[image] and writer.rows[image] is not None:
+            if writer.live[image] and writer.rows[image] is not None and image not in writer.theirs:
                 rows[image], entries[image] = writer.rows[image], writer.seen[image]
             elif writer.table is None or writer.ledger is None:
                 continue
-            elif writer.live[image] or self.fault == Fault.GONE_STAY:
+            elif writer.live[image] or self.fault == Fault.DELETED_STAY:
                 rows[image], entries[image] = writer.table.rows[image], writer.ledger.entries[image]
         return Table(writer.commit, tuple(rows)), tuple(entries)
 
@@ -344,11 +395,9 @@ class Protocol:
         if conflict and self.fault == Fault.BLIND_RETRY:
             return "conflict", world, writer._replace(expects=world.table)
         if conflict and self.fault != Fault.NO_IF_MATCH:
-            again = Writer(
-                writer.name, "read table", (), writer.gone, writer.complete, writer.lost, writer.rows
-            )
-            again = again._replace(seen=writer.seen, attempt=writer.attempt, written=writer.written)
-            return "conflict", world, again
+            anew = Writer(writer.name, "read table", (), writer.deleted, writer.whole, writer.lost)
+            anew = anew._replace(rows=writer.rows, seen=writer.seen)
+            return "conflict", world, anew._replace(attempt=writer.attempt, written=writer.written)
         table, _ = self._merged(writer)
         half = table._replace(whole=False)
         if self.fault == Fault.IN_PLACE and world.table != half:
@@ -359,7 +408,7 @@ class Protocol:
         return "replace table", world, self._committed(writer)
 
     def _committed(self, writer: Writer) -> Writer:
-        done = Writer(writer.name, "unlock", older=writer.older, attempt=writer.attempt)
+        done = Writer(writer.name, "unlock", older=writer.older, again=writer.again, attempt=writer.attempt)
         return done if self.locks else self._unlocked(done)
 
     def _unlock(self, world: World, writer: Writer) -> Step:
@@ -368,21 +417,33 @@ class Protocol:
     def _unlocked(self, writer: Writer) -> Writer:
         if writer.todo:
             return writer._replace(next="extract")
+        if writer.whole:
+            return self._to_commit(writer)
         if not writer.older:
-            return writer._replace(next="end")
+            return self._once_more(writer)
         late = self.fault == Fault.LATE_LISTING
         return writer._replace(next="list others" if late else "delete ledger")
 
+    def _once_more(self, writer: Writer) -> Writer:
+        """Take what changed meanwhile again, after the commit and without the lock."""
+        return Writer(
+            writer.name, "extract" if writer.again else "end", writer.again, attempt=writer.attempt + 1
+        )
+
     def _list_others(self, world: World, writer: Writer) -> Step:
         found = sorted(ledger.commit for ledger in world.ledgers if ledger.commit != writer.commit)
-        following = "delete ledger" if found else "end"
-        return "list ledgers", world, writer._replace(next=following, older=tuple(found))
+        if not found:
+            return "list ledgers", world, self._once_more(writer)
+        return "list ledgers", world, writer._replace(next="delete ledger", older=tuple(found))
 
     def _delete_ledger(self, world: World, writer: Writer) -> Step:
         first, *rest = writer.older
         world = world._replace(ledgers=frozenset(one for one in world.ledgers if one.commit != first))
-        following = "delete ledger" if rest else "replace table" if writer.live else "end"
-        return "delete ledger", world, writer._replace(next=following, older=tuple(rest))
+        if rest:
+            return "delete ledger", world, writer._replace(older=tuple(rest))
+        if writer.live:
+            return "delete ledger", world, writer._replace(next="replace table", older=())
+        return "delete ledger", world, self._once_more(writer)
 
 
 def _with_ledger(world: World, ledger: Ledger) -> World:
@@ -392,7 +453,9 @@ def _with_ledger(world: World, ledger: Ledger) -> World:
 
 def _promise(world: World, writer: Writer) -> World:
     promised = tuple(
-        max(world.promised[i], writer.rows[i] or 0) if world.live[i] and writer.live[i] else world.promised[i]
+        max(world.promised[i], writer.rows[i] or 0)
+        if world.live[i] and writer.live[i] and i not in writer.theirs
+        else world.promised[i]
         for i in IMAGES
     )
     return world._replace(promised=promised)

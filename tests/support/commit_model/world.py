@@ -15,8 +15,8 @@ from support.commit_model.model import (
     BACK,
     BY_HAND,
     DELETED,
-    EDITED,
     IMAGES,
+    UNDONE,
     Dependency,
     Fault,
     Ledger,
@@ -48,13 +48,15 @@ def moves(protocol: Protocol, world: World) -> Iterator[tuple[str, World]]:
     if world.edits:
         number, *rest = world.edits
         files = put(world.files, 0, Dependency(number, world.clock))
-        word = "edited" if number == EDITED else "as it was again"
+        word = "as it was again" if number == UNDONE else "edited"
         yield f"artifact 0 is {word}", world._replace(files=files, edits=tuple(rest))
     if world.deletion:
         yield _delete_on(world)
     if world.hands and world.table is not None:
         table = world.table._replace(rows=put(world.table.rows, 0, BY_HAND))
-        yield "the table is edited by hand", world._replace(table=table, hands=world.hands - 1)
+        # Nothing tells any more what its rows are of: nobody's update is in it for certain.
+        by_hand = world._replace(table=table, hands=world.hands - 1, promised=(0, 0))
+        yield "the table is edited by hand", by_hand
     if world.ticks:
         yield "time passes", world._replace(clock=world.clock + 1, ticks=world.ticks - 1)
 
@@ -111,7 +113,7 @@ def problem(protocol: Protocol, world: World) -> str:
 def _lie(protocol: Protocol, world: World, table: Table | None, ledger: Ledger | None) -> str:
     for image in protocol.fresh(world, ledger):
         if not world.live[image]:
-            return f"image {image} is called fresh but gone"
+            return f"image {image} is called fresh but deleted"
         row = table.rows[image] if table is not None else None
         if content(row) != content(world.files[image].number):
             return f"image {image} is called fresh but has other rows"
@@ -124,13 +126,14 @@ def refresh(protocol: Protocol, world: World) -> World | None:
     fresh = protocol.fresh(world, ledger)
     there = protocol.there(world)
     stale = tuple(image for image in IMAGES if there[image] and image not in fresh)
-    gone = tuple(i for i, entry in enumerate(ledger.entries if ledger else ()) if entry and not there[i])
+    entries = ledger.entries if ledger else ()
+    deleted = tuple(i for i, entry in enumerate(entries) if entry and not there[i])
     if ledger is None or world.table is None:
-        writer = Writer("R", todo=IMAGES, complete=True)
+        writer = Writer("R", todo=IMAGES, whole=True)
     elif stale:
-        writer = Writer("R", todo=stale, gone=gone)
-    elif gone:
-        writer = Writer("R", next="lock" if protocol.locks else "read table", gone=gone)
+        writer = Writer("R", todo=stale, deleted=deleted)
+    elif deleted:
+        writer = Writer("R", next="lock" if protocol.locks else "read table", deleted=deleted)
     else:
         return world
     world = world._replace(writers=(writer,))

@@ -29,6 +29,9 @@ class UpdateReport:
         How many images were left as they were.
     failed : dict of str to str
         Cause by image id; these keep their old rows.
+    stale : list of str
+        Ids of images whose artifacts went on changing while they were extracted, sorted: their rows may
+        be older than their artifacts. The next refresh extracts them again.
     seconds : float
         Wall time, in seconds.
     """
@@ -40,6 +43,7 @@ class UpdateReport:
     removed: list[str] = field(default_factory=list)
     unchanged: int = 0
     failed: dict[str, str] = field(default_factory=dict)
+    stale: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
@@ -51,6 +55,7 @@ class UpdateReport:
             "unchanged": self.unchanged,
             "removed": self.removed,
             "failed": [{"image_id": image_id, "error": cause} for image_id, cause in self.failed.items()],
+            "stale": self.stale,
         }
 
 

@@ -6,35 +6,32 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from kymflow.core.ingest.folder import KymographFolderReader
 from kymflow.core.plugins.registry import IndexerRegistry, get_registry
-from kymflow.core.runs.options import OnError, OnProgress
+from kymflow.core.runs.options import OnError, OnProgress, OnTable, RunOptions
 from kymflow.core.runs.reports import CheckReport, IngestReport, UpdateReport
 from kymflow.core.zarr.indexers.base import DatasetIndexer
 from kymflow.core.zarr.indexers.contract import contract_of
-from kymflow.core.zarr.refresh import listing
 from kymflow.core.zarr.refresh.check import check_dataset
 from kymflow.core.zarr.refresh.plan import RefreshPlan, make_plan
 from kymflow.core.zarr.refresh.status import DatasetStatus, dataset_status
-from kymflow.core.zarr.refresh.update import refresh_table, update_table
+from kymflow.core.zarr.refresh.update import Outcome, refresh_table, update_table
 from kymflow.core.zarr.tables.loaded import LoadedTables
+from kymflow.core.zarr.tables.state import find_state
 from kymflow_zarr import ZarrDataset
 from kymflow_zarr.formats import frames
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from kymflow.core.zarr.tables.commit import Commit
     from kymflow_zarr import SourceReader
     from kymflow_zarr.dataset import Mode
     from kymflow_zarr.sources.sync import RefreshMode
-
-OnTable = Callable[[str], None]
-Run = tuple["Commit | None", UpdateReport]
+    from kymflow_zarr.store.base import Survey
 
 
 class KymDataset(LoadedTables):
@@ -129,9 +126,8 @@ class KymDataset(LoadedTables):
         WorkerError
             A worker of `executor` ended without an answer; the table is as it was.
         """
-        found = self._resolve(indexer)
-        how = _how(on_error, on_progress, cancel, executor)
-        return self._frame_of(*self._run(update_table, found, image_ids=image_ids, **how))
+        options = RunOptions(on_error, on_progress, cancel, executor)
+        return self._frame_of(self._update(self._resolve(indexer), options, image_ids=image_ids))
 
     def update_image(self, indexer: DatasetIndexer | str, image_id: str) -> pd.DataFrame:
         """Extract one image again and replace its rows; see :meth:`rebuild`."""
@@ -188,11 +184,11 @@ class KymDataset(LoadedTables):
             saved: :meth:`get_table` loads what was made.
         """
         ids = [image_ids] if isinstance(image_ids, str) else None if image_ids is None else list(image_ids)
-        how = _how(on_error, on_progress, cancel, executor)
-        chosen = self._chosen(indexers)
-        # One listing of the images serves all tables.
-        live, survey = listing.list_images(self.ds) if ids is None else (None, None)
-        return self._run_all(update_table, chosen, on_table, image_ids=ids, live=live, survey=survey, **how)
+        options = RunOptions(on_error, on_progress, cancel, executor)
+        # One listing serves all tables, where it costs no more than the names of images.
+        listing = self.ds.survey() if ids is None and self.ds.store.lists_all_for_names else None
+        update = partial(self._update, options=options, image_ids=ids, listing=listing)
+        return self._run_all(update, indexers, on_table)
 
     # Tables brought up to date
 
@@ -208,12 +204,11 @@ class KymDataset(LoadedTables):
         """Extract only stale, new and formerly failed images; rows of deleted ones go.
 
         An image is stale if anything that the indexer asked its record for has changed, appeared
-        or vanished since, or the indexer's schema version is another one. Where nothing changes,
+        or been deleted since, or the indexer's schema version is another one. Where nothing changes,
         nothing is written. Parameters, returns and errors as :meth:`rebuild`.
         """
-        found = self._resolve(indexer)
-        how = _how(on_error, on_progress, cancel, executor)
-        return self._frame_of(*self._run(refresh_table, found, **how))
+        options = RunOptions(on_error, on_progress, cancel, executor)
+        return self._frame_of(self._refresh(self._resolve(indexer), options))
 
     def refresh_all(
         self,
@@ -226,13 +221,10 @@ class KymDataset(LoadedTables):
         executor: Executor | None = None,
     ) -> dict[str, UpdateReport]:
         """Refresh the table of every registered indexer; parameters and returns as :meth:`rebuild_all`."""
-        how = _how(on_error, on_progress, cancel, executor)
-        chosen = self._chosen(indexers)
+        options = RunOptions(on_error, on_progress, cancel, executor)
         # One listing of the artifacts serves all tables.
-        # What a callback does when a table's turn comes is seen: then none is read before.
-        ahead = [contract_of(one).table_name for one in chosen] if on_table is None else []
-        with listing.look(self.ds, ahead) as looks:
-            return self._run_all(refresh_table, chosen, on_table, looks=looks, **how)
+        refresh = partial(self._refresh, options=options, listing=self.ds.survey())
+        return self._run_all(refresh, indexers, on_table)
 
     def plan(
         self,
@@ -243,15 +235,16 @@ class KymDataset(LoadedTables):
     ) -> RefreshPlan:
         """Say what :meth:`refresh` would do, image by image and why; nothing is extracted or written."""
         contract = contract_of(self._resolve(indexer))
-        with listing.look(self.ds, [contract.table_name]) as looks:
-            survey, state = looks.survey, looks.table(contract.table_name)
-        return make_plan(self.ds, contract, survey, state, on_progress=on_progress, cancel=cancel)
+        options = RunOptions(on_progress=on_progress, cancel=cancel)
+        listing, state = self.ds.survey(), find_state(self.ds.store, contract.table_name)
+        return make_plan(self.ds, contract, listing, state, options)
 
     def status(
         self, *, on_progress: OnProgress | None = None, cancel: threading.Event | None = None
     ) -> DatasetStatus:
         """Say how every table stands: rows, and images fresh, stale, failed and missing."""
-        return dataset_status(self.ds, self.registry, on_progress=on_progress, cancel=cancel)
+        options = RunOptions(on_progress=on_progress, cancel=cancel)
+        return dataset_status(self.ds, self.registry, options)
 
     def check(
         self,
@@ -277,15 +270,9 @@ class KymDataset(LoadedTables):
         rebuild = None
         if repair:
             self.ds.check_writable()
-            rebuild = partial(self._run, update_table, on_error="skip", cancel=cancel)
-        return check_dataset(
-            self.ds,
-            self.registry.indexers(),
-            rebuild=rebuild,
-            on_progress=on_progress,
-            on_table=on_table,
-            cancel=cancel,
-        )
+            rebuild = partial(self._update, options=RunOptions("skip", cancel=cancel))
+        options = RunOptions(on_progress=on_progress, cancel=cancel)
+        return check_dataset(self.ds, self.registry.indexers(), options, rebuild=rebuild, on_table=on_table)
 
     # Images from a folder
 
@@ -344,40 +331,59 @@ class KymDataset(LoadedTables):
         return self.registry.indexers() if names is None else [self.registry.get(name) for name in names]
 
     def _run_all(
-        self, run: Callable[..., Run], chosen: Sequence[DatasetIndexer], on_table: OnTable | None, **how: Any
+        self,
+        run: Callable[[DatasetIndexer], Outcome],
+        names: Sequence[str] | None,
+        on_table: OnTable | None,
     ) -> dict[str, UpdateReport]:
         reports = {}
-        for indexer in chosen:
+        for indexer in self._chosen(names):
             table_name = contract_of(indexer).table_name
             if on_table is not None:
                 on_table(table_name)
             # Nothing of one table is kept in memory while the next one is made.
-            reports[table_name] = self._run(run, indexer, **how)[1]
+            reports[table_name] = run(indexer).report
             self._cache.forget(table_name)
         return reports
 
-    def _run(self, run: Callable[..., Run], indexer: DatasetIndexer, **how: Any) -> Run:
-        contract = contract_of(indexer)
-        made_by = self.registry.made_by(indexer)
-        commit, report = run(self.ds, indexer, contract, made_by=made_by, **how)
+    def _update(
+        self,
+        indexer: DatasetIndexer,
+        options: RunOptions,
+        *,
+        image_ids: Iterable[str] | None = None,
+        listing: Survey | None = None,
+    ) -> Outcome:
+        contract, made_by = contract_of(indexer), self.registry.made_by(indexer)
+        return self._told(
+            update_table(
+                self.ds, indexer, contract, options, image_ids=image_ids, listing=listing, made_by=made_by
+            )
+        )
+
+    def _refresh(
+        self, indexer: DatasetIndexer, options: RunOptions, *, listing: Survey | None = None
+    ) -> Outcome:
+        contract, made_by = contract_of(indexer), self.registry.made_by(indexer)
+        return self._told(
+            refresh_table(self.ds, indexer, contract, options, listing=listing, made_by=made_by)
+        )
+
+    def _told(self, outcome: Outcome) -> Outcome:
+        """Keep the report of a run, tell observers of it, and raise what went wrong late."""
+        report = outcome.report
         self.reports[report.table_name] = report
-        if commit is not None and commit.fingerprint is not None:
+        if outcome.wrote:
             self.registry.notify_table_updated(self.ds.path, report.table_name, report)
-        return commit, report
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome
 
-    def _frame_of(self, commit: Commit | None, report: UpdateReport) -> pd.DataFrame:
+    def _frame_of(self, outcome: Outcome) -> pd.DataFrame:
+        commit, name = outcome.commit, outcome.report.table_name
         if commit is None:
-            self._cache.load(report.table_name)
-            return self.tables[report.table_name]
+            self._cache.load(name)
+            return self.tables[name]
         frame = frames.arrow_to_frame(commit.table.replace_schema_metadata(None))
-        self._cache.put(report.table_name, frame, commit.file.sha256, commit.fingerprint)
+        self._cache.put(name, frame, commit.file.data, commit.fingerprint)
         return frame
-
-
-def _how(
-    on_error: OnError,
-    on_progress: OnProgress | None,
-    cancel: threading.Event | None,
-    executor: Executor | None,
-) -> dict[str, Any]:
-    return {"on_error": on_error, "on_progress": on_progress, "cancel": cancel, "executor": executor}

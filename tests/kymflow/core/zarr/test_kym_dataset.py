@@ -238,6 +238,7 @@ def test_a_report_tells_what_was_done(kd: KymDataset) -> None:
         "unchanged": 0,
         "removed": [],
         "failed": [],
+        "stale": [],
     }
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from kymflow.core.zarr.extraction.rows import Raw
-from kymflow.core.zarr.indexers.artifact import FORMS, ArtifactIndexer
+from kymflow.core.zarr.extraction.batch import Batch
+from kymflow.core.zarr.indexers.artifact import FORMS
+from kymflow.core.zarr.indexers.base import BulkIndexer
 from kymflow_zarr import layout
-from kymflow_zarr.errors import ColumnError, InvalidNameError, StoreError
+from kymflow_zarr.errors import InvalidNameError, StoreError
 from kymflow_zarr.formats import bulk, documents
-from kymflow_zarr.store.dependencies import DependenciesOf, DependencyColumns, Row, content_row
+from kymflow_zarr.store.dependencies import Dependencies, Row, content_row
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
@@ -26,43 +28,42 @@ Rows = tuple[str, list[dict[str, Any]]]
 Kinds = tuple[tuple[str, type], ...]
 
 
-def is_declaration(indexer: object) -> bool:
-    """Tell whether an indexer's rows are its artifact, with no code of its own between."""
-    return isinstance(indexer, ArtifactIndexer) and all(
-        getattr(type(indexer), name) is getattr(ArtifactIndexer, name)
-        for name in ("extract_rows", "read_rows", "shape", "_read_artifact", "_from_json", "_renamed")
-    )
-
-
 @dataclass(frozen=True)
 class Artifacts:
     """What was read of many images.
 
     Attributes
     ----------
-    image_ids : sequence of str
-        The images.
-    blobs : dict of str to dict of str to bytes
+    dependencies : Dependencies
+        The images, and what was read of each.
+    blobs : mapping of str to dict of str to bytes
         The artifacts as they were read, by form and image id.
     lacking : list of str
         Images that have none.
-    seen : dict of str to sequence of Dependency
-        What was asked for, by image id.
     """
 
-    image_ids: Sequence[str]
+    dependencies: Dependencies
     blobs: Mapping[str, Blobs]
     lacking: Sequence[str]
-    seen: Mapping[str, DependenciesOf]
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Where each image stands among `dependencies`."""
+        return {image_id: place for place, image_id in enumerate(self.dependencies.record_ids.to_pylist())}
+
+    def batch(self, table: pa.Table, image_ids: Sequence[str], counts: Sequence[int]) -> Batch:
+        """Return rows of some of the images as a batch."""
+        dependencies = self.dependencies.take([self.places[image_id] for image_id in image_ids])
+        return Batch.of_table(table, counts, dependencies)
 
 
 def read_artifacts(
-    ds: ZarrDataset, indexer: ArtifactIndexer, image_ids: Sequence[str], survey: Survey | None = None
+    ds: ZarrDataset, artifact: str, image_ids: Sequence[str], listing: Survey | None = None
 ) -> Artifacts | None:
-    """Read the artifacts of many images.
+    """Read one artifact of many images.
 
-    What is read, and what is noted of it, is the same as when each record is asked by itself. A
-    survey that was made before may tell what there is no need to ask for.
+    What is read, and what is noted of it, is the same as when each record is asked by itself. What a
+    listing told before need not be asked for.
 
     Returns
     -------
@@ -70,59 +71,60 @@ def read_artifacts(
         None if the medium refused one of them, or the name cannot be a key: each image tells it of itself.
     """
     try:
-        layout.check_artifact_name(indexer.artifact)
-        return _read_artifacts(ds, indexer, image_ids, survey)
+        layout.check_artifact_name(artifact)
+        return _read_artifacts(ds, artifact, image_ids, listing)
     except (InvalidNameError, StoreError):
         return None
 
 
 def _read_artifacts(
-    ds: ZarrDataset, indexer: ArtifactIndexer, image_ids: Sequence[str], survey: Survey | None
+    ds: ZarrDataset, artifact: str, image_ids: Sequence[str], listing: Survey | None
 ) -> Artifacts:
-    notes: dict[str, list[Row]] = {image_id: [] for image_id in image_ids}
+    rows: dict[str, list[Row]] = {image_id: [] for image_id in image_ids}
     blobs: dict[str, Blobs] = {}
     left = list(image_ids)
-    seen_ns = ds.store.now_ns() if survey is None else survey.seen_ns
-    short = {form: f"{layout.ANALYSIS}/{indexer.artifact}{form}" for form in FORMS}
+    seen_ns = ds.store.now_ns() if listing is None else listing.seen_ns
+    short = {form: f"{layout.ANALYSIS}/{artifact}{form}" for form in FORMS}
     keys = {form: {one: f"{layout.IMAGES}/{one}/{key}" for one in image_ids} for form, key in short.items()}
-    absent = ds.store.absent([key for some in keys.values() for key in some.values()], survey)
+    absent = ds.store.absent([key for some in keys.values() for key in some.values()], listing)
     for form in FORMS:
-        asked = {one: keys[form][one] for one in left}
-        blobs[form], left = _read(ds, short[form], asked, notes, absent, seen_ns)
-    seen = DependencyColumns.of_rows(image_ids, list(notes.values()))
-    return Artifacts(image_ids, blobs, left, dict(zip(image_ids, seen, strict=True)))
+        wanted = {one: keys[form][one] for one in left}
+        blobs[form], left = _read(ds, short[form], wanted, rows, absent, seen_ns)
+    return Artifacts(Dependencies.of_rows(image_ids, list(rows.values())), blobs, left)
 
 
-def decode_artifacts(indexer: ArtifactIndexer, artifacts: Artifacts) -> tuple[list[Raw], list[str]]:
+def decode_artifacts(indexer: BulkIndexer, artifacts: Artifacts) -> tuple[list[Batch], list[str]]:
     """Decode what was read of many images.
 
     Returns
     -------
-    raw : list of Raw
+    batches : list of Batch
         Rows of images whose artifacts are of one kind, together.
-    others : list of str
+    odd : list of str
         Images that have to be asked one by one: what they hold is damaged or out of the ordinary.
     """
-    blobs, seen, left = artifacts.blobs, artifacts.seen, artifacts.lacking
     # Old forms; few datasets have them.
-    others = {image_id for form in FORMS[2:] for image_id in blobs[form]}
-    raw: list[Raw] = []
+    odd = {image_id for form in FORMS[2:] for image_id in artifacts.blobs[form]}
+    batches = []
     for decode, form in ((_decode_parquet, ".parquet"), (_decode_json, ".json")):
-        found, odd = decode(blobs[form], indexer)
-        others.update(odd)
-        raw += [Raw(table, ids, counts, [seen[image_id] for image_id in ids]) for table, ids, counts in found]
-    if left:
-        empty = indexer.shape(pa.table({}))
-        raw.append(Raw(empty, left, [0] * len(left), [seen[image_id] for image_id in left]))
+        found, others = decode(artifacts.blobs[form], indexer)
+        odd.update(others)
+        batches += [artifacts.batch(*together) for together in found]
+    if artifacts.lacking:
+        try:
+            empty = _shaped(indexer, pa.table({}))
+            batches.append(artifacts.batch(empty, artifacts.lacking, [0] * len(artifacts.lacking)))
+        except _OddArtifact:
+            odd.update(artifacts.lacking)
     # In the order of the images, so that the first that fails is the first to be told of.
-    return raw, [image_id for image_id in artifacts.image_ids if image_id in others]
+    return batches, [image_id for image_id in artifacts.places if image_id in odd]
 
 
 def _read(
     ds: ZarrDataset,
     short_key: str,
     keys: Mapping[str, str],
-    notes: dict[str, list[Row]],
+    rows: dict[str, list[Row]],
     absent: Collection[str],
     absent_ns: int,
 ) -> tuple[Blobs, list[str]]:
@@ -137,7 +139,7 @@ def _read(
     answers = dict(zip(present, ds.store.read_many(present), strict=True))
     for image_id, key in keys.items():
         answer = answers.get(key)
-        notes[image_id].append(content_row(short_key, answer, seen_ns if key in answers else absent_ns))
+        rows[image_id].append(content_row(short_key, answer, seen_ns if key in answers else absent_ns))
         if answer is None:
             lacking.append(image_id)
         else:
@@ -161,7 +163,7 @@ def _together(table: pa.Table, counts: Sequence[tuple[str, int]]) -> Together:
     )
 
 
-def _decode_parquet(blobs: Blobs, indexer: ArtifactIndexer) -> Decoded:
+def _decode_parquet(blobs: Blobs, indexer: BulkIndexer) -> Decoded:
     ids = list(blobs)
     found: list[Together] = []
     odd = set(ids)
@@ -173,7 +175,7 @@ def _decode_parquet(blobs: Blobs, indexer: ArtifactIndexer) -> Decoded:
 
         def decode(chosen: Sequence[Span], rows: pa.Table = rows) -> pa.Table:
             begin, n_rows = chosen[0][1], sum(count for _, _, count in chosen)
-            return indexer.shape(rows.slice(begin, n_rows))
+            return _shaped(indexer, rows.slice(begin, n_rows))
 
         for table, chosen in _in_halves(decode, spans):
             found.append(_together(table, [(image_id, count) for image_id, _, count in chosen]))
@@ -181,7 +183,7 @@ def _decode_parquet(blobs: Blobs, indexer: ArtifactIndexer) -> Decoded:
     return found, [image_id for image_id in ids if image_id in odd]
 
 
-def _decode_json(blobs: Blobs, indexer: ArtifactIndexer) -> Decoded:
+def _decode_json(blobs: Blobs, indexer: BulkIndexer) -> Decoded:
     groups: dict[Kinds, list[Rows]] = {}
     odd = set(blobs)
     for image_id, data in blobs.items():
@@ -198,12 +200,27 @@ def _decode_json(blobs: Blobs, indexer: ArtifactIndexer) -> Decoded:
     for kinds, members in groups.items():
 
         def decode(chosen: Sequence[Rows], kinds: Kinds = kinds) -> pa.Table:
-            return indexer.shape(_from_rows([row for _, rows in chosen for row in rows], kinds))
+            return _shaped(indexer, _from_rows([row for _, rows in chosen for row in rows], kinds))
 
         for table, chosen in _in_halves(decode, members):
             found.append(_together(table, [(image_id, len(rows)) for image_id, rows in chosen]))
             odd.difference_update(image_id for image_id, _ in chosen)
     return found, [image_id for image_id in blobs if image_id in odd]
+
+
+class _OddArtifact(Exception):
+    """Some of the artifacts cannot be shaped together with others."""
+
+
+def _shaped(indexer: BulkIndexer, rows: pa.Table) -> pa.Table:
+    # A plugin's own code may run here. Asked one by one, each image tells what is wrong with it.
+    try:
+        table = indexer.shape(rows)
+    except Exception as error:
+        raise _OddArtifact from error
+    if not isinstance(table, pa.Table) or (table.num_columns and table.num_rows != rows.num_rows):
+        raise _OddArtifact
+    return table
 
 
 def _in_halves(
@@ -212,7 +229,7 @@ def _in_halves(
     """Decode as many together as possible, leaving out those that cannot be decoded at all."""
     try:
         return [(decode(items), items)]
-    except (ColumnError, pa.ArrowException, KeyError, UnicodeError):
+    except (_OddArtifact, pa.ArrowException, KeyError, UnicodeError):
         if len(items) == 1:
             return []
     middle = len(items) // 2

@@ -1,25 +1,21 @@
-"""Many images' rows: in which order, how far it is, and what a failure does."""
+"""The rows of many images: in which order, how far it is, and what a failure does."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
-from kymflow.core.runs.options import OnError, OnProgress
+from kymflow.core.runs.options import RunOptions
+from kymflow.core.zarr.extraction.batch import Batch
 from kymflow.core.zarr.extraction.on_executor import run_on_executor
-from kymflow.core.zarr.extraction.rows import ImageRows
-from kymflow.core.zarr.extraction.task import Extracted, Work
+from kymflow.core.zarr.extraction.task import Extracted, Task
 from kymflow.core.zarr.indexers.base import DatasetIndexer
 from kymflow.core.zarr.indexers.contract import TableContract
+from kymflow.errors import IndexerError
 from kymflow_zarr import ZarrDataset
 from kymflow_zarr.errors import CancelledError
-
-if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
-    from kymflow_zarr.store.base import Survey
+from kymflow_zarr.store.base import Survey
 
 # So many images are read, checked and brought to Arrow together.
 CHUNK = 500
@@ -30,97 +26,75 @@ def extract_images(
     indexer: DatasetIndexer,
     contract: TableContract,
     image_ids: Sequence[str],
-    *,
-    on_error: OnError = "raise",
-    on_progress: OnProgress | None = None,
-    cancel: threading.Event | None = None,
-    executor: Executor | None = None,
-    survey: Survey | None = None,
-) -> tuple[dict[str, ImageRows], dict[str, str]]:
+    options: RunOptions,
+    listing: Survey | None = None,
+) -> tuple[Batch, dict[str, IndexerError]]:
     """Extract many images' rows.
 
     Parameters
     ----------
-    ds, indexer, contract, image_ids
-        What to extract from what.
-    on_error, on_progress, cancel, executor
-        As for :meth:`KymDataset.rebuild`.
-    survey : Survey, optional
-        What there is, if it has been listed already; it stays in this process.
+    ds, indexer, contract, image_ids, options
+        What to extract from what, and how.
+    listing : Survey, optional
+        Which artifacts there are, if they have been listed already; it stays in this process.
 
     Returns
     -------
-    rows : dict of str to ImageRows
-        By image id.
-    failed : dict of str to str
-        Cause by image id; empty with ``on_error="raise"``.
+    rows : Batch
+        Of the images that gave rows, or none, without failing; ordered by id.
+    errors : dict of str to IndexerError
+        By image id; empty with ``on_error="raise"``.
 
     Raises
     ------
     IndexerError
         With ``on_error="raise"``, the failure of the first image that fails.
     CancelledError
-        `cancel` was set.
+        The run was cancelled.
     WorkerError
-        A worker of `executor` ended without an answer.
+        A worker of the executor ended without an answer.
     """
-    steps = _Steps(ds, contract, len(image_ids), on_progress, cancel)
-    work = Work(ds, indexer, contract, on_error == "raise", survey if executor is None else None)
-    rows: dict[str, ImageRows] = {}
-    failed: dict[str, str] = {}
-    chunks = [image_ids[begin : begin + CHUNK] for begin in range(0, len(image_ids), CHUNK)]
-    results: Generator[tuple[Sequence[str], Extracted], None, None]
-    if executor is None:
-        results = work.extract_each(chunks, steps.step)
+    steps = _Steps(ds, contract, options, len(image_ids))
+    stops = options.on_error == "raise"
+    task = Task(ds, indexer, contract, stops, listing if options.executor is None else None)
+    results: Iterator[Extracted]
+    if options.executor is None:
+        chunks = [image_ids[begin : begin + CHUNK] for begin in range(0, len(image_ids), CHUNK)]
+        results = task.extract_each(chunks, steps.step)
     else:
-        results = run_on_executor(executor, work, image_ids, steps.step)
+        results = run_on_executor(options.executor, task, image_ids, steps.step)
+    batches: list[Batch] = []
+    failed: dict[str, IndexerError] = {}
     # Closed at once, an executor does not go on with what nobody waits for.
-    with closing(results):
-        for chunk, found in results:
-            rows.update(found.rows)
-            for image_id in chunk:
-                error = found.errors.get(image_id)
-                if error is not None:
-                    if on_error == "raise":
-                        raise error
-                    failed[image_id] = str(error)
-    steps.end()
-    return rows, failed
+    with closing(results):  # type: ignore[type-var]
+        for found, errors in results:
+            if errors and stops:
+                raise next(errors[image_id] for image_id in image_ids if image_id in errors)
+            batches += found
+            failed |= errors
+    options.tell(len(image_ids), len(image_ids))
+    return Batch.concat(batches), failed
 
 
+@dataclass
 class _Steps:
-    """Tells how far it is, and stops when it is told to."""
+    """Tells how far a run is, and stops it when it is cancelled."""
 
-    def __init__(
-        self,
-        ds: ZarrDataset,
-        contract: TableContract,
-        total: int,
-        on_progress: OnProgress | None,
-        cancel: threading.Event | None,
-    ) -> None:
-        self._ds = ds
-        self._contract = contract
-        self._total = total
-        self._on_progress = on_progress
-        self._cancel = cancel
-        self._done = 0
+    ds: ZarrDataset
+    contract: TableContract
+    options: RunOptions
+    total: int
+    done: int = 0
 
     def step(self, images: int) -> None:
-        """Say that so many more images are about to be done."""
-        if self._on_progress is not None:
-            self._on_progress(self._done, self._total)
-        if self._cancel is not None and self._cancel.is_set():
+        """Say that so many more images are about to be extracted."""
+        self.options.tell(self.done, self.total)
+        if self.options.is_cancelled:
             raise CancelledError(
-                f"{self._contract.indexer!r} was cancelled after {self._done} of {self._total} images; "
-                f"table {self._contract.table_name!r} is as it was",
-                dataset=self._ds.path,
-                table_name=self._contract.table_name,
-                indexer=self._contract.indexer,
+                f"{self.contract.indexer!r} was cancelled after {self.done} of {self.total} images; "
+                f"table {self.contract.table_name!r} is as it was",
+                dataset=self.ds.path,
+                table_name=self.contract.table_name,
+                indexer=self.contract.indexer,
             )
-        self._done += images
-
-    def end(self) -> None:
-        """Say that all is done."""
-        if self._on_progress is not None:
-            self._on_progress(self._total, self._total)
+        self.done += images

@@ -1,54 +1,143 @@
-"""A piece of work: some images of one dataset, one indexer; records asked one by one, or read together."""
+"""A task: some images of one dataset and one indexer, whose rows are extracted in one go."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
 import pandas as pd
 import pyarrow as pa
 
-from kymflow.core.zarr.extraction.bulk import Artifacts, decode_artifacts, is_declaration, read_artifacts
-from kymflow.core.zarr.extraction.rows import ImageFault, ImageRows, Raw, check_rows
-from kymflow.core.zarr.indexers.artifact import ArtifactIndexer
-from kymflow.core.zarr.indexers.base import DatasetIndexer
+from kymflow.core.zarr.extraction import bulk
+from kymflow.core.zarr.extraction.batch import Batch
+from kymflow.core.zarr.extraction.checks import ImageFault, check_rows
+from kymflow.core.zarr.extraction.prefetch import prefetch
+from kymflow.core.zarr.indexers.artifact import ArtifactIndexer, read_artifact
+from kymflow.core.zarr.indexers.base import BulkIndexer, DatasetIndexer, as_bulk
 from kymflow.core.zarr.indexers.contract import TableContract
 from kymflow.errors import IndexerError
 from kymflow_zarr import ZarrDataset, ZarrImageRecord
 from kymflow_zarr.errors import ColumnError
 from kymflow_zarr.formats import frames
 from kymflow_zarr.store.base import Survey
-from kymflow_zarr.store.dependencies import DependencyColumns
+from kymflow_zarr.store.dependencies import Dependencies
 from kymflow_zarr.store.tracking import TrackingStore
+
+# Rows of images, and by image id why others gave none.
+Extracted = tuple[list[Batch], dict[str, IndexerError]]
+# Told how many images are about to be extracted; what it raises stops everything.
+Step = Callable[[int], None]
 
 
 @dataclass(frozen=True)
-class Extracted:
-    """What many images gave: rows, or why not; by image id."""
+class Task:
+    """What is done to images; it can be sent to another process, which opens the dataset itself.
 
-    rows: dict[str, ImageRows] = field(default_factory=dict)
-    errors: dict[str, IndexerError] = field(default_factory=dict)
+    Attributes
+    ----------
+    ds, indexer, contract
+        What to extract from what.
+    stop_at_failure : bool
+        Whether images after the first that fails need not be extracted.
+    listing : Survey or None
+        Which artifacts there are, if they have been listed already.
+    run_id : str
+        Another one for each run: a cluster that remembers the results of tasks must not give old ones,
+        since artifacts change.
+    """
 
-    def add(self, raw: Raw, contract: TableContract) -> None:
-        """Check rows, and take them or their faults in."""
-        rows, errors = check_rows(raw, contract)
-        self.rows.update((row.image_id, row) for row in rows)
-        self.errors.update((str(error.image_id), error) for error in errors)
+    ds: ZarrDataset
+    indexer: DatasetIndexer
+    contract: TableContract
+    stop_at_failure: bool
+    listing: Survey | None = None
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def extract(self, image_ids: Sequence[str]) -> Extracted:
+        """Extract the rows of some images."""
+        (found,) = self.extract_each([image_ids], lambda images: None)
+        return found
+
+    def extract_each(self, chunks: Sequence[Sequence[str]], step: Step) -> Iterator[Extracted]:
+        """Yield the rows of each chunk of images, in order."""
+        indexer = as_bulk(self.indexer)
+        if indexer is None:
+            for chunk in chunks:
+                yield self._one_by_one(chunk, step)
+            return
+
+        def read(chunk: Sequence[str]) -> bulk.Artifacts | None:
+            return bulk.read_artifacts(self.ds, indexer.bulk_artifact or "", chunk, self.listing)
+
+        artifacts = prefetch(read, chunks, self.ds.store.chunks_ahead)
+        for chunk in chunks:
+            step(len(chunk))
+            # No name here keeps what was read while the next chunk is.
+            yield self._in_bulk(indexer, chunk, next(artifacts))
+
+    def _in_bulk(
+        self, indexer: BulkIndexer, chunk: Sequence[str], artifacts: bulk.Artifacts | None
+    ) -> Extracted:
+        """Decode artifacts together; images whose artifacts are out of the ordinary one by one."""
+        batches, odd = ([], chunk) if artifacts is None else bulk.decode_artifacts(indexer, artifacts)
+        more, errors = self._raw(odd, lambda images: None)
+        return self._checked([*batches, *more], errors)
+
+    def _one_by_one(self, image_ids: Sequence[str], step: Step) -> Extracted:
+        return self._checked(*self._raw(image_ids, step))
+
+    def _raw(self, image_ids: Sequence[str], step: Step) -> Extracted:
+        """Let the indexer extract each image's rows."""
+        batches: list[Batch] = []
+        errors: dict[str, IndexerError] = {}
+        for image_id in image_ids:
+            step(1)
+            try:
+                batches.append(extract_image(self.ds, self.indexer, self.contract, image_id))
+            except IndexerError as error:
+                if not self._is_there(image_id):
+                    continue
+                errors[image_id] = error
+                if self.stop_at_failure:
+                    break
+        return batches, errors
+
+    def _checked(self, batches: list[Batch], errors: dict[str, IndexerError]) -> Extracted:
+        good: list[Batch] = []
+        for batch in _stacked(batches):
+            checked, faults = check_rows(batch, self.contract)
+            good += checked
+            errors.update((str(fault.image_id), fault) for fault in faults)
+        return good, {one: error for one, error in errors.items() if self._is_there(one)}
+
+    def _is_there(self, image_id: str) -> bool:
+        # Of an image that was deleted meanwhile, there is nothing to fail.
+        return self.ds.record(image_id).exists()
 
 
-def ask(ds: ZarrDataset, indexer: DatasetIndexer, contract: TableContract, image_id: str) -> Raw:
-    """Let an indexer extract one image's rows, and note what it asks for."""
+def extract_image(ds: ZarrDataset, indexer: DatasetIndexer, contract: TableContract, image_id: str) -> Batch:
+    """Let an indexer extract one image's rows, and note what it reads.
+
+    Raises
+    ------
+    ExtractionError
+        The indexer raised.
+    RowsError
+        It gave something that cannot be rows.
+    """
     store = TrackingStore(ds.store)
     record = ZarrImageRecord(store, image_id, zarr_format=ds.zarr_format, read_only=True)
     fault = ImageFault(contract, image_id)
+    in_bulk = as_bulk(indexer)
     # A plugin's own code runs here; whatever it raises concerns this one image.
     try:
-        if isinstance(indexer, ArtifactIndexer) and _is_arrow(indexer):
-            table = indexer.read_rows(record)
-            return Raw(table, [image_id], [table.num_rows], [store.seen])
+        if isinstance(indexer, ArtifactIndexer) and indexer.gives_arrow:
+            return Batch.of_image(image_id, indexer.read_rows(record), store.seen)
+        if in_bulk is not None:
+            table = in_bulk.shape(read_artifact(record, in_bulk.bulk_artifact or ""))
+            return Batch.of_image(image_id, table, store.seen)
         frame: object = indexer.extract_rows(record)
     except (KeyboardInterrupt, GeneratorExit):
         raise
@@ -61,105 +150,19 @@ def ask(ds: ZarrDataset, indexer: DatasetIndexer, contract: TableContract, image
         table = frames.frame_to_arrow(frame, pandas_metadata=False)
     except ColumnError as error:
         raise fault.rows_error(str(error), error.column) from error
-    return Raw(table, [image_id], [len(frame)], [store.seen])
+    # A frame without columns may have rows.
+    return Batch.of_table(table, [len(frame)], Dependencies.of({image_id: store.seen}))
 
 
-def _is_arrow(indexer: ArtifactIndexer) -> bool:
-    return type(indexer).extract_rows is ArtifactIndexer.extract_rows
-
-
-@dataclass(frozen=True)
-class Work:
-    """What is done to each image; it can be sent to another process, which opens the dataset itself.
-
-    Attributes
-    ----------
-    ds, indexer, contract
-        What to extract from what.
-    stop : bool
-        Whether the first failure may be the last, since it stops everything.
-    survey : Survey or None
-        What there is, if it has been listed already.
-    run_id : str
-        Another one each time: a cluster that remembers the answer to a question must not give it again,
-        since artifacts change.
-    """
-
-    ds: ZarrDataset
-    indexer: DatasetIndexer
-    contract: TableContract
-    stop: bool
-    survey: Survey | None = None
-    run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
-
-    def extract(self, image_ids: Sequence[str]) -> Extracted:
-        """Extract some images' rows."""
-        with closing(self.extract_each([image_ids])) as results:
-            return next(results)[1]
-
-    def extract_each(
-        self, chunks: Sequence[Sequence[str]], step: Callable[[int], None] | None = None
-    ) -> Generator[tuple[Sequence[str], Extracted], None, None]:
-        """Yield chunks with their rows, in order; `step` is told how many images are about to be done."""
-        step = step or _ignore
-        indexer = self.indexer
-        if not isinstance(indexer, ArtifactIndexer) or not is_declaration(indexer):
-            for chunk in chunks:
-                yield chunk, self._extracted([], chunk, step)
-            return
-
-        def read(chunk: Sequence[str]) -> Artifacts | None:
-            return read_artifacts(self.ds, indexer, chunk, self.survey)
-
-        def decoded(chunk: Sequence[str], artifacts: Artifacts | None) -> tuple[list[Raw], Sequence[str]]:
-            return ([], chunk) if artifacts is None else decode_artifacts(indexer, artifacts)
-
-        with self.ds.store.ahead(read, chunks) as artifacts:
-            for chunk in chunks:
-                step(len(chunk))
-                # No name here keeps what was read, or decoded, while the next chunk is.
-                yield chunk, self._extracted(*decoded(chunk, next(artifacts)), _ignore)
-
-    def _extracted(self, raw: list[Raw], one_by_one: Sequence[str], step: Callable[[int], None]) -> Extracted:
-        """Check rows, and those of images that are asked one by one."""
-        found = Extracted()
-        for image_id in one_by_one:
-            step(1)
-            try:
-                raw.append(ask(self.ds, self.indexer, self.contract, image_id))
-            except IndexerError as error:
-                if not self._is_there(image_id):
-                    continue
-                found.errors[image_id] = error
-                if self.stop:
-                    break
-        for rows in _together(raw):
-            found.add(rows, self.contract)
-        for image_id in list(found.errors):
-            if not self._is_there(image_id):
-                del found.errors[image_id]
-        return found
-
-    def _is_there(self, image_id: str) -> bool:
-        # Of an image that was deleted meanwhile, there is nothing to fail.
-        return self.ds.record(image_id).exists()
-
-
-def _ignore(images: int) -> None:
-    """Tell nobody how far it is."""
-
-
-def _together(answers: Iterable[Raw]) -> Iterable[Raw]:
+def _stacked(batches: Iterable[Batch]) -> Iterator[Batch]:
     """Put rows that come one after the other and have the same plain columns below each other."""
-    for schema, alike in groupby(answers, key=lambda raw: raw.table.schema):
+    for schema, alike in groupby(batches, key=lambda batch: batch.tables[0].schema):
         group = list(alike)
         if len(group) == 1 or any(pa.types.is_nested(kind) for kind in schema.types) or not schema.names:
             yield from group
             continue
-        ids = [image_id for raw in group for image_id in raw.image_ids]
-        yield Raw(
-            pa.concat_tables([raw.table for raw in group]),
-            ids,
-            [count for raw in group for count in raw.counts],
-            list(DependencyColumns.of(ids, [seen for raw in group for seen in raw.seen])),
+        yield Batch.of_table(
+            pa.concat_tables([batch.tables[0] for batch in group]),
+            [count for batch in group for count in batch.counts],
+            Dependencies.concat([batch.dependencies for batch in group]),
         )

@@ -64,9 +64,18 @@ class ArtifactIndexer:
     keep_other_columns: ClassVar[bool] = True
     schema_version: ClassVar[str] = "1"
     _given: ClassVar[frozenset[str]] = frozenset()
+    # Whether extract_rows is the one below, which read_rows gives as Arrow.
+    gives_arrow: ClassVar[bool] = True
+    _is_plain: ClassVar[bool] = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        cls.gives_arrow = cls.extract_rows is ArtifactIndexer.extract_rows
+        # Where a subclass has code of its own, only it can say whether that is right for many images at once.
+        cls._is_plain = cls.gives_arrow and (cls.read_rows, cls.shape) == (
+            ArtifactIndexer.read_rows,
+            ArtifactIndexer.shape,
+        )
         cls._given = cls._given | ({"table_name", "artifact"} & set(cls.__dict__))
         name = cls.__dict__.get("name")
         if name is None:
@@ -78,6 +87,11 @@ class ArtifactIndexer:
             if attribute not in cls.__dict__ and attribute not in cls._given:
                 setattr(cls, attribute, name)
         check_columns(cls.columns)
+
+    @property
+    def bulk_artifact(self) -> str | None:
+        """The artifact, unless a subclass makes its rows by code of its own; it may give the name itself."""
+        return self.artifact if self._is_plain else None
 
     def required_columns(self) -> list[str]:
         """Return ``image_id`` and the names of the declared columns that are required."""
@@ -97,7 +111,7 @@ class ArtifactIndexer:
 
     def read_rows(self, rec: ZarrImageRecord) -> pa.Table:
         """Return the rows as Arrow, ``image_id`` not filled in; errors as :meth:`extract_rows`."""
-        return self.shape(self._read_artifact(rec))
+        return self.shape(read_artifact(rec, self.artifact))
 
     def shape(self, table: pa.Table) -> pa.Table:
         """Return the columns of an artifact as those of the table: renamed, ordered, at their types.
@@ -126,41 +140,6 @@ class ArtifactIndexer:
                 columns.setdefault(name, table.column(name))
         return _table({n: declared[n].cast(v) if n in declared else v for n, v in columns.items()})
 
-    def _read_artifact(self, rec: ZarrImageRecord) -> pa.Table:
-        try:
-            return rec.load_arrow(self.artifact)
-        except ArtifactNotFoundError:
-            pass
-        try:
-            return self._from_json(rec, rec.load_json(self.artifact))
-        except ArtifactNotFoundError:
-            pass
-        from kymflow_zarr.formats import frames
-
-        try:
-            return frames.frame_to_arrow(rec.load_df_csv_gz(self.artifact)).replace_schema_metadata(None)
-        except ArtifactNotFoundError:
-            return _table({})
-
-    def _from_json(self, rec: ZarrImageRecord, payload: Any) -> pa.Table:
-        import pyarrow as pa
-
-        rows = [payload] if isinstance(payload, dict) else payload
-        reason = "expected an object or a list of objects"
-        if _depth(payload) > MAX_NESTING:
-            reason = f"it is nested more than {MAX_NESTING} deep"
-        elif isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
-            names = dict.fromkeys(name for row in rows for name in row)
-            try:
-                return _table({name: pa.array([row.get(name) for row in rows]) for name in names})
-            except (pa.ArrowException, OverflowError, UnicodeError, TypeError, ValueError) as error:
-                reason = str(error).partition("\n")[0]
-        raise ArtifactError(
-            f"artifact '{self.artifact}.json' of {rec!r} gives no rows: {reason}",
-            image_id=rec.image_id,
-            artifact=self.artifact,
-        )
-
     def _renamed(self, table: pa.Table) -> pa.Table:
         taken = set(table.column_names)
         names = []
@@ -172,6 +151,50 @@ class ArtifactIndexer:
                 name = present
             names.append(name)
         return table.rename_columns(names)
+
+
+def read_artifact(rec: ZarrImageRecord, artifact: str) -> pa.Table:
+    """Read an artifact of one record as rows, whichever form it has; no columns if there is none.
+
+    Raises
+    ------
+    ArtifactError
+        It is damaged, or JSON of another shape.
+    """
+    try:
+        return rec.load_arrow(artifact)
+    except ArtifactNotFoundError:
+        pass
+    try:
+        return _from_json(rec, artifact, rec.load_json(artifact))
+    except ArtifactNotFoundError:
+        pass
+    from kymflow_zarr.formats import frames
+
+    try:
+        return frames.frame_to_arrow(rec.load_df_csv_gz(artifact)).replace_schema_metadata(None)
+    except ArtifactNotFoundError:
+        return _table({})
+
+
+def _from_json(rec: ZarrImageRecord, artifact: str, payload: Any) -> pa.Table:
+    import pyarrow as pa
+
+    rows = [payload] if isinstance(payload, dict) else payload
+    reason = "expected an object or a list of objects"
+    if _depth(payload) > MAX_NESTING:
+        reason = f"it is nested more than {MAX_NESTING} deep"
+    elif isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
+        names = dict.fromkeys(name for row in rows for name in row)
+        try:
+            return _table({name: pa.array([row.get(name) for row in rows]) for name in names})
+        except (pa.ArrowException, OverflowError, UnicodeError, TypeError, ValueError) as error:
+            reason = str(error).partition("\n")[0]
+    raise ArtifactError(
+        f"artifact '{artifact}.json' of {rec!r} gives no rows: {reason}",
+        image_id=rec.image_id,
+        artifact=artifact,
+    )
 
 
 def _depth(value: Any) -> int:

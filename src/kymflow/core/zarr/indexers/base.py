@@ -10,6 +10,7 @@ from kymflow_zarr.errors import ColumnError, InvalidNameError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
     from kymflow_zarr import ZarrImageRecord
 
@@ -32,6 +33,8 @@ class DatasetIndexer(Protocol):
         Columns that the table always has, also without rows. ``image_id`` need not be among them.
     ``columns : sequence of Column``, by default none
         Columns with a declared type, unit and description; those that are required count as such.
+    ``bulk_artifact : str or None`` and ``shape(table)``, by default none
+        The rows are those of one artifact; see :class:`BulkIndexer`.
     """
 
     @property
@@ -56,6 +59,40 @@ class DatasetIndexer(Protocol):
             Any number of rows; none if the record has nothing for this table. ``image_id`` is
             filled in. Missing values are NaN or None. The index is ignored.
         """
+
+
+@runtime_checkable
+class BulkIndexer(DatasetIndexer, Protocol):
+    """An indexer whose rows are those of one artifact, so that many images are read and shaped together.
+
+    It is several times as fast. ``extract_rows`` must give the same rows for each image by itself.
+    """
+
+    @property
+    def bulk_artifact(self) -> str | None:
+        """Name of the artifact; None where the rows are something else."""
+
+    def shape(self, table: pa.Table) -> pa.Table:
+        """Return an artifact's rows as rows of the table: columns renamed, chosen, converted.
+
+        Parameters
+        ----------
+        table : pyarrow.Table
+            Rows of one image's artifact, or of many images' alike. A row must not depend on others,
+            and none may be added, dropped or moved.
+
+        Returns
+        -------
+        pyarrow.Table
+            As many rows; or no columns at all.
+        """
+
+
+def as_bulk(indexer: DatasetIndexer) -> BulkIndexer | None:
+    """Return the indexer if its rows are those of one artifact."""
+    if getattr(indexer, "bulk_artifact", None) is None or not isinstance(indexer, BulkIndexer):
+        return None
+    return indexer
 
 
 def ensure_image_id_column(df: pd.DataFrame, image_id: str) -> pd.DataFrame:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from kymflow.core.runs.options import OnProgress
+from kymflow.core.runs.options import OnTable, RunOptions
 from kymflow.core.runs.reports import CheckReport
-from kymflow.core.zarr.extraction.rows import ImageRows
+from kymflow.core.zarr.extraction.batch import Batch
 from kymflow.core.zarr.extraction.run import extract_images
 from kymflow.core.zarr.indexers.contract import contract_of
 from kymflow.core.zarr.tables.ledger_file import commit_of
@@ -24,8 +23,7 @@ from kymflow_zarr import layout
 from kymflow_zarr.check.problems import Kind, Problem
 from kymflow_zarr.check.storage import LEFTOVER_AGE_S, check_storage
 from kymflow_zarr.formats import frames
-from kymflow_zarr.store.dependencies import still_hold
-from kymflow_zarr.store.tracking import same_contents
+from kymflow_zarr.store.dependencies import compare, same_contents
 
 if TYPE_CHECKING:
     from kymflow.core.zarr.indexers.base import DatasetIndexer
@@ -58,9 +56,7 @@ def check_table(
     ds: ZarrDataset,
     indexer: DatasetIndexer,
     contract: TableContract,
-    *,
-    on_progress: OnProgress | None = None,
-    cancel: threading.Event | None = None,
+    options: RunOptions,
 ) -> TableCheck:
     """Extract every image, and compare the table with what a rebuild would make.
 
@@ -76,11 +72,11 @@ def check_table(
     # The table first: what changes while images are extracted is then newer, and counts as stale.
     state = _read(found)
     live = ds.list_image_ids()
-    rows, failed = extract_images(
-        ds, indexer, contract, live, on_error="skip", on_progress=on_progress, cancel=cancel
-    )
-    for image_id, cause in failed.items():
-        found.problems.append(Problem("failed", cause, image_id=image_id, table_name=contract.table_name))
+    rows, errors = extract_images(ds, indexer, contract, live, options.skipping())
+    for image_id, error in errors.items():
+        found.problems.append(
+            Problem("failed", str(error), image_id=image_id, table_name=contract.table_name)
+        )
     if state is None:
         if live and all(problem.kind != "unreadable table" for problem in found.problems):
             found.add("missing table", "is not there yet. Rebuild it.")
@@ -135,23 +131,24 @@ def _compare(
     contract: TableContract,
     state: TableState,
     ledger: Ledger,
-    rows: Mapping[str, ImageRows],
+    rows: Batch,
 ) -> None:
     """Compare what images gave with what the table has of them, as far as it speaks of the same artifacts."""
-    same = {}
-    for image_id, extracted in sorted(rows.items()):
+    same = []
+    for place, image_id in enumerate(rows.image_ids):
         entry = ledger.get(image_id)
         if entry is None or entry.error:
             found.stale.append(image_id)
-        elif same_contents(entry.seen, extracted.seen):
-            same[image_id] = extracted
-        elif still_hold(found.ds.store, {image_id: entry.seen})[0]:
+        elif same_contents(entry.dependencies, rows.dependencies.decode(place)):
+            same.append(place)
+        elif compare(found.ds.store, ledger.dependencies_of([image_id])).holds.all():
             what = "does not have the present rows of image {!r}: an artifact was changed under its old time."
             found.add("wrong rows", what.format(image_id), image_id=image_id)
         else:
             found.stale.append(image_id)
+    rows = rows.take(same)
     try:
-        merge = Merge(contract, Kept(state.table, ledger), same, {}, ())
+        merge = Merge(contract, Kept(state.table, ledger), rows, {})
     except SchemaError as error:
         found.add("wrong columns", f"cannot hold what its images give: {error}")
         return
@@ -165,8 +162,8 @@ def _compare(
         return
     place = 0
     table = state.table.replace_schema_metadata(None)
-    for (image_id, extracted), (begin, end) in zip(same.items(), ledger.spans(list(same)), strict=True):
-        n_rows = extracted.n_rows
+    spans = ledger.spans(rows.image_ids)
+    for image_id, n_rows, (begin, end) in zip(rows.image_ids, rows.counts.tolist(), spans, strict=True):
         if not table.slice(begin, end - begin).equals(merge.new.slice(place, n_rows)):
             what = f"has {end - begin} rows of image {image_id!r}, which are not the {n_rows} that it gives."
             found.add("wrong rows", what, image_id=image_id)
@@ -192,11 +189,10 @@ def _check_ledgers(ds: ZarrDataset) -> list[Problem]:
 def check_dataset(
     ds: ZarrDataset,
     indexers: Iterable[DatasetIndexer],
+    options: RunOptions,
     *,
     rebuild: Callable[[DatasetIndexer], object] | None = None,
-    on_progress: OnProgress | None = None,
-    on_table: Callable[[str], None] | None = None,
-    cancel: threading.Event | None = None,
+    on_table: OnTable | None = None,
 ) -> CheckReport:
     """Check all that is stored, and then every table.
 
@@ -206,18 +202,20 @@ def check_dataset(
         The dataset.
     indexers : iterable of DatasetIndexer
         Those whose tables are compared with the records.
+    options : RunOptions
+        Progress and cancellation.
     rebuild : callable, optional
         Rebuilds the table of an indexer. With it, what can be put right is: wrong tables are
         rebuilt and checked again, and what interrupted writes left behind is deleted.
-    on_progress, on_table, cancel
-        As for a rebuild.
+    on_table : callable, optional
+        Called with the name of each table before it is begun.
 
     Raises
     ------
     CancelledError
         `cancel` was set.
     """
-    stored = check_storage(ds.store, ds.zarr_format, on_progress=on_progress, cancel=cancel)
+    stored = check_storage(ds.store, ds.zarr_format, on_progress=options.on_progress, cancel=options.cancel)
     report = CheckReport(stored.images, stored.artifacts, problems=[*stored.problems, *_check_ledgers(ds)])
     by_table = {contract_of(indexer).table_name: indexer for indexer in indexers}
     for name in sorted({*by_table, *ds.list_table_names()}):
@@ -228,9 +226,7 @@ def check_dataset(
         if indexer is None:
             found = check_foreign_table(ds, name)
         else:
-            check = partial(
-                check_table, ds, indexer, contract_of(indexer), on_progress=on_progress, cancel=cancel
-            )
+            check = partial(check_table, ds, indexer, contract_of(indexer), options)
             found = check()
             if rebuild is not None and any(problem.kind in _BY_REBUILD for problem in found.problems):
                 rebuild(indexer)

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kymflow.core.zarr.tables.ledger import Ledger, LedgerEntry
-from kymflow.core.zarr.tables.ledger_file import commit_of, encode_ledger
+from kymflow.core.runs.options import RunOptions
+from kymflow.core.zarr.tables.commit import Changes, LedgerLost, commit_rows
+from kymflow.core.zarr.tables.ledger import Ledger
 from kymflow.core.zarr.tables.schema import is_alike, table_schema
-from kymflow.core.zarr.tables.state import TableState, read_state
+from kymflow.core.zarr.tables.state import TableState
 from kymflow_zarr import layout
 from kymflow_zarr.errors import CancelledError, LockTimeoutError, StoreError
-from kymflow_zarr.store.dependencies import proves_unchanged
-from kymflow_zarr.store.tracking import look_again
+from kymflow_zarr.store.dependencies import Dependencies, compare, proves_unchanged
 
 if TYPE_CHECKING:
-    import threading
-
     from kymflow.core.zarr.indexers.contract import TableContract
     from kymflow_zarr import ZarrDataset
-    from kymflow_zarr.store.base import Store, Survey
-    from kymflow_zarr.store.tracking import Dependency
+    from kymflow_zarr.store.base import Survey
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +40,7 @@ class RefreshPlan:
     table_name, indexer : str
         The table, and what makes it.
     stale : dict of str to list of str
-        Why an image would be extracted again, by id: which artifact appeared, changed or vanished,
+        Why an image would be extracted again, by id: which artifact appeared, changed or was deleted,
         that it is new or failed last time, or what is wrong with the table as a whole.
     new, failed : list of str
         Those among the stale that the table does not know yet, and that failed last time.
@@ -57,8 +54,8 @@ class RefreshPlan:
         Whether the table would be written even if no image is stale: its columns are others now.
     whole : bool
         Whether all images would be extracted, because nothing tells what each gave.
-    revalidated : mapping of str to sequence of Dependency
-        What had to be read to be found unchanged, by image id; see :func:`remember`.
+    revalidated : Dependencies or None
+        What had to be read to be found unchanged; see :func:`remember`.
     """
 
     table_name: str
@@ -71,7 +68,7 @@ class RefreshPlan:
     rows: int = 0
     rewrite: bool = False
     whole: bool = False
-    revalidated: Mapping[str, Sequence[Dependency]] = field(default_factory=dict, repr=False)
+    revalidated: Dependencies | None = field(default=None, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, in the shape that ``refresh --dry-run --json`` documents."""
@@ -92,11 +89,9 @@ class RefreshPlan:
 def make_plan(
     ds: ZarrDataset,
     contract: TableContract,
-    survey: Survey,
+    listing: Survey,
     state: TableState | None,
-    *,
-    on_progress: Callable[[int, int], None] | None = None,
-    cancel: threading.Event | None = None,
+    options: RunOptions,
 ) -> RefreshPlan:
     """Return what a refresh would do; reads artifacts only where a listing cannot tell.
 
@@ -104,21 +99,19 @@ def make_plan(
     ----------
     ds, contract
         Of what to plan the refresh.
-    survey : Survey
+    listing : Survey
         Which images and artifacts there are.
     state : TableState or None
         The table with its ledger; None if there is no readable one.
-    on_progress : callable, optional
-        Called with (done, total) of the images of which the listing alone proves nothing.
-    cancel : threading.Event, optional
-        Set it to stop.
+    options : RunOptions
+        Progress is told in images of which the listing alone proves nothing.
 
     Raises
     ------
     CancelledError
-        `cancel` was set.
+        The run was cancelled.
     """
-    live = survey.names
+    live = listing.names
     plan = RefreshPlan(contract.table_name, contract.indexer, rows=state.n_rows if state else 0)
     why_all = _why_all(state, contract)
     if state is None or state.ledger is None or why_all:
@@ -134,27 +127,9 @@ def make_plan(
     known = set(ledger)
     new = [image_id for image_id in live if image_id not in known]
     removed = sorted(known.difference(live))
-    stale: dict[str, list[str]] = {image_id: ["new image"] for image_id in new}
-    revalidated = {}
-    doubtful = ledger.among(sorted(set(unproven(ledger, survey)).difference(removed)))
-    for begin in range(0, len(doubtful), _AT_ONCE):
-        if on_progress is not None:
-            on_progress(begin, len(doubtful))
-        if cancel is not None and cancel.is_set():
-            raise CancelledError(
-                f"looking for stale images of table {contract.table_name!r} was cancelled; it is as it was",
-                dataset=ds.path,
-                table_name=contract.table_name,
-                indexer=contract.indexer,
-            )
-        entries = {image_id: ledger[image_id] for image_id in doubtful[begin : begin + _AT_ONCE]}
-        for image_id, (reasons, seen) in _why_stale(ds.store, entries, survey).items():
-            if reasons:
-                stale[image_id] = reasons
-            elif seen != entries[image_id].seen:
-                revalidated[image_id] = seen
-    if on_progress is not None:
-        on_progress(len(doubtful), len(doubtful))
+    doubtful = ledger.among(sorted(set(unproven(ledger, listing)).difference(removed)))
+    changed, revalidated = _compared(ds, contract, ledger, doubtful, listing, options)
+    stale = {**{image_id: ["new image"] for image_id in new}, **changed}
     return replace(
         plan,
         stale=dict(sorted(stale.items())),
@@ -167,21 +142,62 @@ def make_plan(
     )
 
 
-def unproven(ledger: Ledger, survey: Survey) -> list[str]:
+def _compared(
+    ds: ZarrDataset,
+    contract: TableContract,
+    ledger: Ledger,
+    doubtful: Sequence[str],
+    listing: Survey,
+    options: RunOptions,
+) -> tuple[dict[str, list[str]], Dependencies | None]:
+    """Return why some of the doubtful images are stale, and what of the others had to be read."""
+    stale: dict[str, list[str]] = {}
+    revalidated: list[Dependencies] = []
+    for begin in range(0, len(doubtful), _AT_ONCE):
+        options.tell(begin, len(doubtful))
+        if options.is_cancelled:
+            raise CancelledError(
+                f"looking for stale images of table {contract.table_name!r} was cancelled; it is as it was",
+                dataset=ds.path,
+                table_name=contract.table_name,
+                indexer=contract.indexer,
+            )
+        image_ids = doubtful[begin : begin + _AT_ONCE]
+        errors = {image_id: ledger[image_id].error for image_id in image_ids}
+        stale |= {one: [f"failed last time: {error}"] for one, error in errors.items() if error}
+        image_ids = [image_id for image_id in image_ids if not errors[image_id]]
+        dependencies = ledger.dependencies_of(image_ids)
+        comparison = compare(ds.store, dependencies, listing)
+        for owner, key, difference in zip(
+            dependencies.owners().to_pylist(),
+            dependencies.keys().to_pylist(),
+            comparison.differences.to_pylist(),
+            strict=True,
+        ):
+            if difference:
+                stale.setdefault(image_ids[owner], []).append(f"{_short(key)} {difference}")
+        revalidated.append(comparison.now.take(np.flatnonzero(comparison.holds & comparison.reread)))
+    options.tell(len(doubtful), len(doubtful))
+    found = Dependencies.concat(revalidated)
+    return stale, found if len(found) else None
+
+
+def unproven(ledger: Ledger, listing: Survey) -> list[str]:
     """Return the images of which a listing alone does not prove that they are as they were."""
-    owners, keys, seen = ledger.seen.flat()
-    place = pc.index_in(keys, value_set=pa.array(survey.keys, pa.string()))
-    # The survey tells of nothing but artifacts; and it goes into no linked folder, as an open does.
-    short = seen.field("key")
+    dependencies = ledger.dependencies
+    flat = dependencies.flat
+    place = pc.index_in(dependencies.keys(), value_set=pa.array(listing.keys, pa.string()))
+    # The listing tells of nothing but artifacts; and it goes into no linked folder, as an open does.
+    short = flat.field("key")
     is_direct = pc.equal(pc.count_substring(short, "/"), 1)
-    told = pc.and_(is_direct, pc.starts_with(short, layout.ANALYSIS + "/"))
+    is_told = pc.and_(is_direct, pc.starts_with(short, layout.ANALYSIS + "/"))
 
     def now(values: list[Any], kind: pa.DataType) -> pa.Array:
         return pc.take(pa.array(values, kind), place)
 
-    sizes, mtimes_ns = now(survey.sizes, pa.int64()), now(survey.mtimes_ns, pa.int64())
-    holds = pc.and_(told, proves_unchanged(seen, sizes, mtimes_ns, now(survey.etags, pa.string())))
-    doubtful = pc.unique(owners.filter(pc.invert(holds)))
+    sizes, mtimes_ns = now(listing.sizes, pa.int64()), now(listing.mtimes_ns, pa.int64())
+    holds = pc.and_(is_told, proves_unchanged(flat, sizes, mtimes_ns, now(listing.etags, pa.string())))
+    doubtful = pc.unique(dependencies.owners().filter(pc.invert(holds)))
     failed = pc.not_equal(ledger.column("error"), "")
     image_ids = ledger.column("image_id")
     return [*image_ids.take(doubtful).to_pylist(), *image_ids.filter(failed).to_pylist()]
@@ -194,23 +210,6 @@ def _why_all(state: TableState | None, contract: TableContract) -> str | None:
     if state.ledger is None:
         return "the table was written by somebody else, or its ledger is lost or damaged"
     return state.why_not(contract)
-
-
-def _why_stale(
-    store: Store, entries: Mapping[str, LedgerEntry], survey: Survey
-) -> dict[str, tuple[list[str], Sequence[Dependency]]]:
-    """Return of each image why it is stale, if it is, and what it was made from as it was found now."""
-    whole = [entry for entry in entries.values() if not entry.error]
-    answers = iter(look_again(store, [seen for entry in whole for seen in entry.seen], survey))
-    found = {}
-    for image_id, entry in entries.items():
-        if entry.error:
-            found[image_id] = [f"failed last time: {entry.error}"], entry.seen
-            continue
-        own = list(islice(answers, len(entry.seen)))
-        reasons = [f"{_short(seen.key)} {difference}" for difference, seen in own if difference is not None]
-        found[image_id] = reasons, tuple(seen for _, seen in own)
-    return found
 
 
 def _short(key: str) -> str:
@@ -226,28 +225,13 @@ def _has_right_columns(state: TableState, contract: TableContract) -> bool:
     return is_alike(state.schema, wanted)
 
 
-def remember(ds: ZarrDataset, plan: RefreshPlan) -> None:
+def remember(ds: ZarrDataset, contract: TableContract, revalidated: Dependencies) -> None:
     """Note in the ledger what was read and found unchanged, so that a listing does next time.
 
     The table stays as it is. Where it has been written meanwhile, nothing is noted.
     """
-    if not plan.revalidated or ds.read_only:
-        return
-    store = ds.store
-
-    def change(present: bytes | None) -> bytes | None:
-        state = read_state(store, plan.table_name, present)
-        if state is None or state.ledger is None:
-            return None
-        commit_id = commit_of(state.schema)
-        ledger = state.ledger.revalidated(plan.revalidated)
-        if commit_id is not None and ledger is not state.ledger:
-            key = layout.ledger_key(plan.table_name, commit_id)
-            store.put(key, encode_ledger(ledger, commit_id, state.file), flush=True)
-        return None
-
     try:
-        store.update(layout.table_key(plan.table_name), change)
-    except (StoreError, LockTimeoutError) as error:
+        commit_rows(ds, contract, Changes(revalidated=revalidated))
+    except (LedgerLost, StoreError, LockTimeoutError) as error:
         # The table is right all the same; next time the artifacts are read once more.
-        logger.info("what was found unchanged could not be noted: %s", error)
+        logger.info("what was found unchanged could not be noted: %r", error)

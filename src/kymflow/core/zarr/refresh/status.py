@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kymflow.core.runs.options import RunOptions
 from kymflow.core.zarr.indexers.contract import contract_of
-from kymflow.core.zarr.refresh import listing
 from kymflow.core.zarr.refresh.plan import make_plan
 from kymflow.core.zarr.tables.info import TableInfo, describe_table
 from kymflow.core.zarr.tables.state import find_state
@@ -93,20 +93,20 @@ class DatasetStatus:
         }
 
 
-def dataset_status(ds: ZarrDataset, registry: IndexerRegistry, **how: Any) -> DatasetStatus:
+def dataset_status(ds: ZarrDataset, registry: IndexerRegistry, options: RunOptions) -> DatasetStatus:
     """Look at every table, and read artifacts only where a listing cannot tell.
 
     Parameters
     ----------
     ds, registry
         Which dataset, and which indexers there are.
-    **how
-        ``on_progress`` and ``cancel`` of :func:`make_plan`.
+    options : RunOptions
+        As for :func:`make_plan`.
     """
     contracts = {contract.table_name: contract for contract in map(contract_of, registry.indexers())}
     names = sorted({*contracts, *ds.list_table_names()})
     infos = registry.list()
-    survey = listing.survey(ds)
+    listing = ds.survey()
     tables = []
     for name in names:
         info = _describe(ds, name)
@@ -115,7 +115,7 @@ def dataset_status(ds: ZarrDataset, registry: IndexerRegistry, **how: Any) -> Da
             problem = _why_no_indexer(info, infos, registry)
             tables.append(TableStatus(name, info.indexer, info.rows, problem=problem))
             continue
-        plan = make_plan(ds, contract, survey, find_state(ds.store, name), **how)
+        plan = make_plan(ds, contract, listing, find_state(ds.store, name), options)
         version = next((one.version for one in infos if one.name == contract.indexer), "")
         tables.append(
             TableStatus(
@@ -133,7 +133,7 @@ def dataset_status(ds: ZarrDataset, registry: IndexerRegistry, **how: Any) -> Da
                 or ("other columns" if plan.rewrite else ""),
             )
         )
-    images = len(survey.names)
+    images = len(listing.names)
     try:
         return DatasetStatus(images, tables, _missing_sources(ds))
     except TableError as error:

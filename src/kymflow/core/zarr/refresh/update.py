@@ -1,61 +1,80 @@
-"""One run of one indexer over some or all images: extract, commit, report."""
+"""One run of one indexer over some or all images: extract, commit, and again what changed meanwhile."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from kymflow.core.runs.options import OnError
+from kymflow.core.runs.options import RunOptions
 from kymflow.core.runs.reports import UpdateReport
-from kymflow.core.zarr.extraction.rows import ImageRows
+from kymflow.core.zarr.extraction.batch import Batch
 from kymflow.core.zarr.extraction.run import extract_images
 from kymflow.core.zarr.indexers.contract import TableContract
-from kymflow.core.zarr.refresh import listing
 from kymflow.core.zarr.refresh.plan import make_plan, remember
-from kymflow.core.zarr.tables.commit import Commit, LedgerLost, commit_rows
+from kymflow.core.zarr.tables.commit import Changes, Commit, LedgerLost, commit_rows
 from kymflow.core.zarr.tables.conflicts import find_conflicting_images
 from kymflow.core.zarr.tables.state import find_state
-from kymflow.errors import SchemaError
+from kymflow.errors import IndexerError, SchemaError, WorkerError
 from kymflow_zarr import layout
 from kymflow_zarr.errors import CancelledError, RecordNotFoundError
 
 if TYPE_CHECKING:
-    import threading
-
     from kymflow.core.zarr.indexers.base import DatasetIndexer
     from kymflow_zarr import ZarrDataset
     from kymflow_zarr.store.base import Survey
-    from kymflow_zarr.store.tracking import Dependency
+    from kymflow_zarr.store.dependencies import Dependencies
+
+# So many times an image is extracted that changes each time while it is; then it is left stale.
+MAX_ROUNDS = 4
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to.
+
+    Attributes
+    ----------
+    commit : Commit or None
+        The last one; None if there was nothing to do.
+    report : UpdateReport
+        What was done.
+    wrote : bool
+        Whether the table's file is another one now.
+    error : KymflowError or None
+        What went wrong after the first commit, with ``on_error="raise"``.
+    """
+
+    commit: Commit | None
+    report: UpdateReport
+    wrote: bool = False
+    error: IndexerError | WorkerError | None = None
 
 
 def update_table(
     ds: ZarrDataset,
     indexer: DatasetIndexer,
     contract: TableContract,
+    options: RunOptions,
     *,
     image_ids: Iterable[str] | None = None,
-    live: Sequence[str] | None = None,
-    survey: Survey | None = None,
+    listing: Survey | None = None,
     made_by: Mapping[str, str] | None = None,
-    **how: Any,
-) -> tuple[Commit, UpdateReport]:
+) -> Outcome:
     """Extract images again and put their rows into the table, in one write.
 
     Parameters
     ----------
-    ds, indexer, contract
-        What to run on what.
+    ds, indexer, contract, options
+        What to run on what, and how.
     image_ids : iterable of str or None
         The images; None means all. Where it is not known what the others gave to the table
-        (there is no table yet, or somebody else wrote it), all are extracted.
-    live, survey : optional
-        What :func:`listing.list_images` gave, if all images are extracted and they have been listed already.
+        (there is no table yet, or somebody else wrote it), these are extracted as well.
+    listing : Survey, optional
+        Which images there are, if they have been listed already.
     made_by : mapping of str to str, optional
-        More words for the table's footer.
-    **how
-        ``on_error``, ``on_progress``, ``cancel`` and ``executor`` of :func:`extract_images`.
+        More metadata for the table's footer.
 
     Raises
     ------
@@ -63,154 +82,39 @@ def update_table(
         An id of `image_ids` that neither the dataset nor the table knows.
     """
     ds.check_writable()
-    _check_on_error(**how)
-    started = time.perf_counter()
-    asked = None
-    if image_ids is not None:
-        asked, live = _check_known(ds, contract, image_ids)
-    return _update(ds, indexer, contract, asked, made_by, started, live=live, survey=survey, **how)
-
-
-def _update(
-    ds: ZarrDataset,
-    indexer: DatasetIndexer,
-    contract: TableContract,
-    asked: Sequence[str] | None,
-    made_by: Mapping[str, str] | None,
-    started: float,
-    **how: Any,
-) -> tuple[Commit, UpdateReport]:
-    try:
-        rows, failed, commit = _run(ds, indexer, contract, asked, made_by, **how)
-    except LedgerLost:
-        how["live"] = how["survey"] = None
-        rows, failed, commit = _run(ds, indexer, contract, None, made_by, **how)
-    updated = sorted(commit.ledger.among(rows))
-    report = UpdateReport(
-        table_name=contract.table_name,
-        rows=commit.table.num_rows,
-        images=commit.ledger.n_known,
-        updated=updated,
-        removed=commit.removed,
-        unchanged=len(commit.ledger) - len(updated) - len(commit.ledger.among(failed)),
-        failed=failed,
-        seconds=time.perf_counter() - started,
-    )
-    return commit, report
-
-
-def _run(
-    ds: ZarrDataset,
-    indexer: DatasetIndexer,
-    contract: TableContract,
-    asked: Sequence[str] | None,
-    made_by: Mapping[str, str] | None,
-    *,
-    on_error: OnError = "raise",
-    live: Sequence[str] | None = None,
-    survey: Survey | None = None,
-    cancel: threading.Event | None = None,
-    revalidated: Mapping[str, Sequence[Dependency]] | None = None,
-    **how: Any,
-) -> tuple[dict[str, ImageRows], dict[str, str], Commit]:
-    if live is None:
-        live, survey = listing.list_images(ds)
-    rows, failed = extract_images(
-        ds, indexer, contract, live, on_error=on_error, cancel=cancel, survey=survey, **how
-    )
-    gone = set(asked or ()).difference(rows, failed)
-
-    def redo(image_ids: Sequence[str]) -> tuple[dict[str, ImageRows], dict[str, str]]:
-        if cancel is not None and cancel.is_set():
-            raise CancelledError(
-                f"{contract.indexer!r} was cancelled while it extracted again what had changed meanwhile; "
-                f"table {contract.table_name!r} is as it was",
-                dataset=ds.path,
-                table_name=contract.table_name,
-                indexer=contract.indexer,
-            )
-        again, causes = extract_images(ds, indexer, contract, image_ids, on_error=on_error, cancel=cancel)
-        for image_id in set(image_ids).difference(again):
-            rows.pop(image_id, None)
-        rows.update(again)
-        failed.update(causes)
-        return again, causes
-
-    yielding: set[str] = set()
-    while True:
-        try:
-            commit = commit_rows(
-                ds,
-                contract,
-                rows,
-                complete=asked is None,
-                redo=redo,
-                failed=failed,
-                gone=gone,
-                yielding=yielding,
-                revalidated=revalidated,
-                made_by=made_by,
-            )
-            return rows, failed, commit
-        except SchemaError as error:
-            if on_error == "raise":
-                raise
-            # What a failed image keeps of old gives way to what the others give now.
-            older = {image_id for image_id in error.image_ids if image_id in failed} - yielding
-            if older:
-                yielding |= older
-                continue
-            conflicting = find_conflicting_images(error, contract, rows)
-            if not conflicting:
-                raise
-            failed.update(conflicting)
-            for image_id in conflicting:
-                del rows[image_id]
-
-
-def _check_on_error(*, on_error: object = "raise", **_: Any) -> None:
-    if on_error not in ("raise", "skip"):
-        raise ValueError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
+    if image_ids is None and listing is None and ds.store.lists_all_for_names:
+        listing = ds.survey()
+    run = _Run(ds, indexer, contract, options, made_by or {}, listing)
+    if image_ids is None:
+        live = ds.list_image_ids() if listing is None else listing.names
+        return run.update(live, whole=True)
+    requested, live = _check_known(ds, contract, image_ids)
+    return run.update(live, deleted=set(requested).difference(live))
 
 
 def refresh_table(
     ds: ZarrDataset,
     indexer: DatasetIndexer,
     contract: TableContract,
+    options: RunOptions,
     *,
+    listing: Survey | None = None,
     made_by: Mapping[str, str] | None = None,
-    looks: listing.Looks | None = None,
-    cancel: threading.Event | None = None,
-    **how: Any,
-) -> tuple[Commit | None, UpdateReport]:
-    """Bring a table up to its images' artifacts, extracting only what is stale; see :func:`update_table`.
-
-    Parameters
-    ----------
-    looks : Looks, optional
-        What there is, if other tables are refreshed, too; this is the next of them.
-
-    Returns
-    -------
-    commit : Commit or None
-        None if there was nothing to do, and nothing was written.
-    report : UpdateReport
-    """
+) -> Outcome:
+    """Bring a table up to its images' artifacts, extracting only what is stale; see :func:`update_table`."""
     ds.check_writable()
-    _check_on_error(**how)
     started = time.perf_counter()
-    with listing.look(ds, [contract.table_name]) if looks is None else nullcontext(looks) as looks:
-        survey = looks.survey
-        plan = make_plan(ds, contract, survey, looks.table(contract.table_name), cancel=cancel)
-        if not plan.is_empty or plan.revalidated:
-            looks.forget()
+    listing = ds.survey() if listing is None else listing
+    quiet = replace(options, on_progress=None)
+    plan = make_plan(ds, contract, listing, find_state(ds.store, contract.table_name), quiet)
     if not plan.is_empty:
-        asked = None if plan.whole else [*plan.stale, *plan.removed]
         # The plan has seen which images there are; those that come or go meanwhile, the commit sees.
-        live = list(plan.stale)
-        how |= {"cancel": cancel, "revalidated": plan.revalidated, "live": live, "survey": survey}
-        return _update(ds, indexer, contract, asked, made_by, started, **how)
-    remember(ds, plan)
+        run = _Run(ds, indexer, contract, options, made_by or {}, listing, started)
+        # Of a table without ledger, ids may be anything; the commit finds those that are gone.
+        deleted = frozenset() if plan.whole else frozenset(plan.removed)
+        return run.update(list(plan.stale), whole=plan.whole, deleted=deleted, revalidated=plan.revalidated)
+    if plan.revalidated is not None:
+        remember(ds, contract, plan.revalidated)
     report = UpdateReport(
         table_name=contract.table_name,
         rows=plan.rows,
@@ -218,7 +122,111 @@ def refresh_table(
         unchanged=plan.fresh,
         seconds=time.perf_counter() - started,
     )
-    return None, report
+    return Outcome(None, report)
+
+
+@dataclass
+class _Run:
+    """One run: what it is told, and what has become of images so far."""
+
+    ds: ZarrDataset
+    indexer: DatasetIndexer
+    contract: TableContract
+    options: RunOptions
+    made_by: Mapping[str, str]
+    listing: Survey | None = None
+    started: float = field(default_factory=time.perf_counter)
+    extracted: set[str] = field(default_factory=set)
+    failed: dict[str, str] = field(default_factory=dict)
+    removed: set[str] = field(default_factory=set)
+    wrote: bool = False
+
+    def update(
+        self,
+        image_ids: Sequence[str],
+        *,
+        whole: bool = False,
+        deleted: Set[str] = frozenset(),
+        revalidated: Dependencies | None = None,
+    ) -> Outcome:
+        """Extract images and commit their rows; extract again what changed meanwhile, a few times."""
+        rows, failed = self._extract(image_ids, self.options)
+        missing = {*deleted, *image_ids}.difference(rows.image_ids, failed)
+        commit = self._commit(Changes(rows, failed, missing, whole, revalidated))
+        error = None
+        for _ in range(MAX_ROUNDS - 1):
+            if not commit.outdated or self.options.is_cancelled:
+                break
+            try:
+                commit = self._update_again(commit.outdated)
+            except CancelledError:
+                break
+            except (IndexerError, WorkerError) as caught:
+                # The table has been written: that is told before this is.
+                error = caught
+                break
+        return Outcome(commit, self._report(commit), self.wrote, error)
+
+    def _update_again(self, image_ids: Sequence[str]) -> Commit:
+        self.listing = None
+        rows, failed = self._extract(image_ids, replace(self.options, on_progress=None))
+        return self._commit(Changes(rows, failed, set(image_ids).difference(rows.image_ids, failed)))
+
+    def _extract(self, image_ids: Sequence[str], options: RunOptions) -> tuple[Batch, dict[str, str]]:
+        rows, errors = extract_images(self.ds, self.indexer, self.contract, image_ids, options, self.listing)
+        return rows, {image_id: str(error) for image_id, error in errors.items()}
+
+    def _commit(self, changes: Changes) -> Commit:
+        """Commit changes, and first extract the other images where nothing tells what they gave."""
+        while True:
+            try:
+                commit = commit_rows(self.ds, self.contract, changes, self.made_by)
+                break
+            except LedgerLost:
+                changes = self._with_others(changes)
+            except SchemaError as error:
+                changes = self._without_conflicts(changes, error)
+        self.extracted.update(changes.rows.image_ids)
+        self.failed = {one: cause for one, cause in self.failed.items() if one not in self.extracted}
+        self.failed.update(changes.failed)
+        self.removed.update(commit.removed)
+        self.wrote |= commit.fingerprint is not None
+        return commit
+
+    def _with_others(self, changes: Changes) -> Changes:
+        known = {*changes.rows.image_ids, *changes.failed}
+        others = [image_id for image_id in self.ds.list_image_ids() if image_id not in known]
+        rows, failed = self._extract(others, self.options.after(len(known)))
+        return Changes(Batch.concat([changes.rows, rows]), {**changes.failed, **failed}, whole=True)
+
+    def _without_conflicts(self, changes: Changes, error: SchemaError) -> Changes:
+        """Return the changes without images whose columns do not go with the others'."""
+        if self.options.on_error == "raise":
+            raise error
+        # What a failed image keeps of old gives way to what the others give now.
+        older = {image_id for image_id in error.image_ids if image_id in changes.failed} - changes.deleted
+        if older:
+            return replace(changes, deleted=changes.deleted | older)
+        conflicting = find_conflicting_images(error, self.contract, changes.rows)
+        if not conflicting:
+            raise error
+        return replace(
+            changes, rows=changes.rows.without(conflicting), failed={**changes.failed, **conflicting}
+        )
+
+    def _report(self, commit: Commit) -> UpdateReport:
+        updated = sorted(commit.ledger.among(self.extracted.difference(self.failed)))
+        return UpdateReport(
+            table_name=self.contract.table_name,
+            rows=commit.table.num_rows,
+            images=commit.ledger.n_known,
+            updated=updated,
+            removed=sorted(self.removed),
+            unchanged=len(commit.ledger) - len(updated) - len(commit.ledger.among(self.failed)),
+            failed=self.failed,
+            stale=commit.outdated,
+            seconds=time.perf_counter() - self.started,
+        )
 
 
 def _check_known(
@@ -226,17 +234,17 @@ def _check_known(
 ) -> tuple[list[str], list[str]]:
     """Return the ids, sorted, if the dataset or the table knows them all; and those that are there."""
     ids = [image_ids] if isinstance(image_ids, str) else list(image_ids)
-    asked = sorted({layout.check_name(image_id, "image id") for image_id in ids})
-    there = sorted(ds.existing(asked))
-    absent = sorted(set(asked).difference(there))
+    requested = sorted({layout.check_name(image_id, "image id") for image_id in ids})
+    there = sorted(ds.existing(requested))
+    absent = sorted(set(requested).difference(there))
     if not absent:
-        return asked, there
+        return requested, there
     state = find_state(ds.store, contract.table_name)
     if state is None and ds.store.exists(layout.table_key(contract.table_name)):
         # A damaged table may have known them, and so may one without ledger.
-        return asked, there
+        return requested, there
     if state is not None and state.ledger is None:
-        return asked, there
+        return requested, there
     known = state.ledger if state is not None and state.ledger is not None else {}
     for image_id in absent:
         if image_id not in known:
@@ -247,4 +255,4 @@ def _check_known(
                 image_id=image_id,
                 table_name=contract.table_name,
             )
-    return asked, there
+    return requested, there

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -12,19 +11,12 @@ import pyarrow as pa
 from kymflow_zarr import layout, tables
 from kymflow_zarr.errors import ConflictError, TableNotFoundError
 from kymflow_zarr.formats import frames
+from kymflow_zarr.store.base import Fingerprint
+from kymflow_zarr.store.dependencies import Dependencies, compare
+from kymflow_zarr.store.tracking import Dependency
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
-    from kymflow_zarr.store.base import Fingerprint
-
-
-@dataclass(frozen=True)
-class _Origin:
-    """Which file a cached table is: what a listing said of it, when, and its content."""
-
-    fingerprint: Fingerprint | None
-    seen_ns: int
-    sha256: str
 
 
 class TableCache:
@@ -32,7 +24,8 @@ class TableCache:
 
     def __init__(self, ds: ZarrDataset) -> None:
         self._ds = ds
-        self._origins: dict[str, _Origin] = {}
+        # Which file each table is.
+        self._origins: dict[str, Dependencies] = {}
         self.frames: dict[str, pd.DataFrame] = {}
 
     def get(self, name: str) -> pd.DataFrame:
@@ -51,20 +44,35 @@ class TableCache:
             frame = frames.parquet_to_frame(data)
         except frames.UnreadableParquet as error:
             raise tables.damaged_table(store, name, error) from error
-        self.put(name, frame, _sha256(data), fingerprint, seen_ns)
+        self.put(name, frame, data, fingerprint, seen_ns)
 
     def put(
         self,
         name: str,
         frame: pd.DataFrame,
-        sha256: str,
+        data: bytes,
         fingerprint: Fingerprint | None,
         seen_ns: int | None = None,
     ) -> None:
-        """Keep a table that was just loaded or written, and of which file it is."""
-        self.frames[name] = frame
+        """Keep a table that was just loaded or written, and of which file it is.
+
+        Parameters
+        ----------
+        name, frame
+            The table.
+        data : bytes
+            Its file.
+        fingerprint : Fingerprint or None
+            Of the file, as a listing had it at `seen_ns`; None if nobody looked.
+        seen_ns : int or None
+            By default, now.
+        """
+        key = layout.table_key(name)
         seen = self._ds.store.now_ns() if seen_ns is None else seen_ns
-        self._origins[name] = _Origin(fingerprint, seen, sha256)
+        # A file of such a time, as none has, is read to be compared.
+        found = fingerprint or Fingerprint(key, len(data), 0)
+        self.frames[name] = frame
+        self._origins[name] = Dependencies.of({"": [Dependency(key, "content", found, _sha256(data), seen)]})
 
     def forget(self, name: str) -> None:
         """Drop a table from memory."""
@@ -76,20 +84,12 @@ class TableCache:
         if origin is None:
             # Put into the dictionary by hand: it is the user's.
             return True
-        store, key = self._ds.store, layout.table_key(name)
-        seen_ns = store.now_ns()
-        now = store.stat(key)
-        if origin.fingerprint is not None and origin.fingerprint.proves_unchanged(now, origin.seen_ns):
+        comparison = compare(self._ds.store, origin)
+        if comparison.holds.all():
+            # Old enough by now, perhaps, for a listing to tell the next time.
+            self._origins[name] = comparison.now
             return True
-        try:
-            data, fingerprint = store.read(key)
-        except FileNotFoundError:
-            return False
-        if _sha256(data) != origin.sha256:
-            return False
-        # Old enough by now, perhaps, for a listing to tell the next time.
-        self._origins[name] = _Origin(fingerprint, seen_ns, origin.sha256)
-        return True
+        return False
 
     def save(self, name: str) -> None:
         """Write the cached table back, if its file is still the one that was loaded.
@@ -111,7 +111,7 @@ class TableCache:
         store = self._ds.store
         tables.check_own_table(store, name)
         frame = self.frames[name]
-        origin = self._origins.get(name)
+        origin = self._origins[name].decode(0)[0] if name in self._origins else None
         written = b""
 
         def change(present: bytes | None) -> bytes | None:
@@ -130,7 +130,7 @@ class TableCache:
         if fingerprint is not None:
             back = frames.parquet_to_frame(written)
             # The frame in the user's hands stays the one that the next call saves.
-            self.put(name, frame if back.equals(frame) else back, _sha256(written), fingerprint)
+            self.put(name, frame if back.equals(frame) else back, written, fingerprint)
 
     def _conflict(self, name: str, what: str) -> ConflictError:
         return ConflictError(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
+from kymflow.core.zarr.extraction.batch import Batch
 from kymflow.core.zarr.indexers.contract import TableContract
 from kymflow.core.zarr.tables.ledger import Ledger
 from kymflow.core.zarr.tables.ledger_file import COMMIT, TableFile, commit_of, encode_ledger
@@ -18,20 +21,46 @@ from kymflow.core.zarr.tables.state import DECLARED, INDEXER, TableState, read_s
 from kymflow_zarr import layout
 from kymflow_zarr.formats import frames
 from kymflow_zarr.store.base import OutdatedError
-from kymflow_zarr.store.dependencies import look_at
+from kymflow_zarr.store.dependencies import Comparison, Dependencies, compare, look
 
 if TYPE_CHECKING:
-    from kymflow.core.zarr.extraction.rows import ImageRows
     from kymflow_zarr import ZarrDataset
     from kymflow_zarr.store.base import Fingerprint
-    from kymflow_zarr.store.tracking import Dependency
-
-
-Redo = Callable[[Sequence[str]], "tuple[dict[str, ImageRows], dict[str, str]]"]
 
 
 class LedgerLost(Exception):
-    """Some images were to change, but what the others gave is not known: extract all of them."""
+    """Some images were to change, but what the others gave is not known: extract these as well."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a commit is to change.
+
+    Attributes
+    ----------
+    rows : Batch
+        New rows; all other images keep theirs.
+    failed : mapping of str to str
+        Causes by image id; these images keep their old rows although they may be stale.
+    deleted : set of str
+        Images whose rows go: they have been deleted, or they failed and their old rows do not go with
+        the others' new ones.
+    whole : bool
+        Whether `rows` and `failed` speak of all images, so that no ledger is needed.
+    revalidated : Dependencies or None
+        Dependencies that had to be read to be found unchanged, of images that stay as they are.
+    """
+
+    rows: Batch = field(default_factory=lambda: Batch.concat([]))
+    failed: Mapping[str, str] = field(default_factory=dict)
+    deleted: Set[str] = frozenset()
+    whole: bool = False
+    revalidated: Dependencies | None = None
+
+    @property
+    def image_ids(self) -> set[str]:
+        """All images that are spoken of."""
+        return {*self.rows.image_ids, *self.failed, *self.deleted}
 
 
 @dataclass(frozen=True)
@@ -50,6 +79,9 @@ class Commit:
         What each image gave.
     removed : list of str
         Images that went because the dataset has them no more.
+    outdated : list of str
+        Images to extract again: what their rows were made from has changed since, or they were said to
+        be deleted and are there.
     """
 
     table: pa.Table
@@ -57,26 +89,18 @@ class Commit:
     fingerprint: Fingerprint | None
     ledger: Ledger
     removed: list[str]
+    outdated: list[str]
 
 
 def commit_rows(
-    ds: ZarrDataset,
-    contract: TableContract,
-    changed: Mapping[str, ImageRows],
-    *,
-    complete: bool,
-    redo: Redo,
-    failed: Mapping[str, str] | None = None,
-    gone: Iterable[str] = (),
-    yielding: Iterable[str] = (),
-    revalidated: Mapping[str, Sequence[Dependency]] | None = None,
-    made_by: Mapping[str, str] | None = None,
+    ds: ZarrDataset, contract: TableContract, changes: Changes, made_by: Mapping[str, str] | None = None
 ) -> Commit:
     """Merge changed images into a table, and write it with its ledger.
 
     What an image's rows were made from may have changed since they were extracted, and another
-    writer may have committed newer rows already. So it is looked at again while no other writer
-    can commit, and what changed is extracted once more.
+    writer may have committed newer rows already. So it is looked at again while no other writer can
+    commit. Outdated rows give way to rows in the table that still hold, or that were extracted later;
+    otherwise they are committed as what they were made from, so that they count as stale.
 
     Parameters
     ----------
@@ -84,37 +108,19 @@ def commit_rows(
         The dataset.
     contract : TableContract
         The table's.
-    changed : mapping of str to ImageRows
-        New rows by image id; all others keep theirs.
-    complete : bool
-        Whether `changed` and `failed` speak of all images, so that no ledger is needed.
-    redo : callable
-        Extracts images again, by id; gives rows, and causes of those that fail and keep their old rows.
-        Images in neither have gone.
-    failed : mapping of str to str
-        Causes by image id; these images keep their old rows although they may be stale.
-    gone : iterable of str
-        Images whose rows go, unless they have come back: then they are extracted.
-    yielding : iterable of str
-        Those of `failed` whose rows go all the same, since they do not go with the others' new ones.
-    revalidated : mapping of str to sequence of Dependency
-        Of images that stay as they are: what had to be read to know that, as it was found.
-    made_by : mapping of str to str
-        More words for the table's footer: what made it.
+    changes : Changes
+        What to change.
+    made_by : mapping of str to str or None
+        More metadata for the table's footer: what made it. None leaves the footer as it is.
 
     Raises
     ------
     LedgerLost
-        Not `complete`, and no ledger tells what the other images gave.
+        Not all images were extracted, and no ledger tells what the others gave.
     SchemaError
         Columns of two images do not go together. Nothing is written.
     """
-    attempt = _Attempt(ds, contract, complete, redo, made_by or {})
-    attempt.changed.update(changed)
-    attempt.failed.update(failed or {})
-    attempt.gone.update(gone)
-    attempt.yielding.update(yielding)
-    attempt.revalidated.update(revalidated or {})
+    attempt = _Attempt(ds, contract, changes, made_by)
     try:
         fingerprint = ds.store.update(layout.table_key(contract.table_name), attempt.change)
     except BaseException:
@@ -133,23 +139,25 @@ class _Attempt:
     """One attempt to commit; the store may call for the change again if another writer was first."""
 
     def __init__(
-        self, ds: ZarrDataset, contract: TableContract, complete: bool, redo: Redo, made_by: Mapping[str, str]
+        self,
+        ds: ZarrDataset,
+        contract: TableContract,
+        changes: Changes,
+        made_by: Mapping[str, str] | None,
     ) -> None:
         self.ds = ds
         self.contract = contract
-        self.complete = complete
-        self.redo = redo
-        self.changed: dict[str, ImageRows] = {}
-        self.failed: dict[str, str] = {}
-        self.gone: set[str] = set()
-        self.yielding: set[str] = set()
-        self.revalidated: dict[str, Sequence[Dependency]] = {}
-        self.footer = {
-            **made_by,
-            INDEXER: contract.indexer,
-            "kymflow.schema_version": contract.schema_version,
-            DECLARED: json.dumps(contract.declared_types, sort_keys=True),
-        }
+        self.changes = changes
+        self.footer = (
+            None
+            if made_by is None
+            else {
+                **made_by,
+                INDEXER: contract.indexer,
+                "kymflow.schema_version": contract.schema_version,
+                DECLARED: json.dumps(contract.declared_types, sort_keys=True),
+            }
+        )
         self.result: Commit | None = None
         self.older_ledgers: list[str] = []
         self.written: str | None = None
@@ -160,96 +168,130 @@ class _Attempt:
             # Only the answer to the last put was lost on its way.
             return None
         self.withdraw()
-        contract, store = self.contract, self.ds.store
+        contract, store, changes = self.contract, self.ds.store, self.changes
         # What is there now is of older commits, or of writers that this commit makes start again.
         self.older_ledgers = [found.key for found in store.list(layout.ledger_prefix(contract.table_name))]
         state = read_state(store, contract.table_name, present)
-        live, outdated = self._look_again(state)
-        self._extract_again(outdated, live)
+        live, comparison = self._look_again(state)
+        ledger = self._ledger(state)
+        rows, outdated = self._choose(ledger, live, comparison)
         removed = self._removed(state, live)
-        kept = self._kept(state, live)
-        if self.complete:
+        kept = self._kept(state, ledger, live, rows)
+        if changes.whole:
             # A rebuild is asked for when somebody does not trust the file: it is written in any case.
             # Meanwhile the old one, as large as the new one, need not be kept in memory.
             state = present = None
         merge = Merge(
             contract,
             kept,
-            {image_id: rows for image_id, rows in sorted(self.changed.items()) if image_id in live},
-            {image_id: cause for image_id, cause in self.failed.items() if image_id in live},
-            self._vanished(kept.ledger, live),
-            self.yielding & live,
+            rows,
+            {image_id: cause for image_id, cause in changes.failed.items() if image_id in live},
+            {*self._deleted(kept.ledger, live), *(changes.deleted & changes.failed.keys() & live)},
         )
-        ledger = merge.ledger.revalidated(self.revalidated)
+        new = merge.ledger if changes.revalidated is None else merge.ledger.revalidated(changes.revalidated)
         if state is not None and self._leaves_the_file(state, merge):
             # The file stays, with its time; only what its rows were made from may be new.
-            if state.ledger != ledger:
-                self._renew_ledger(state, ledger)
-            self.result = Commit(state.table, state.file, None, ledger, removed)
+            if state.ledger != new:
+                self._put_ledger(new, commit_of(state.schema) or "", state.file)
+            self.result = Commit(state.table, state.file, None, new, removed, outdated)
             return None
         merged = merge.table()
         # What reading and merging held alone goes, and goes back to the system, before the file comes.
-        del merge, kept
-        if self.complete:
+        del merge, kept, rows
+        if changes.whole:
             pa.default_memory_pool().release_unused()
         commit_id = uuid.uuid4().hex
-        words = {**self.footer, COMMIT.decode(): commit_id}
-        file = TableFile(frames.arrow_to_parquet(merged.replace_schema_metadata(words)))
-        self.written = layout.ledger_key(contract.table_name, commit_id)
-        store.put(self.written, encode_ledger(ledger, commit_id, file), flush=True)
-        self.result = Commit(merged, file, None, ledger, removed)
+        footer = {**self._footer_of(state), COMMIT.decode(): commit_id}
+        file = TableFile(frames.arrow_to_parquet(merged.replace_schema_metadata(footer)))
+        self.written = self._put_ledger(new, commit_id, file)
+        self.result = Commit(merged, file, None, new, removed, outdated)
         return file.data
 
-    def _look_again(self, state: TableState | None) -> tuple[set[str], list[str]]:
-        """Look at all images of which this commit, or what it keeps, speaks.
-
-        Returns
-        -------
-        live : set of str
-            Those that are there.
-        outdated : list of str
-            Those among them whose rows were made from what has changed since, or that have come back.
-        """
-        kept = state.ledger if self.complete and state is not None else None
-        ids = sorted({*self.changed, *self.failed, *self.gone, *(kept or ())})
-        there, hold = look_at(
+    def _look_again(self, state: TableState | None) -> tuple[set[str], Comparison]:
+        """Look at all images of which this commit, or what it keeps, speaks; return those that are there."""
+        known = state.ledger if self.changes.whole and state is not None else None
+        ids = sorted({*self.changes.image_ids, *(known or ())})
+        there, comparison = look(
             self.ds.store,
-            (self.ds.attrs_key(image_id) for image_id in ids),
-            ((image_id, rows.seen) for image_id, rows in self.changed.items()),
+            [self.ds.attrs_key(image_id) for image_id in ids],
+            self.changes.rows.dependencies,
         )
-        live = {image_id for image_id, is_there in zip(ids, there, strict=True) if is_there}
-        fresh = zip(self.changed, hold, strict=True)
-        outdated = [image_id for image_id, holds in fresh if not holds and image_id in live]
-        back = (self.gone & live).difference(self.changed, self.failed)
-        return live, [*outdated, *sorted(back)]
+        return {image_id for image_id, is_there in zip(ids, there, strict=True) if is_there}, comparison
 
-    def _extract_again(self, outdated: Sequence[str], live: set[str]) -> None:
-        if not outdated:
-            return
-        rows, causes = self.redo(outdated)
-        for image_id in outdated:
-            self.changed.pop(image_id, None)
-        self.changed.update(rows)
-        self.failed.update(causes)
-        lost = set(outdated).difference(rows, causes)
-        self.gone.update(lost)
-        live.difference_update(lost)
+    def _ledger(self, state: TableState | None) -> Ledger | None:
+        """Return what the images in the table gave, as far as it still holds.
 
-    def _vanished(self, ledger: Ledger, live: set[str]) -> list[str]:
+        A ledger of another indexer or another schema version holds no more: then all images must have
+        been extracted. Where all were, others may have come since, by another writer.
+        """
+        if state is not None and state.ledger is not None and state.holds(self.contract):
+            return state.ledger
+        if not self.changes.whole:
+            if state is not None and self._is_outdated(state):
+                raise OutdatedError
+            raise LedgerLost
+        return None
+
+    def _choose(
+        self, ledger: Ledger | None, live: set[str], comparison: Comparison
+    ) -> tuple[Batch, list[str]]:
+        """Return the rows to commit, and which images to extract again."""
+        changes = self.changes
+        rows = replace(changes.rows, dependencies=comparison.now)
+        there = np.array([image_id in live for image_id in rows.image_ids], bool)
+        back = sorted((set(changes.deleted) & live).difference(rows.image_ids, changes.failed))
+        outdated = np.flatnonzero(there & ~comparison.holds)
+        if not len(outdated):
+            return rows.where(there), back
+        mine = changes.rows.take(outdated)
+        better, hold = self._better_in_table(ledger, mine)
+        there[outdated[better]] = False
+        again = [image_id for image_id, holds in zip(mine.image_ids, hold, strict=True) if not holds]
+        return rows.where(there), sorted([*again, *back])
+
+    def _better_in_table(
+        self, ledger: Ledger | None, mine: Batch
+    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Tell for which outdated rows those in the table are better, and where these hold."""
+        better, hold = np.zeros(len(mine), bool), np.zeros(len(mine), bool)
+        known = (
+            set()
+            if ledger is None
+            else {one for one in ledger.among(mine.image_ids) if not ledger[one].error}
+        )
+        places = [place for place, image_id in enumerate(mine.image_ids) if image_id in known]
+        if ledger is None or not places:
+            return better, hold
+        theirs = ledger.dependencies_of([mine.image_ids[place] for place in places])
+        hold[places] = compare(self.ds.store, theirs).holds
+        # Which of two outdated extractions came later is told by the clock; both will be done again.
+        better[places] = theirs.earliest_ns() > mine.dependencies.earliest_ns()[places]
+        return better | hold, hold
+
+    def _deleted(self, ledger: Ledger, live: set[str]) -> list[str]:
         """Return the images of a ledger that are gone from the dataset, as far as this commit knows."""
-        if self.complete:
+        if self.changes.whole:
             return [image_id for image_id in ledger if image_id not in live]
-        spoken_of = {*self.changed, *self.failed, *self.gone}
-        return [image_id for image_id in spoken_of - live if image_id in ledger]
+        return [image_id for image_id in self.changes.image_ids - live if image_id in ledger]
 
     def _removed(self, state: TableState | None, live: set[str]) -> list[str]:
         if state is None:
             return []
         if state.ledger is not None:
-            return sorted(self._vanished(state.ledger, live))
+            return sorted(self._deleted(state.ledger, live))
         gone = state.known_ids() - live
         # In somebody else's table anything may stand there.
         return sorted(gone - self.ds.existing({one for one in gone if layout.is_name(one)}))
+
+    def _kept(self, state: TableState | None, ledger: Ledger | None, live: set[str], rows: Batch) -> Kept:
+        """Return what the images that do not change gave."""
+        if state is None:
+            return nothing_kept()
+        if ledger is None:
+            return keep_failed(state.table, self.changes.failed, self.contract)
+        if self.changes.whole and live <= set(rows.image_ids):
+            return nothing_kept()
+        return Kept(state.table, ledger)
 
     def is_in_place(self) -> bool:
         """Tell whether the table is this commit's, whatever went wrong after it was written."""
@@ -267,38 +309,29 @@ class _Attempt:
             self.ds.store.discard(self.written)
             self.written = None
 
+    def _footer_of(self, state: TableState | None) -> Mapping[str, str]:
+        if self.footer is not None or state is None:
+            return self.footer or {}
+        return {key.decode(): value.decode() for key, value in (state.schema.metadata or {}).items()}
+
     def _leaves_the_file(self, state: TableState, merge: Merge) -> bool:
         if commit_of(state.schema) is None:
             return False
-        if not self.ds.store.keeps_others_out:
+        if not self.ds.store.keeps_others_out and self.changes.image_ids:
             # A slower writer with older rows would not notice that these were found to be right.
             return False
-        words = state.schema.metadata or {}
-        if any(words.get(key.encode()) != value.encode() for key, value in self.footer.items()):
+        metadata = state.schema.metadata or {}
+        footer = self.footer or {}
+        if any(metadata.get(key.encode()) != value.encode() for key, value in footer.items()):
             return False
         return not merge.changes_rows_of(state.schema)
 
-    def _renew_ledger(self, state: TableState, ledger: Ledger) -> None:
-        commit_id = commit_of(state.schema) or ""
+    def _put_ledger(self, ledger: Ledger, commit_id: str, file: TableFile) -> str:
+        """Write the ledger of a table's file; return its key."""
         key = layout.ledger_key(self.contract.table_name, commit_id)
-        self.ds.store.put(key, encode_ledger(ledger, commit_id, state.file), flush=True)
+        self.ds.store.put(key, encode_ledger(ledger, commit_id, file), flush=True)
         self.older_ledgers = [other for other in self.older_ledgers if other != key]
-
-    def _kept(self, state: TableState | None, live: set[str]) -> Kept:
-        """Return what the images that did not change gave, as far as it still holds.
-
-        A ledger of another indexer or another schema version holds no more: then all images must
-        have been extracted. Where all were, others may have come since, by another writer.
-        """
-        if state is not None and state.ledger is not None and state.holds(self.contract):
-            if self.complete and live <= self.changed.keys():
-                return nothing_kept()
-            return Kept(state.table, state.ledger)
-        if not self.complete:
-            if state is not None and self._is_outdated(state):
-                raise OutdatedError
-            raise LedgerLost
-        return nothing_kept() if state is None else keep_failed(state.table, self.failed, self.contract)
+        return key
 
     def _is_outdated(self, state: TableState) -> bool:
         """Tell whether another writer has replaced the table, and taken the old ledger with it."""

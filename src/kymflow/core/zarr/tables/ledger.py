@@ -13,8 +13,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kymflow_zarr.store.dependencies import DEPENDENCY, DependencyColumns
-from kymflow_zarr.store.tracking import Dependency, same_contents
+from kymflow.core.zarr.extraction.batch import Batch
+from kymflow_zarr.store.dependencies import DEPENDENCY, Dependencies, same_contents
+from kymflow_zarr.store.tracking import Dependency
 
 SCHEMA = pa.schema(
     [
@@ -31,7 +32,6 @@ SCHEMA = pa.schema(
 
 # An index of all images costs as much as so many looks.
 _LOOKS_PER_IMAGE = 1 / 32
-_BLOCK = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ class LedgerEntry:
         The image's own, see :func:`kymflow.core.zarr.tables.schema.table_schema`.
     schema_version : str
         The indexer's, when it extracted them.
-    seen : sequence of Dependency
-        All that the indexer asked the record for, absent things too.
+    dependencies : sequence of Dependency
+        All that the indexer read of the record, absent things too.
     error : str
         Why the last extraction failed, the rows being older; empty if it did not.
     """
@@ -55,7 +55,7 @@ class LedgerEntry:
     n_rows: int
     schema: pa.Schema
     schema_version: str
-    seen: Sequence[Dependency] = ()
+    dependencies: Sequence[Dependency] = ()
     error: str = ""
 
 
@@ -81,12 +81,31 @@ class Ledger(Mapping[str, LedgerEntry]):
     def of(cls, entries: Mapping[str, LedgerEntry]) -> Ledger:
         """Make a ledger of single entries."""
         ids = sorted(entries)
-        places: dict[pa.Schema, int] = {}
-        # In blocks: lists of numbers and texts take several times the room of a column.
-        blocks = [
-            _block(ids[begin : begin + _BLOCK], entries, places) for begin in range(0, len(ids), _BLOCK)
-        ]
-        return cls(pa.concat_tables([*blocks, SCHEMA.empty_table()]), tuple(places))
+        ordered = [entries[image_id] for image_id in ids]
+        schemas: dict[pa.Schema, int] = {}
+        columns = {
+            "image_id": pa.array(ids, pa.string()),
+            "n_rows": pa.array([entry.n_rows for entry in ordered], pa.int64()),
+            "schema": pa.array([schemas.setdefault(one.schema, len(schemas)) for one in ordered], pa.int32()),
+            "schema_version": pa.array([entry.schema_version for entry in ordered], pa.string()),
+            "error": pa.array([entry.error for entry in ordered], pa.string()),
+            "seen": Dependencies.of({one: entries[one].dependencies for one in ids}).lists,
+        }
+        return cls(pa.table(columns, schema=SCHEMA), tuple(schemas))
+
+    @classmethod
+    def of_batch(cls, batch: Batch, schema_version: str) -> Ledger:
+        """Make a ledger of images that were just extracted, ordered by id."""
+        n_images = len(batch)
+        columns = {
+            "image_id": batch.dependencies.record_ids,
+            "n_rows": pa.array(batch.counts),
+            "schema": pa.array(batch.own_codes, pa.int32()),
+            "schema_version": pa.repeat(schema_version, n_images),
+            "error": pa.repeat("", n_images),
+            "seen": batch.dependencies.lists,
+        }
+        return cls(pa.table(columns, schema=SCHEMA), batch.schemas)._in_use()
 
     def column(self, name: str) -> pa.Array:
         """Return one column, unchunked."""
@@ -94,9 +113,14 @@ class Ledger(Mapping[str, LedgerEntry]):
         return chunks.chunk(0) if chunks.num_chunks else pa.array([], chunks.type)
 
     @property
-    def seen(self) -> DependencyColumns:
+    def dependencies(self) -> Dependencies:
         """What the rows of each image were made from."""
-        return DependencyColumns(self._ids, self.column("seen"))
+        return Dependencies(self._ids, self.column("seen"))
+
+    def dependencies_of(self, image_ids: Sequence[str]) -> Dependencies:
+        """Return what the rows of some images were made from; all must have an entry."""
+        self._expect(len(image_ids))
+        return self.dependencies.take([self._place(image_id) for image_id in image_ids])
 
     # A mapping of image id to entry
 
@@ -117,9 +141,9 @@ class Ledger(Mapping[str, LedgerEntry]):
             raise KeyError(image_id)
         place = self._place(image_id)
         (row,) = self.columns.drop_columns(["seen"]).slice(place, 1).to_pylist()
-        seen = self.seen.decode(place)
+        dependencies = self.dependencies.decode(place)
         return LedgerEntry(
-            row["n_rows"], self.schemas[row["schema"]], row["schema_version"], seen, row["error"]
+            row["n_rows"], self.schemas[row["schema"]], row["schema_version"], dependencies, row["error"]
         )
 
     @cached_property
@@ -200,9 +224,8 @@ class Ledger(Mapping[str, LedgerEntry]):
             found.append((begin, int(self._ends[place]) if image_id in self else begin))
         return found
 
-    def changed(self, changes: Mapping[str, LedgerEntry | None]) -> Ledger:
-        """Return a ledger in which some entries are others, or are gone (None)."""
-        new = Ledger.of({image_id: entry for image_id, entry in changes.items() if entry is not None})
+    def changed(self, new: Ledger, deleted: Collection[str] = ()) -> Ledger:
+        """Return a ledger in which the entries of `new` are new or other ones, and some are gone."""
         if not len(self):
             return new
         schemas = {schema: place for place, schema in reversed(list(enumerate(self.schemas)))}
@@ -210,10 +233,11 @@ class Ledger(Mapping[str, LedgerEntry]):
         moved = pc.take(pa.array(codes, pa.int32()), new.column("schema"))
         columns = new.columns.set_column(2, SCHEMA.field("schema"), moved)
         spans = []
-        self._expect(len(changes))
-        for image_id in sorted(changes):
+        self._expect(len(new) + len(deleted))
+        counts = {**dict.fromkeys(deleted, 0), **dict.fromkeys(new, 1)}
+        for image_id in sorted(counts):
             place = self._place(image_id)
-            spans.append((place, place + (image_id in self), int(changes[image_id] is not None)))
+            spans.append((place, place + (image_id in self), counts[image_id]))
         merged = Ledger(splice(self.columns, columns, spans), sorted(schemas, key=lambda one: schemas[one]))
         # They are counted only where there are more of them than before.
         return merged._in_use() if len(merged.schemas) > len(self.schemas) else merged
@@ -228,41 +252,17 @@ class Ledger(Mapping[str, LedgerEntry]):
         columns = self.columns.set_column(2, SCHEMA.field("schema"), column)
         return Ledger(columns, [schema for schema, n in zip(self.schemas, counts, strict=True) if n])
 
-    def revalidated(self, seen: Mapping[str, Sequence[Dependency]]) -> Ledger:
-        """Return a ledger that notes as it was found later what is the same; others stay as they are."""
-        self._expect(len(seen))
-        entries = {image_id: (self[image_id], now) for image_id, now in seen.items() if image_id in self}
-        changes = {
-            image_id: replace(entry, seen=tuple(now))
-            for image_id, (entry, now) in entries.items()
-            if same_contents(entry.seen, now)
-        }
-        return self.changed(changes) if changes else self
-
-
-def _block(ids: Sequence[str], entries: Mapping[str, LedgerEntry], places: dict[pa.Schema, int]) -> pa.Table:
-    ordered = [entries[image_id] for image_id in ids]
-    columns = {
-        "image_id": pa.array(ids, pa.string()),
-        "n_rows": pa.array([entry.n_rows for entry in ordered], pa.int64()),
-        "schema": pa.array(_coded((entry.schema for entry in ordered), places), pa.int32()),
-        "schema_version": pa.array([entry.schema_version for entry in ordered], pa.string()),
-        "error": pa.array([entry.error for entry in ordered], pa.string()),
-        "seen": DependencyColumns.of(ids, [entry.seen for entry in ordered]).lists,
-    }
-    return pa.table(columns, schema=SCHEMA)
-
-
-def _coded(schemas: Iterable[pa.Schema], places: dict[pa.Schema, int]) -> Iterator[int]:
-    """Yield the place of each schema in the list of them, which grows."""
-    last = None
-    place = 0
-    for schema in schemas:
-        # Most images share the very object, and to hash one costs more than all the rest.
-        if schema is not last:
-            last = schema
-            place = places.setdefault(schema, len(places))
-        yield place
+    def revalidated(self, found: Dependencies) -> Ledger:
+        """Return a ledger that notes dependencies as they were found later, where they are the same."""
+        image_ids = cast("list[str]", found.record_ids.to_pylist())
+        self._expect(len(image_ids))
+        changes = {}
+        for place, image_id in enumerate(image_ids):
+            entry = self.get(image_id)
+            now = found.decode(place)
+            if entry is not None and same_contents(entry.dependencies, now):
+                changes[image_id] = replace(entry, dependencies=now)
+        return self.changed(Ledger.of(changes)) if changes else self
 
 
 def splice(old: pa.Table, new: pa.Table, spans: Iterable[tuple[int, int, int]]) -> pa.Table:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +17,7 @@ from kymflow.core.zarr.tables.schema import check_exact, conform, is_alike, tabl
 from kymflow.errors import SchemaError
 
 if TYPE_CHECKING:
-    from kymflow.core.zarr.extraction.rows import ImageRows
+    from kymflow.core.zarr.extraction.batch import Batch
     from kymflow.core.zarr.indexers.contract import TableContract
 
 # Of rows that a failed image keeps although nothing tells what made them.
@@ -85,14 +85,12 @@ class Merge:
         The table's.
     kept : Kept
         What is there.
-    changed : mapping of str to ImageRows
-        New rows by image id, ordered by it.
+    changed : Batch
+        New rows, ordered by image id.
     failed : mapping of str to str
         Causes by image id; these keep what they have.
-    yielding : collection of str
-        Those of `failed` whose rows go all the same, since they do not go with the others' new ones.
-    vanished : iterable of str
-        Images that go.
+    deleted : collection of str
+        Images whose rows go; those of them that failed stay in the ledger.
 
     Attributes
     ----------
@@ -113,30 +111,33 @@ class Merge:
         self,
         contract: TableContract,
         kept: Kept,
-        changed: Mapping[str, ImageRows],
+        changed: Batch,
         failed: Mapping[str, str],
-        vanished: Iterable[str],
-        yielding: Collection[str] = (),
+        deleted: Collection[str] = (),
     ) -> None:
         self._contract = contract
         self._kept = kept
-        version = contract.schema_version
-        entries: dict[str, LedgerEntry | None] = dict.fromkeys(vanished)
-        for image_id, rows in changed.items():
-            entries[image_id] = LedgerEntry(rows.n_rows, rows.own_schema, version, rows.seen)
-        nothing = LedgerEntry(0, pa.schema([]), version)
-        entries.update((one, replace(nothing, error=failed[one])) for one in yielding if one in failed)
-        ordered = sorted(entries)
-        counts = [0 if entry is None else entry.n_rows for entry in (entries[one] for one in ordered)]
+        counts = {
+            **dict.fromkeys(deleted, 0),
+            **dict(zip(changed.image_ids, changed.counts.tolist(), strict=True)),
+        }
+        ordered = sorted(counts)
         self._spans = [
-            (begin, end, count)
-            for (begin, end), count in zip(kept.ledger.spans(ordered), counts, strict=True)
+            (begin, end, counts[image_id])
+            for image_id, (begin, end) in zip(ordered, kept.ledger.spans(ordered), strict=True)
         ]
-        for image_id, cause in failed.items():
-            entries.setdefault(image_id, replace(kept.ledger.get(image_id, nothing), error=cause))
-        self.ledger = kept.ledger.changed(entries)
+        version = contract.schema_version
+        nothing = LedgerEntry(0, pa.schema([]), version)
+        errors = {
+            image_id: replace(
+                nothing if image_id in deleted else kept.ledger.get(image_id, nothing), error=cause
+            )
+            for image_id, cause in failed.items()
+        }
+        new = Ledger.of_batch(changed, version).changed(Ledger.of(errors))
+        self.ledger = kept.ledger.changed(new, deleted)
         self.schema = table_schema(contract, self.ledger.distinct_schemas())
-        self.new = _stack(changed.values(), self.schema, contract)
+        self.new = _stack(changed, self.schema, contract)
 
     def changes_rows_of(self, schema: pa.Schema) -> bool:
         """Tell whether the table, of this schema now, becomes another one."""
@@ -177,23 +178,10 @@ def _replace_rows(
     return splice(conform(stay, new.schema, contract), new, places)
 
 
-def _stack(images: Iterable[ImageRows], schema: pa.Schema, contract: TableContract) -> pa.Table:
+def _stack(changed: Batch, schema: pa.Schema, contract: TableContract) -> pa.Table:
     """Return the rows of many images, one below the other, at the table's schema."""
-    stretches: list[list[Any]] = []
-    for image in images:
-        if not image.n_rows:
-            continue
-        if stretches and stretches[-1][0] is image.source and stretches[-1][2] == image.begin:
-            # Rows that came together are brought to the schema together.
-            stretches[-1][2] += image.n_rows
-        else:
-            stretches.append([image.source, image.begin, image.begin + image.n_rows])
     pieces = [
-        conform(
-            pa.concat_tables([source.slice(begin, end - begin) for source, begin, end in alike]),
-            schema,
-            contract,
-        )
-        for _, alike in groupby(stretches, key=lambda stretch: stretch[0].schema)
+        conform(pa.concat_tables(alike), schema, contract)
+        for _, alike in groupby(changed.stretches(), key=lambda stretch: stretch.schema)
     ]
     return pa.concat_tables([*pieces, schema.empty_table()])

@@ -11,13 +11,12 @@ import pyarrow as pa
 import pytest
 
 from kymflow import ArtifactIndexer, ExtractionError, KymDataset
-from kymflow.core.zarr.extraction import bulk as declared
+from kymflow.core.zarr.extraction import bulk, task
 from kymflow.core.zarr.extraction import run as extraction
-from kymflow.core.zarr.extraction import task as work
-from kymflow.core.zarr.extraction.bulk import read_artifacts
 from kymflow_zarr.errors import CancelledError, StoreError
 from kymflow_zarr.store import local
 from support.reading_together import (
+    ROWS,
     Declared,
     Plain,
     assert_same,
@@ -27,20 +26,6 @@ from support.reading_together import (
     parquet,
     put,
 )
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Images that were asked one by one."""
-    noted: list[str] = []
-    ask = work.ask
-
-    def noting(ds: Any, indexer: Any, contract: Any, image_id: str) -> Any:
-        noted.append(image_id)
-        return ask(ds, indexer, contract, image_id)
-
-    monkeypatch.setattr(work, "ask", noting)
-    return noted
 
 
 def many(tmp_path: Path, n: int) -> KymDataset:
@@ -80,7 +65,7 @@ def test_each_artifact_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         local.LocalStore, "_read_or_none", lambda store, key: (reads.append(key), read(store, key))[1]
     )
 
-    read_artifacts(kd.ds, Declared(), kd.ds.list_image_ids())
+    bulk.read_artifacts(kd.ds, ROWS, kd.ds.list_image_ids())
 
     assert len(reads) == len(set(reads)) == 30 + 10
 
@@ -103,8 +88,8 @@ def test_who_cancels_when_a_chunk_is_announced_reads_nothing_of_it(
     monkeypatch.setattr(extraction, "CHUNK", 10)
     kd = many(tmp_path, 25)
     read: list[str] = []
-    read_artifacts = work.read_artifacts
-    monkeypatch.setattr(work, "read_artifacts", lambda *a: (read.extend(a[2]), read_artifacts(*a))[1])
+    read_artifacts = bulk.read_artifacts
+    monkeypatch.setattr(bulk, "read_artifacts", lambda *a: (read.extend(a[2]), read_artifacts(*a))[1])
     cancel = threading.Event()
     with pytest.raises(CancelledError, match="was cancelled after 10 of 25 images"):
         kd.rebuild(
@@ -120,7 +105,7 @@ def test_what_was_read_of_a_chunk_goes_before_the_next_one_is_read(
     kd = many(tmp_path, 40)
     read: list[weakref.ref[Any]] = []
     alive = []
-    read_artifacts = work.read_artifacts
+    read_artifacts = bulk.read_artifacts
 
     def noting(*args: Any) -> Any:
         alive.append(sum(one() is not None for one in read))
@@ -128,7 +113,7 @@ def test_what_was_read_of_a_chunk_goes_before_the_next_one_is_read(
         read.append(weakref.ref(found))
         return found
 
-    monkeypatch.setattr(work, "read_artifacts", noting)
+    monkeypatch.setattr(bulk, "read_artifacts", noting)
     kd.rebuild(Declared())
     assert alive == [0, 0, 0, 0]
 
@@ -221,7 +206,7 @@ def test_a_damaged_image_that_is_deleted_meanwhile_is_no_failure(
 ) -> None:
     kd = many(tmp_path, 9)
     put(kd, {"00002": (".json", b"{"), "00005": (".parquet", b"x"), "00007": json('[{"a": 1}, {"b": 1}]')})
-    ask = work.ask
+    ask = task.extract_image
 
     def deleting(ds: Any, indexer: Any, contract: Any, image_id: str) -> Any:
         try:
@@ -230,7 +215,7 @@ def test_a_damaged_image_that_is_deleted_meanwhile_is_no_failure(
             kd.ds.delete_image(image_id)
             raise
 
-    monkeypatch.setattr(work, "ask", deleting)
+    monkeypatch.setattr(task, "extract_image", deleting)
     table = kd.rebuild(Plain(), on_error=on_error)
 
     # Those after it are asked all the same.
@@ -242,7 +227,7 @@ def test_images_deleted_while_they_are_read_are_absent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kd = many(tmp_path, 9)
-    read = declared._read
+    read = bulk._read
     calls: list[str] = []
 
     def deleting(ds: Any, name: str, *rest: Any) -> Any:
@@ -251,7 +236,7 @@ def test_images_deleted_while_they_are_read_are_absent(
         calls.append(name)
         return read(ds, name, *rest)
 
-    monkeypatch.setattr(declared, "_read", deleting)
+    monkeypatch.setattr(bulk, "_read", deleting)
 
     assert kd.rebuild(Declared())["a"].tolist() == [0, 1, 2, 3, 5, 6, 7, 8]
 

@@ -14,7 +14,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from kymflow import IndexerRegistry, KymDataset
-from kymflow.core.zarr.extraction import on_executor as elsewhere
+from kymflow.core.zarr.extraction import on_executor
 from kymflow.core.zarr.extraction import run as extraction
 from kymflow.errors import ExtractionError
 from kymflow.testing import simulate_folder
@@ -115,8 +115,8 @@ def test_what_comes_of_it_is_the_same_in_any_chunks(
     chunk: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(elsewhere, "CHUNK", chunk)
-    monkeypatch.setattr(elsewhere, "_PIECES", 1)
+    monkeypatch.setattr(on_executor, "CHUNK", chunk)
+    monkeypatch.setattr(on_executor, "_PIECES", 1)
     monkeypatch.setattr(extraction, "CHUNK", chunk)
     for how in ({}, {"executor": threads}):
         for key, wanted in expected.items():

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 
 from kymflow import Column, DatasetIndexer, ExtractionError, KymDataset, RowsError, ZarrImageRecord
-from kymflow.core.zarr.extraction.rows import ImageRows
+from kymflow.core.runs.options import RunOptions
+from kymflow.core.zarr.extraction.batch import Batch
 from kymflow.core.zarr.extraction.run import extract_images
 from kymflow.core.zarr.indexers.contract import contract_of
 from kymflow_indexers_builtin import VelocityEventsIndexer
@@ -19,66 +20,69 @@ from kymflow_zarr import CancelledError, ReadOnlyError
 from support.simple_indexers import FrameIndexer, frame
 
 
-def extract(kd: KymDataset, rows: object, **contract: Any) -> ImageRows:
-    return extract_one(kd, FrameIndexer({"c": rows}, **contract))
+def extract(kd: KymDataset, rows: object, **contract: Any) -> pa.Table:
+    return extract_one(kd, FrameIndexer({"c": rows}, **contract)).rows_of(0)
 
 
-def extract_one(kd: KymDataset, indexer: DatasetIndexer) -> ImageRows:
-    return extract_images(kd.ds, indexer, contract_of(indexer), ["c"])[0]["c"]
+def extract_one(kd: KymDataset, indexer: DatasetIndexer) -> Batch:
+    return extract_images(kd.ds, indexer, contract_of(indexer), ["c"], RunOptions())[0]
 
 
-def many(kd: KymDataset, rows: dict[str, object], **how: Any) -> tuple[dict[str, ImageRows], dict[str, str]]:
+def many(kd: KymDataset, rows: dict[str, object], **options: Any) -> tuple[Batch, dict[str, str]]:
     indexer = FrameIndexer(rows)
-    return extract_images(kd.ds, indexer, contract_of(indexer), kd.ds.list_image_ids(), **how)
+    found, errors = extract_images(
+        kd.ds, indexer, contract_of(indexer), kd.ds.list_image_ids(), RunOptions(**options)
+    )
+    return found, {image_id: str(error) for image_id, error in errors.items()}
 
 
 # What is taken
 
 
 def test_image_id_comes_first_and_is_filled_in(kd: KymDataset) -> None:
-    assert extract(kd, frame(x=[1, 2])).table.to_pydict() == {"image_id": ["c", "c"], "x": [1, 2]}
+    assert extract(kd, frame(x=[1, 2])).to_pydict() == {"image_id": ["c", "c"], "x": [1, 2]}
 
 
 def test_an_image_id_column_that_agrees_or_is_missing_is_taken(kd: KymDataset) -> None:
     rows = extract(kd, frame(x=[1, 2], image_id=["c", None]))
 
-    assert rows.table.to_pydict() == {"image_id": ["c", "c"], "x": [1, 2]}
+    assert rows.to_pydict() == {"image_id": ["c", "c"], "x": [1, 2]}
 
 
 def test_an_image_id_column_of_categories_is_taken(kd: KymDataset) -> None:
     rows = extract(kd, frame(image_id=pd.Series(["c"], dtype="category"), x=[1]))
 
-    assert rows.table.to_pydict() == {"image_id": ["c"], "x": [1]}
+    assert rows.to_pydict() == {"image_id": ["c"], "x": [1]}
 
 
 def test_the_index_is_ignored_and_order_is_kept(kd: KymDataset) -> None:
     rows = extract(kd, pd.DataFrame({"x": [3, 1, 2]}, index=[7, 7, "a"]))
 
-    assert rows.table.to_pydict()["x"] == [3, 1, 2]
+    assert rows.to_pydict()["x"] == [3, 1, 2]
 
 
 def test_rows_without_any_column_count_as_rows(kd: KymDataset) -> None:
-    assert extract(kd, frame(image_id=["c", "c"])).table.num_rows == 2
+    assert extract(kd, frame(image_id=["c", "c"])).num_rows == 2
 
 
 @pytest.mark.parametrize("empty", [pd.DataFrame(), pd.DataFrame({"x": pd.Series([], dtype="int64")})])
 def test_no_rows_are_an_answer_that_gives_no_schema(kd: KymDataset, empty: pd.DataFrame) -> None:
-    rows = extract(kd, empty, required=["x"])
+    rows = extract_one(kd, FrameIndexer({"c": empty}, required=["x"]))
 
-    assert rows.table.num_rows == 0
-    assert rows.own_schema == pa.schema([])
+    assert rows.counts.tolist() == [0]
+    assert rows.schemas[rows.own_codes[0]] == pa.schema([])
 
 
 def test_declared_types_are_brought_about(kd: KymDataset) -> None:
     columns = [Column("t1_s", "float"), Column("kind", "str", required=False)]
 
-    assert extract(kd, frame(t1_s=[1]), columns=columns).table.schema.field("t1_s").type == pa.float64()
+    assert extract(kd, frame(t1_s=[1]), columns=columns).schema.field("t1_s").type == pa.float64()
 
 
 def test_a_declared_text_column_may_be_pandas_categories(kd: KymDataset) -> None:
     rows = extract(kd, frame(kind=pd.Series(["a", None], dtype="category")), columns=[Column("kind", "str")])
 
-    assert rows.table.to_pydict()["kind"] == ["a", None]
+    assert rows.to_pydict()["kind"] == ["a", None]
 
 
 def test_a_categorical_column_of_an_event_table_is_taken(kd: KymDataset) -> None:
@@ -181,7 +185,7 @@ def test_rows_of_another_image_in_an_artifact_are_refused(kd: KymDataset) -> Non
 def test_every_image_gives_its_rows(kd: KymDataset) -> None:
     rows, failed = many(kd, {"a": frame(x=[1]), "b": frame(x=[2, 3])})
 
-    assert {image_id: found.table.num_rows for image_id, found in rows.items()} == {"a": 1, "b": 2, "c": 0}
+    assert dict(zip(rows.image_ids, rows.counts.tolist(), strict=True)) == {"a": 1, "b": 2, "c": 0}
     assert failed == {}
 
 
@@ -193,14 +197,14 @@ def test_the_first_failure_is_raised(kd: KymDataset) -> None:
 def test_failures_are_skipped_on_demand_and_told_with_their_cause(kd: KymDataset) -> None:
     rows, failed = many(kd, {"b": KeyError("x"), "a": frame(x=[1])}, on_error="skip")
 
-    assert sorted(rows) == ["a", "c"]
+    assert rows.image_ids == ["a", "c"]
     assert failed == {"b": "indexer 'lab', image 'b': extract_rows raised KeyError: 'x'"}
 
 
 def test_an_indexer_that_calls_exit_is_a_failure_of_that_image(kd: KymDataset) -> None:
     rows, failed = many(kd, {"b": SystemExit(3), "a": frame(x=[1])}, on_error="skip")
 
-    assert sorted(rows) == ["a", "c"]
+    assert rows.image_ids == ["a", "c"]
     assert "SystemExit" in failed["b"]
 
 

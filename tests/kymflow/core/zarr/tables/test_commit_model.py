@@ -12,6 +12,7 @@ import pytest
 
 from support.commit_model.model import (
     EDITED,
+    EDITED_AGAIN,
     IMAGES,
     ORIGINAL,
     UNDONE,
@@ -36,12 +37,13 @@ def world(*writers: Writer, **more: Any) -> World:
 
 # One writer updates image 0, the other both images.
 ONE, BOTH = Writer("A", todo=(0,)), Writer("B", todo=(0, 1))
-FROM_NOTHING = [Writer(name, todo=IMAGES, complete=True) for name in "AB"]
+FROM_NOTHING = [Writer(name, todo=IMAGES, whole=True) for name in "AB"]
 GOES = ("attributes", "artifact")
 READER = Reader("read table")
 
 WORLDS: dict[str, World] = {
     "an edit and its undoing": world(ONE, BOTH, edits=(EDITED, UNDONE), reader=READER),
+    "three edits": world(ONE, BOTH, edits=(EDITED, UNDONE, EDITED_AGAIN)),
     "an edit, its undoing, a deletion": world(ONE, BOTH, edits=(EDITED, UNDONE), deletion=GOES),
     "a deletion and a return": world(
         ONE, Writer("B", todo=(1,)), deletion=(*GOES, "back", "written"), reader=READER
@@ -86,6 +88,9 @@ NO_LEDGER = "the table has no ledger"
 
 CAUGHT: dict[Fault, tuple[str, str, str]] = {
     Fault.NO_RECHECK: ("local", "an edit and its undoing", LOST),
+    Fault.OVER_THEIRS: ("local", "an edit and its undoing", LOST),
+    Fault.OLDER_WINS: ("local", "three edits", LOST),
+    Fault.NOTED_AS_NOW: ("local", "an edit and its undoing", LIE),
     Fault.EARLY_MERGE: ("local", "an edit and its undoing", LOST),
     Fault.NO_LOCK: ("local", "an edit and its undoing", LOST),
     Fault.ETERNAL_LOCK: ("local", "an edit and its undoing", "somebody waits for ever"),
@@ -102,8 +107,12 @@ CAUGHT: dict[Fault, tuple[str, str, str]] = {
     Fault.YOUNG_TRUSTED: ("local", "time passes", LIE),
     Fault.LATE_CLOCK: ("local", "time passes", LIE),
     Fault.IN_PLACE: ("local", "an edit and its undoing", "a reader finds half a table"),
-    Fault.GONE_STAY: ("local", "an edit, its undoing, a deletion", "after a refresh the table has"),
-    Fault.GONE_UNSEEN: ("local", "an edit, its undoing, a deletion", "image 1 is called fresh but gone"),
+    Fault.DELETED_STAY: ("local", "an edit, its undoing, a deletion", "after a refresh the table has"),
+    Fault.DELETED_UNSEEN: (
+        "local",
+        "an edit, its undoing, a deletion",
+        "image 1 is called fresh but deleted",
+    ),
 }
 
 

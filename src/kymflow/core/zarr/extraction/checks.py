@@ -1,8 +1,7 @@
-"""Rows of images as an indexer gave them, checked and brought to their own types, many images at once."""
+"""Rows as an indexer gave them, checked and brought to their types, many images at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,74 +9,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kymflow.core.zarr.extraction.batch import Batch
 from kymflow.core.zarr.extraction.plain_types import own_columns
 from kymflow.core.zarr.indexers.base import IMAGE_ID
 from kymflow.core.zarr.indexers.contract import TableContract
 from kymflow.errors import ExtractionError, RowsError
 from kymflow_zarr.errors import ColumnError
 from kymflow_zarr.formats import frames
-from kymflow_zarr.store.tracking import Dependency
-
-
-@dataclass(frozen=True, slots=True)
-class ImageRows:
-    """One image's rows, and what they were made from.
-
-    Attributes
-    ----------
-    image_id : str
-        The image.
-    source : pyarrow.Table
-        The rows of this and other images; the first column is ``image_id``.
-    begin, n_rows : int
-        Where its rows begin there, and how many there are.
-    own_schema : pyarrow.Schema
-        What it gives to the schema of the table: nothing, if it has no rows.
-    seen : sequence of Dependency
-        All that the indexer asked the record for.
-    """
-
-    image_id: str
-    source: pa.Table
-    begin: int
-    n_rows: int
-    own_schema: pa.Schema
-    seen: Sequence[Dependency] = ()
-
-    @property
-    def table(self) -> pa.Table:
-        """Its rows alone."""
-        return self.source.slice(self.begin, self.n_rows)
-
-
-@dataclass(frozen=True)
-class Raw:
-    """Rows of one or more images, one below the other, as an indexer gave them.
-
-    Attributes
-    ----------
-    table : pyarrow.Table
-        The rows; ``image_id`` may be missing.
-    image_ids : sequence of str
-        Whose they are, in order.
-    counts : sequence of int
-        How many rows each image has.
-    seen : sequence of sequence of Dependency
-        What was asked for, per image.
-    """
-
-    table: pa.Table
-    image_ids: Sequence[str]
-    counts: Sequence[int]
-    seen: Sequence[Sequence[Dependency]]
-
-    def halves(self) -> Iterator[Raw]:
-        """Yield the first and the second half of the images."""
-        middle = len(self.image_ids) // 2
-        cut = sum(self.counts[:middle])
-        ids, counts, seen = self.image_ids, self.counts, self.seen
-        yield Raw(self.table.slice(0, cut), ids[:middle], counts[:middle], seen[:middle])
-        yield Raw(self.table.slice(cut), ids[middle:], counts[middle:], seen[middle:])
 
 
 class _Fault(Exception):
@@ -88,66 +26,67 @@ class _Fault(Exception):
         self.what, self.column = what, column
 
 
-def check_rows(raw: Raw, contract: TableContract) -> tuple[list[ImageRows], list[RowsError]]:
+def check_rows(batch: Batch, contract: TableContract) -> tuple[list[Batch], list[RowsError]]:
     """Check rows and bring them to their types; a fault is looked for in ever smaller halves.
+
+    Parameters
+    ----------
+    batch : Batch
+        Rows of one table, as an indexer gave them; ``image_id`` may be missing.
+    contract : TableContract
+        What the indexer promises.
 
     Returns
     -------
-    rows : list of ImageRows
+    batches : list of Batch
         Of the images without fault.
     errors : list of RowsError
         One for each of the others: rows of another image, rows without a required column, or
         values that a table cannot hold or that do not fit their declared type.
     """
     try:
-        return _finish(raw, contract), []
+        return [_finish(batch, contract)], []
     except (_Fault, ColumnError, pa.ArrowException, frames.UnreadableParquet, RecursionError) as error:
-        if len(raw.image_ids) == 1:
-            return [], [_rows_error(error, contract, raw.image_ids[0])]
-    found = [check_rows(half, contract) for half in raw.halves()]
-    return [row for rows, _ in found for row in rows], [error for _, errors in found for error in errors]
+        if len(batch) == 1:
+            return [], [_rows_error(error, contract, batch.image_ids[0])]
+    found = [check_rows(half, contract) for half in batch.halves()]
+    return [one for batches, _ in found for one in batches], [
+        error for _, errors in found for error in errors
+    ]
 
 
 def _rows_error(error: Exception, contract: TableContract, image_id: str) -> RowsError:
-    words = ImageFault(contract, image_id)
+    fault = ImageFault(contract, image_id)
     if isinstance(error, _Fault):
-        return words.rows_error(error.what, error.column)
+        return fault.rows_error(error.what, error.column)
     column = error.column if isinstance(error, ColumnError) else None
     what = "a column is nested beyond reason" if isinstance(error, RecursionError) else str(error)
-    told = words.rows_error(" ".join(what.split()), column)
-    told.__cause__ = error
-    return told
+    rows_error = fault.rows_error(" ".join(what.split()), column)
+    rows_error.__cause__ = error
+    return rows_error
 
 
-def _finish(raw: Raw, contract: TableContract) -> list[ImageRows]:
+def _finish(batch: Batch, contract: TableContract) -> Batch:
+    rows = pa.concat_tables(batch.stretches()) if batch.counts.any() else batch.tables[0].slice(0, 0)
     # Declared types first: a column declared float is one even if all its values are integers.
     columns = {}
-    for name, values in zip(raw.table.column_names, raw.table.columns, strict=True):
+    for name, values in zip(rows.column_names, rows.columns, strict=True):
         declared = contract.by_name.get(name)
         columns[name] = declared.cast(values) if declared else values
     table = own_columns(pa.table(columns)) if columns else pa.table({})
     _check_storable(table)
     _check_times(table)
-    if any(raw.counts):
+    if batch.counts.any():
         missing = [name for name in contract.required if name not in table.column_names]
         if missing:
             what = f"the required column {missing[0]!r} is missing; it gave {table.column_names}"
             raise _Fault(what, missing[0])
-    counts = np.asarray(raw.counts, np.int64)
-    ids = pa.array(raw.image_ids, pa.string()).take(pa.array(np.repeat(np.arange(len(counts)), counts)))
-    table = _with_image_id(table, ids)
+    counts = batch.counts
+    places = np.repeat(np.arange(len(counts)), counts)
+    table = _with_image_id(table, batch.dependencies.record_ids.take(pa.array(places)))
     begins = np.cumsum(counts) - counts
-    return [
-        ImageRows(image_id, table, begin, count, schema if count else _NO_SCHEMA, seen)
-        for image_id, begin, count, schema, seen in zip(
-            raw.image_ids,
-            begins.tolist(),
-            counts.tolist(),
-            _own_schemas(table, begins, counts),
-            raw.seen,
-            strict=True,
-        )
-    ]
+    schemas, codes = _own_schemas(table, begins, counts)
+    return Batch(batch.dependencies, counts, (table,), np.zeros_like(counts), begins, schemas, codes)
 
 
 _NO_SCHEMA = pa.schema([])
@@ -155,26 +94,32 @@ _NO_SCHEMA = pa.schema([])
 
 def _own_schemas(
     table: pa.Table, begins: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]
-) -> Sequence[pa.Schema]:
-    """Return each image's own schema: a column without any value in an image has no type there."""
+) -> tuple[tuple[pa.Schema, ...], npt.NDArray[np.int64]]:
+    """Return the schemas that images give, and which is whose.
+
+    A column without any value in an image has no type there; an image without rows gives no columns.
+    """
     schema = table.schema
+    filled = np.flatnonzero(counts)
+    codes = np.zeros(len(counts), np.int64)
     gappy = [place for place, values in enumerate(table.columns) if values.null_count]
     if len(counts) == 1 or not gappy:
-        return [schema] * len(counts)
-    filled = np.flatnonzero(counts)
-    has_value = np.ones((len(counts), len(gappy)), bool)
+        codes[filled] = 1
+        return (_NO_SCHEMA, schema), codes
+    has_value = np.ones((len(filled), len(gappy)), bool)
     for number, place in enumerate(gappy):
         valid = table.column(place).is_valid().to_numpy().astype(np.int64)
-        has_value[filled, number] = np.add.reduceat(valid, begins[filled]) > 0
+        has_value[:, number] = np.add.reduceat(valid, begins[filled]) > 0 if len(filled) else True
     patterns, which = np.unique(has_value, axis=0, return_inverse=True)
-    schemas = []
+    schemas = [_NO_SCHEMA]
     for pattern in patterns:
         own = schema
         for place, there in zip(gappy, pattern, strict=True):
             if not there:
                 own = own.set(place, pa.field(schema.field(place).name, pa.null()))
         schemas.append(own)
-    return [schemas[number] for number in which.ravel().tolist()]
+    codes[filled] = which.ravel() + 1
+    return tuple(schemas), codes
 
 
 def _check_storable(table: pa.Table) -> None:
