@@ -10,10 +10,13 @@ endif
 
 USER_STAMP := $(VENV)/.kymflow-installed
 DEV_STAMP := $(VENV)/.kymflow-dev-installed
+SEAWEEDFS_STAMP := $(VENV)/.kymflow-seaweedfs-installed
+BENCH_STAMP := $(VENV)/.kymflow-bench-installed
 HEART_RATE := examples/kymflow-indexer-heart-rate
 PROJECTS := pyproject.toml src/kymflow_indexers_builtin/pyproject.toml
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: demo test test-seaweedfs test-long lint format bench clean
+.PHONY: demo test test-shuffled test-seaweedfs test-long lint format bench clean
 
 $(USER_STAMP): $(PROJECTS)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kymflow needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
@@ -22,24 +25,30 @@ $(USER_STAMP): $(PROJECTS)
 	$(BIN)/python -m pip install --quiet -e . -e src/kymflow_indexers_builtin
 	touch $@
 
-$(DEV_STAMP): $(USER_STAMP)
-	$(BIN)/python -m pip install --quiet --group dev
+# Each is a dependency group.
+$(VENV)/.kymflow-%-installed: $(USER_STAMP)
+	$(BIN)/python -m pip install --quiet --group $*
 	touch $@
 
 demo: $(USER_STAMP)
 	rm -rf $(DEMO_DIR)
 	$(BIN)/kymflow demo $(DEMO_DIR)
 
+# Always in the same order: what has failed fails again.
 test: $(DEV_STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(PYTEST)
+
+# In an order by lot, so that no test leans on another one. The seed is printed: make test-shuffled SEED=...
+test-shuffled: $(DEV_STAMP)
+	$(PYTEST) -p randomly $(if $(SEED),--randomly-seed=$(SEED))
 
 # The object store's tests on another S3 server, which lists keys folder by folder.
-test-seaweedfs: $(DEV_STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -k s3 --s3-server seaweedfs
+test-seaweedfs: $(DEV_STAMP) $(SEAWEEDFS_STAMP)
+	$(PYTEST) -k s3 --s3-server seaweedfs
 
 # What takes minutes: all tests, the long ones too.
 test-long: $(DEV_STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "long or not long"
+	$(PYTEST) -m "long or not long"
 
 lint: $(DEV_STAMP)
 	$(BIN)/ruff check .
@@ -52,7 +61,7 @@ format: $(DEV_STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(DEV_STAMP)
+bench: $(BENCH_STAMP)
 	$(BIN)/python benchmarks/rebuild.py
 
 clean:

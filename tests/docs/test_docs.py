@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -174,7 +175,7 @@ def test_the_command_line_page_names_every_command_and_option() -> None:
 def test_every_dependency_is_explained() -> None:
     page = (REPO / "docs" / "dependencies.md").read_text("utf-8")
     project = tomllib.loads((REPO / "pyproject.toml").read_text("utf-8"))
-    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    wanted = [*project["project"]["dependencies"], *chain(*project["dependency-groups"].values())]
     names = [re.split(r"[<>=\[]", requirement)[0] for requirement in wanted]
     assert len(names) > 15
     assert [name for name in names if not re.search(rf"(\| {name} \||`{name}`)", page)] == []
