@@ -1,4 +1,4 @@
-"""The command line, run in this process."""
+"""The command line, run in this process or as one of its own."""
 
 from __future__ import annotations
 
