@@ -2,6 +2,10 @@
 
     python benchmarks/refresh.py --images 1000 10000 50000
 
+The same of events alone, in a dataset without reports:
+
+    python benchmarks/refresh.py --images 1000 --tables velocity_events
+
 And an update of one image in tables of 50 thousand and a million rows, against a bare pyarrow read,
 filter, concatenation and write of the same file:
 
@@ -20,14 +24,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from rebuild import EVENTS_PER_IMAGE, make_dataset, make_events, open_dataset
+from rebuild import EVENTS_PER_IMAGE, TABLES, make_dataset, make_events, open_dataset
 
 
 def look(images: Path) -> int:
@@ -37,7 +42,8 @@ def look(images: Path) -> int:
         for record in records:
             if not record.is_dir():
                 continue
-            with os.scandir(os.path.join(record.path, "analysis")) as artifacts:
+            # A record without artifacts has no such folder.
+            with suppress(FileNotFoundError), os.scandir(os.path.join(record.path, "analysis")) as artifacts:
                 for artifact in artifacts:
                     total += artifact.stat().st_size
     return total
@@ -78,6 +84,7 @@ def peak_mib(code: str, *arguments: object) -> float:
 
 BEGIN = "import sys; from pathlib import Path; from refresh import *\npath = Path(sys.argv[1])\n"
 OURS = BEGIN + "kd = open_dataset(path)\n"
+REFRESH = BEGIN + "open_dataset(path, sys.argv[2:]).refresh_all()"
 COMMAND = """from kymflow.cli.main import main
 try:
     main()
@@ -88,10 +95,10 @@ LOOK = BEGIN + "look(path / 'images')"
 BARE = BEGIN + "rewrite(path, sys.argv[2])"
 
 
-def no_op(folder: Path, n_images: int, repeats: int) -> None:
+def no_op(folder: Path, n_images: int, repeats: int, tables: Sequence[str]) -> None:
     path = folder / f"{n_images}.zarr"
-    make_dataset(path, n_images)
-    kd = open_dataset(path)
+    make_dataset(path, n_images, tables=tables)
+    kd = open_dataset(path, tables)
     kd.rebuild_all()
     # Times settle, and the ledgers note it: from then on listings do.
     time.sleep(2.1)
@@ -101,9 +108,9 @@ def no_op(folder: Path, n_images: int, repeats: int) -> None:
     started = time.perf_counter()
     kd.rebuild_all()
     seconds = time.perf_counter() - started
-    peak = peak_mib(COMMAND, "rebuild", path)
+    peak = peak_mib(COMMAND, "rebuild", path, *(option for name in tables for option in ("--indexer", name)))
     print(f"{n_images:6} images: rebuild {seconds:.2f} s, `kymflow rebuild` {peak:.0f} MiB at its peak")
-    mine, other = peak_mib(f"{OURS}kd.refresh_all()", path), peak_mib(LOOK, path)
+    mine, other = peak_mib(REFRESH, path, *tables), peak_mib(LOOK, path)
     print(f"{n_images:6} images: no-op refresh {mine:.0f} MiB at its peak, scandir+stat {other:.0f} MiB")
 
 
@@ -159,11 +166,12 @@ def main() -> None:
     parser.add_argument("--images", type=int, nargs="*", default=[])
     parser.add_argument("--rows", type=int, nargs="*", default=[])
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES))
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="kymflow-bench-"))
     try:
         for n_images in options.images:
-            no_op(folder, n_images, options.repeats)
+            no_op(folder, n_images, options.repeats, options.tables)
         for n_rows in options.rows:
             one_image(folder, n_rows, options.repeats)
     finally:

@@ -51,4 +51,4 @@ class ProjectError(KymflowError, FileExistsError):
 
 
 class WorkerError(KymflowError, RuntimeError):
-    """A worker that extracts images elsewhere ended without an answer."""
+    """A worker of an executor ended without an answer."""

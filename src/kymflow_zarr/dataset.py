@@ -54,6 +54,23 @@ class ZarrDataset:
     -----
     ``w`` erases a Zarr v2 dataset, as earlier versions of kymflow wrote them, only if
     ``zarr_format=2`` says that one is meant.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from kymflow_zarr import ZarrDataset
+    >>> ds = ZarrDataset("memory://storage")
+    >>> record = ds.add_image([[0, 1, 2], [3, 4, 5]])
+    >>> ds.list_image_ids() == [record.image_id]
+    True
+    >>> ds.save_table("cells", pd.DataFrame({"image_id": ["cell-1", "cell-2"], "hz": [8.5, 7.0]}))
+    >>> rows = pd.DataFrame({"image_id": "cell-2", "hz": [7.25, 7.5]})
+    >>> ds.replace_rows_for_image_id("cells", "cell-2", rows)
+    >>> ds.load_table("cells")
+      image_id    hz
+    0   cell-1  8.50
+    1   cell-2  7.25
+    2   cell-2  7.50
     """
 
     def __init__(
@@ -317,6 +334,15 @@ def is_dataset(path: str | os.PathLike[str]) -> bool:
     ------
     DatasetError
         There is one, but of a newer version, or damaged.
+
+    Examples
+    --------
+    >>> from kymflow_zarr import ZarrDataset, is_dataset
+    >>> is_dataset("memory://not-there-yet")
+    False
+    >>> ds = ZarrDataset("memory://not-there-yet")
+    >>> is_dataset("memory://not-there-yet")
+    True
     """
     return _find_root(open_store(path)) is not None
 

@@ -44,7 +44,7 @@ def test_the_readme_works_when_pasted(tmp_path: Path) -> None:
 
 
 def test_the_authors_page_works_when_pasted(tmp_path: Path) -> None:
-    declared, computed, tried = python_blocks(REPO / "docs" / "writing-an-indexer.md")
+    declared, computed, in_bulk, tried = python_blocks(REPO / "docs" / "writing-an-indexer.md")
     out = run_python(declared + tried, tmp_path)
     assert re.search(r"roi_id +start_s +duration_s", out)
     more = (
@@ -54,7 +54,8 @@ def test_the_authors_page_works_when_pasted(tmp_path: Path) -> None:
     )
     other = tmp_path / "other"
     other.mkdir()
-    assert "[2.0, 5.0]" in run_python(declared + tried + computed + more, other)
+    more += "print(kd.rebuild(StallMillisecondsIndexer())['duration_ms'].tolist())\n"
+    assert "[2.0, 5.0]\n[200.0]" in run_python(declared + tried + computed + in_bulk + more, other)
 
 
 def test_the_plugins_of_the_plugins_page_work_when_installed(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 StartPython = Callable[..., "subprocess.Popen[str]"]
 
 
-def let_go(*processes: subprocess.Popen[str], when: str = "ready") -> None:
-    """Wait until all have said a word, and let them go on: each waits for a line."""
+def start_together(*processes: subprocess.Popen[str], when: str = "ready") -> None:
+    """Let all go on at once: each has said a word, and waits for a line."""
     for process in processes:
         assert process.stdout is not None
         assert process.stdout.readline() == f"{when}\n", process.communicate()
@@ -19,7 +19,7 @@ def let_go(*processes: subprocess.Popen[str], when: str = "ready") -> None:
         process.stdin.flush()
 
 
-def end_all(*processes: subprocess.Popen[str], timeout_s: float = 240) -> list[str]:
+def wait_for_all(*processes: subprocess.Popen[str], timeout_s: float = 240) -> list[str]:
     """Return what each said; all must end well."""
     said = []
     for process in processes:
@@ -29,10 +29,10 @@ def end_all(*processes: subprocess.Popen[str], timeout_s: float = 240) -> list[s
     return said
 
 
-def run_together(*processes: subprocess.Popen[str]) -> list[str]:
+def run_together(*processes: subprocess.Popen[str], timeout_s: float = 240) -> list[str]:
     """Let all begin at once, and return what each said; all must end well."""
-    let_go(*processes)
-    return end_all(*processes)
+    start_together(*processes)
+    return wait_for_all(*processes, timeout_s=timeout_s)
 
 
 def run_to_the_end(process: subprocess.Popen[str], timeout_s: float) -> None:

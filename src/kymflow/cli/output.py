@@ -72,7 +72,7 @@ def print_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
 
 
 def print_reports(reports: Mapping[str, UpdateReport]) -> None:
-    """Print what was done to each table, and every image that failed."""
+    """Print what was done to each table, and every image that failed or is stale already."""
     print_table(
         "tables",
         ("table", "rows", "images", "updated", "unchanged", "removed", "failed", "seconds"),
@@ -93,6 +93,8 @@ def print_reports(reports: Mapping[str, UpdateReport]) -> None:
     for name, report in reports.items():
         for image_id, cause in report.failed.items():
             print(f"failed: table {name}, image {image_id}: {cause}")
+        for image_id in report.stale:
+            print(f"stale: table {name}, image {image_id}: it went on changing meanwhile; refresh again")
 
 
 def reports_to_dict(reports: Mapping[str, UpdateReport]) -> dict[str, Any]:

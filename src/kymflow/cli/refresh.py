@@ -50,7 +50,7 @@ def show_plan(dataset: str, indexers: Sequence[str] | None, *, as_json: bool) ->
         for image_id, reasons in plan.stale.items():
             print(f"  {image_id}: {'; '.join(reasons)}")
         for image_id in plan.removed:
-            print(f"  {image_id}: gone from the dataset")
+            print(f"  {image_id}: deleted from the dataset")
 
 
 def show_status(dataset: str, *, as_json: bool) -> None:

@@ -93,7 +93,7 @@ def _stands_alone(name: str) -> bool:
     return (
         not name[0].isdigit()
         and name not in {METADATA, *layout.RESERVED_TABLES}
-        and IndexerNames(name).class_name not in kymflow.__all__
+        and IndexerNames(name).class_name not in dir(kymflow)
     )
 
 

@@ -78,6 +78,14 @@ def simulate_folder(
     -------
     list of LabImage
         What was written, in the order of the files' names.
+
+    Examples
+    --------
+    >>> from kymflow.testing import simulate_folder
+    >>> for image in simulate_folder("kymographs", n_images=2, n_lines=500):
+    ...     print(image.tiff.name, image.stall_s)
+    capillary_0001.tif None
+    capillary_0002.tif (0.2, 0.3)
     """
     return list(_simulate(Path(folder), n_images, np.random.default_rng(seed), n_lines, n_pixels))
 

@@ -62,6 +62,17 @@ def make_lab(
         There is a dataset at `path` already.
     ValueError
         An unknown kind of damage, or more of them than images.
+
+    Examples
+    --------
+    >>> from kymflow.testing import make_lab
+    >>> from kymflow_indexers_builtin import VelocityEventsIndexer
+    >>> kd = make_lab("memory://small-lab", n_images=3)
+    >>> events = kd.rebuild(VelocityEventsIndexer())
+    >>> events[["t0_s", "kind"]]
+       t0_s           kind
+    0  0.16  baseline_drop
+    1  0.24  baseline_rise
     """
     unknown = sorted(set(damage) - set(KINDS))
     if unknown:

@@ -37,6 +37,26 @@ class ZarrImageRecord:
     ----------
     image_id : str
         Its id, unique in the dataset.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from kymflow_zarr import ZarrDataset
+    >>> record = ZarrDataset("memory://one-record").record("cell-1")
+    >>> record.exists()
+    False
+    >>> record.save_array([[0, 1, 2], [3, 4, 5]])
+    >>> record.get_axes(), record.get_image_bounds()
+    (['y', 'x'], {'width': 3, 'height': 2, 'num_slices': 1})
+    >>> record.save_df_parquet("velocity", pd.DataFrame({"time_s": [0.0, 0.1], "mm_s": [1.5, 1.25]}))
+    'images/cell-1/analysis/velocity.parquet'
+    >>> record.save_json("velocity/params", {"window": 16})
+    'images/cell-1/analysis/velocity/params.json'
+    >>> record.load_df_parquet("velocity")["mm_s"].tolist()
+    [1.5, 1.25]
+    >>> record.load_json("radon")
+    Traceback (most recent call last):
+    kymflow_zarr.errors.ArtifactNotFoundError: ...
     """
 
     def __init__(self, store: Store, image_id: str, *, zarr_format: int = 3, read_only: bool = False) -> None:

@@ -92,7 +92,7 @@ def test_a_dry_run_says_what_and_why_and_writes_nothing(run: Run, lab: Path) -> 
     assert found["radon_report"]["indexer"] == "radon_report"
     assert second not in [stale["image_id"] for stale in found["radon_report"]["stale"]]
     words = run("refresh", lab, "--dry-run").stdout
-    assert f"  {third}: gone from the dataset\n" in words
+    assert f"  {third}: deleted from the dataset\n" in words
     assert snapshot(lab) == before
 
 

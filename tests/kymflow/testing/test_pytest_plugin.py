@@ -89,7 +89,13 @@ print(*sorted(name for name in loaded if name.split(".")[0] not in sys.stdlib_mo
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert done.stdout.split() == ["kymflow", "kymflow.testing", "kymflow.testing.pytest_plugin"]
+    assert done.stdout.split() == [
+        "kymflow",
+        "kymflow.testing",
+        "kymflow.testing.pytest_plugin",
+        "kymflow_zarr",
+        "kymflow_zarr.lazy",
+    ]
 
 
 def test_the_kit_and_the_command_work_without_pytest() -> None:

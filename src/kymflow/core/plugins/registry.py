@@ -43,6 +43,23 @@ class IndexerRegistry:
     Notes
     -----
     Plugins are loaded when an indexer is first asked for, one by one, in sorted order.
+
+    Examples
+    --------
+    A registry of a program's own, whatever plugins are installed:
+
+    >>> from kymflow import ArtifactIndexer, IndexerRegistry, KymDataset
+    >>> class StallIndexer(ArtifactIndexer):
+    ...     '''Stalls of every line scan.'''
+    ...
+    ...     name = "stalls"
+    >>> registry = IndexerRegistry(())
+    >>> registry.register(StallIndexer())
+    >>> [(info.name, info.status, info.summary) for info in registry.list()]
+    [('stalls', 'ok', 'Stalls of every line scan.')]
+    >>> kd = KymDataset("memory://own-indexers", registry=registry)
+    >>> list(kd.rebuild_all())
+    ['stalls']
     """
 
     def __init__(

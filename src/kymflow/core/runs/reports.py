@@ -24,7 +24,7 @@ class UpdateReport:
     updated : list of str
         Ids of images whose rows were extracted anew, sorted.
     removed : list of str
-        Ids of images that are gone from the dataset and now from the table, sorted.
+        Ids of images that were deleted from the dataset, and are now gone from the table, sorted.
     unchanged : int
         How many images were left as they were.
     failed : dict of str to str

@@ -59,6 +59,38 @@ class KymDataset(LoadedTables):
     -----
     An `indexer` is an instance, or the name of a registered one. One KymDataset belongs to one
     thread; any number of them, in any number of processes, may share a dataset.
+
+    Examples
+    --------
+    An indexer, a dataset in memory with two images, and an artifact of one of them:
+
+    >>> from kymflow import ArtifactIndexer, Column, KymDataset
+    >>> class StallIndexer(ArtifactIndexer):
+    ...     name = "stalls"
+    ...     columns = (Column("roi_id", "int"), Column("duration_s", "float", "s"))
+    >>> kd = KymDataset("memory://two-images")
+    >>> for image_id in ("cell-1", "cell-2"):
+    ...     kd.ds.record(image_id).save_array([[0, 1], [2, 3]])
+    >>> record = kd.ds.record("cell-1")
+    >>> key = record.save_json("stalls", [{"roi_id": 1, "duration_s": 0.25}])
+
+    The table over all images:
+
+    >>> kd.rebuild(StallIndexer())
+      image_id  roi_id  duration_s
+    0   cell-1       1        0.25
+
+    After an edit, only what it concerns is extracted again:
+
+    >>> key = record.save_json("stalls", [{"roi_id": 1, "duration_s": 0.5}])
+    >>> kd.plan(StallIndexer()).stale
+    {'cell-1': ["artifact 'stalls.json' changed"]}
+    >>> kd.refresh(StallIndexer())
+      image_id  roi_id  duration_s
+    0   cell-1       1         0.5
+    >>> report = kd.reports["stalls"]
+    >>> report.updated, report.unchanged
+    (['cell-1'], 1)
     """
 
     def __init__(
@@ -103,7 +135,7 @@ class KymDataset(LoadedTables):
         cancel : threading.Event, optional
             Set it to stop; the table stays as it was.
         executor : concurrent.futures.Executor, optional
-            Where to extract: threads, processes here, or a cluster elsewhere. Its workers open
+            Where to extract: threads, processes here, or a cluster. Its workers open
             the dataset themselves; what comes of it is the same wherever it runs. It is not shut
             down.
 
@@ -203,7 +235,7 @@ class KymDataset(LoadedTables):
     ) -> pd.DataFrame:
         """Extract only stale, new and formerly failed images; rows of deleted ones go.
 
-        An image is stale if anything that the indexer asked its record for has changed, appeared
+        An image is stale if anything that the indexer read of its record has changed, appeared
         or been deleted since, or the indexer's schema version is another one. Where nothing changes,
         nothing is written. Parameters, returns and errors as :meth:`rebuild`.
         """
@@ -304,6 +336,17 @@ class KymDataset(LoadedTables):
         -------
         IngestReport
             What was new, changed, in conflict or failed, and what became of each table.
+
+        Examples
+        --------
+        >>> from kymflow import KymDataset
+        >>> from kymflow.testing import simulate_folder
+        >>> images = simulate_folder("kymographs", n_images=2, n_lines=200)
+        >>> kd = KymDataset("memory://from-a-folder")
+        >>> len(kd.ingest_folder("kymographs").new)
+        2
+        >>> kd.ingest_folder("kymographs").unchanged
+        2
         """
         found = self.ds.sync_from_folder(
             folder,

@@ -83,6 +83,14 @@ def check_indexer(
         not run. A check that did not run has proved nothing.
     ValueError
         Both `write_artifacts` and `dataset` are given.
+
+    Examples
+    --------
+    Nothing is said of an indexer that is right:
+
+    >>> from kymflow.testing import check_indexer
+    >>> from kymflow_indexers_builtin import RadonReportIndexer
+    >>> check_indexer(RadonReportIndexer())
     """
     if write_artifacts is not None and dataset is not None:
         raise ValueError("give write_artifacts or dataset, not both")

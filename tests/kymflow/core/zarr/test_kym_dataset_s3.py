@@ -16,7 +16,7 @@ from kymflow.testing import simulate_folder
 from kymflow_zarr import layout
 from kymflow_zarr.store.base import Survey
 from kymflow_zarr.store.object import ObjectStore
-from support.processes import StartPython, end_all, let_go, run_together
+from support.processes import StartPython, run_together, start_together, wait_for_all
 from support.refreshing import TABLE, CellsIndexer, assert_like_rebuild, assert_whole, cells, open_dataset
 from support.simple_indexers import add_image
 
@@ -269,11 +269,11 @@ def test_four_writers_and_a_deleter_at_once_lose_nothing(
 
     writers = [start_python(WRITER, url, who) for who in (1, 2, 3, 4)]
     deleter = start_python(DELETER, url)
-    let_go(*writers)
+    start_together(*writers)
     # All have made their table from the same one: only one of them can put it there.
-    let_go(*writers, when="writing")
-    let_go(deleter)
-    *lost_races, _ = end_all(*writers, deleter)
+    start_together(*writers, when="writing")
+    start_together(deleter)
+    *lost_races, _ = wait_for_all(*writers, deleter)
 
     # Not refreshed: every update is there, the newest of each image, and what was deleted is not.
     table = KymDataset(url, registry=IndexerRegistry(())).get_table(TABLE)

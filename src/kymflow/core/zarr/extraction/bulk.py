@@ -62,8 +62,8 @@ def read_artifacts(
 ) -> Artifacts | None:
     """Read one artifact of many images.
 
-    What is read, and what is noted of it, is the same as when each record is asked by itself. What a
-    listing told before need not be asked for.
+    The dependencies are the same as when each record is read by itself. What a listing says is absent is
+    not read.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def decode_artifacts(indexer: BulkIndexer, artifacts: Artifacts) -> tuple[list[B
     batches : list of Batch
         Rows of images whose artifacts are of one kind, together.
     odd : list of str
-        Images that have to be asked one by one: what they hold is damaged or out of the ordinary.
+        Images that have to be extracted one by one: their artifacts are damaged or out of the ordinary.
     """
     # Old forms; few datasets have them.
     odd = {image_id for form in FORMS[2:] for image_id in artifacts.blobs[form]}
@@ -130,7 +130,7 @@ def _read(
 ) -> tuple[Blobs, list[str]]:
     """Read one artifact of many images, by its keys; return what is there, and which images lack it.
 
-    `absent` tells which keys were not there at `absent_ns`, before any was read; they are not asked for.
+    `absent` are keys that were not there at `absent_ns`, before any was read; they are not read.
     """
     blobs = {}
     lacking = []

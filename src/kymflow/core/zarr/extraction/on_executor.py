@@ -16,7 +16,7 @@ from kymflow_zarr.errors import DatasetError, KymflowError
 CHUNK = 200
 # At least so many pieces, so that workers end at about the same time.
 _PIECES = 32
-# How often it is asked whether to go on, while a worker is waited for.
+# How often cancellation is checked while a worker is waited for.
 _ASK_EVERY_S = 0.2
 
 

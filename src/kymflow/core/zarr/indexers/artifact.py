@@ -28,16 +28,6 @@ class ArtifactIndexer:
     ``<artifact>.parquet`` gives its rows. Where there is none, ``<artifact>.json`` gives one row
     if it holds an object, or a row per object if it holds a list of them; and where there is none
     either, ``<artifact>.csv.gz``, which old datasets have. A record with none of them has no rows.
-    A subclass is a handful of declarations::
-
-        class StallIndexer(ArtifactIndexer):
-            \"\"\"Stalls of every line scan.\"\"\"
-
-            name = "stalls"
-            columns = (
-                Column("roi_id", "int", description="ROI of the line scan"),
-                Column("duration_s", "float", "s", "How long the flow stood still"),
-            )
 
     Attributes
     ----------
@@ -54,6 +44,27 @@ class ArtifactIndexer:
         Whether columns of the artifact that are not declared go into the table, too.
     schema_version : str
         Raise it when the same artifacts shall give other rows.
+
+    Examples
+    --------
+    A subclass is a handful of declarations:
+
+    >>> from kymflow import ArtifactIndexer, Column, ZarrDataset
+    >>> class StallIndexer(ArtifactIndexer):
+    ...     '''Stalls of every line scan.'''
+    ...
+    ...     name = "stalls"
+    ...     columns = (
+    ...         Column("roi_id", "int", description="ROI of the line scan"),
+    ...         Column("duration_s", "float", "s", "How long the flow stood still"),
+    ...     )
+    ...     aliases = {"length": "duration_s"}
+    >>> record = ZarrDataset("memory://stalls").record("cell-1")
+    >>> record.save_array([[0, 1], [2, 3]])
+    >>> key = record.save_json("stalls", [{"roi_id": 1, "length": 0.25, "sure": True}])
+    >>> StallIndexer().extract_rows(record)
+      image_id  roi_id  duration_s  sure
+    0   cell-1       1        0.25  True
     """
 
     name: ClassVar[str]

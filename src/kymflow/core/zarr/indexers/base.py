@@ -35,6 +35,25 @@ class DatasetIndexer(Protocol):
         Columns with a declared type, unit and description; those that are required count as such.
     ``bulk_artifact : str or None`` and ``shape(table)``, by default none
         The rows are those of one artifact; see :class:`BulkIndexer`.
+
+    Examples
+    --------
+    Any class with these members will do:
+
+    >>> import pandas as pd
+    >>> from kymflow import DatasetIndexer, ZarrDataset
+    >>> class WidthIndexer:
+    ...     name = "width"
+    ...     table_name = "width"
+    ...
+    ...     def extract_rows(self, rec):
+    ...         return pd.DataFrame([{"width_px": rec.get_image_bounds()["width"]}])
+    >>> isinstance(WidthIndexer(), DatasetIndexer)
+    True
+    >>> record = ZarrDataset("memory://widths").add_image([[0, 1, 2], [3, 4, 5]])
+    >>> WidthIndexer().extract_rows(record)
+       width_px
+    0         3
     """
 
     @property
@@ -109,6 +128,15 @@ def ensure_image_id_column(df: pd.DataFrame, image_id: str) -> pd.DataFrame:
     ------
     ColumnError
         A row claims another image.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from kymflow import ensure_image_id_column
+    >>> ensure_image_id_column(pd.DataFrame({"roi_id": [1, 2]}), "cell-1")
+      image_id  roi_id
+    0   cell-1       1
+    1   cell-1       2
     """
     out = df.copy()
     if IMAGE_ID in out.columns:
@@ -136,6 +164,12 @@ def normalize_table_name(name: str) -> str:
     ------
     InvalidNameError
         Nothing is left of it, or it is longer than 100 characters or no str.
+
+    Examples
+    --------
+    >>> from kymflow import normalize_table_name
+    >>> normalize_table_name("Débit (mm/s)")
+    'debit_mm_s'
     """
     if not isinstance(name, str):
         raise InvalidNameError(f"a table name must be a str, got {type(name).__name__}: {name!r}")

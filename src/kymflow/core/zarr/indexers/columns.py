@@ -31,6 +31,15 @@ class Column:
         One line for the reader of the table.
     required : bool
         Whether the table always has the column, or only when some image has it.
+
+    Examples
+    --------
+    >>> from kymflow import Column
+    >>> duration = Column("duration_s", "float", "s", "How long the flow stood still")
+    >>> duration.arrow_field
+    pyarrow.Field<duration_s: double>
+    >>> duration.arrow_field.metadata
+    {b'unit': b's', b'description': b'How long the flow stood still'}
     """
 
     name: str

@@ -118,11 +118,11 @@ def _read(found: TableCheck) -> TableState | None:
 
 def _check_ids(found: TableCheck, state: TableState, live: Sequence[str]) -> None:
     """Look for images that are not there: those that a ledger lists have been deleted since."""
-    gone = sorted(state.known_ids().difference(live))
+    deleted = sorted(state.known_ids().difference(live))
     if state.ledger is not None:
-        found.stale += gone
+        found.stale += deleted
         return
-    for image_id in gone:
+    for image_id in deleted:
         found.add("unknown image", f"has rows of image {image_id!r}, which is not there.", image_id=image_id)
 
 

@@ -45,7 +45,7 @@ class RefreshPlan:
     new, failed : list of str
         Those among the stale that the table does not know yet, and that failed last time.
     removed : list of str
-        Images that are gone from the dataset and whose rows would go.
+        Images that have been deleted from the dataset and whose rows would go.
     fresh : int
         How many images would be left as they are.
     rows : int

@@ -110,7 +110,7 @@ def refresh_table(
     if not plan.is_empty:
         # The plan has seen which images there are; those that come or go meanwhile, the commit sees.
         run = _Run(ds, indexer, contract, options, made_by or {}, listing, started)
-        # Of a table without ledger, ids may be anything; the commit finds those that are gone.
+        # Of a table without ledger, ids may be anything; the commit finds those that were deleted.
         deleted = frozenset() if plan.whole else frozenset(plan.removed)
         return run.update(list(plan.stale), whole=plan.whole, deleted=deleted, revalidated=plan.revalidated)
     if plan.revalidated is not None:

@@ -269,7 +269,7 @@ class _Attempt:
         return better | hold, hold
 
     def _deleted(self, ledger: Ledger, live: set[str]) -> list[str]:
-        """Return the images of a ledger that are gone from the dataset, as far as this commit knows."""
+        """Return the images of a ledger that have been deleted, as far as this commit knows."""
         if self.changes.whole:
             return [image_id for image_id in ledger if image_id not in live]
         return [image_id for image_id in self.changes.image_ids - live if image_id in ledger]
@@ -279,9 +279,9 @@ class _Attempt:
             return []
         if state.ledger is not None:
             return sorted(self._deleted(state.ledger, live))
-        gone = state.known_ids() - live
+        absent = state.known_ids() - live
         # In somebody else's table anything may stand there.
-        return sorted(gone - self.ds.existing({one for one in gone if layout.is_name(one)}))
+        return sorted(absent - self.ds.existing({one for one in absent if layout.is_name(one)}))
 
     def _kept(self, state: TableState | None, ledger: Ledger | None, live: set[str], rows: Batch) -> Kept:
         """Return what the images that do not change gave."""

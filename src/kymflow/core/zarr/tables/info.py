@@ -81,10 +81,10 @@ def describe_table(ds: ZarrDataset, name: str) -> TableInfo:
         schema = file.schema_arrow
     except (pa.ArrowException, OSError, ValueError) as error:
         raise tables.damaged_table(ds.store, name, error) from error
-    words = _decode(schema.metadata)
+    metadata = _decode(schema.metadata)
 
     def said(key: str) -> str:
-        return words.get(f"kymflow.{key}", "")
+        return metadata.get(f"kymflow.{key}", "")
 
     return TableInfo(
         name,

@@ -225,7 +225,7 @@ class Ledger(Mapping[str, LedgerEntry]):
         return found
 
     def changed(self, new: Ledger, deleted: Collection[str] = ()) -> Ledger:
-        """Return a ledger in which the entries of `new` are new or other ones, and some are gone."""
+        """Return a ledger in which the entries of `new` are new or replaced, and others deleted."""
         if not len(self):
             return new
         schemas = {schema: place for place, schema in reversed(list(enumerate(self.schemas)))}

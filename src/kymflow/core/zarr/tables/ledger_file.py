@@ -74,7 +74,7 @@ def find_ledger(store: Store, table_name: str, schema: pa.Schema, file: TableFil
     table_name : str
         Name of the table.
     schema : pyarrow.Schema
-        Of the table, with the words of its footer.
+        Of the table, with the metadata of its footer.
     file : TableFile
         Its file.
     """

@@ -34,7 +34,7 @@ class TableState:
     file : TableFile
         Its file.
     schema : pyarrow.Schema
-        Its schema, with the words of the footer.
+        Its schema, with the metadata of the footer.
     n_rows : int
         How many rows it has.
     ledger : Ledger or None
@@ -97,10 +97,10 @@ class TableState:
 
     def _declared(self) -> dict[str, str]:
         try:
-            words = json.loads((self.schema.metadata or {}).get(DECLARED.encode(), b"{}"))
+            declared = json.loads((self.schema.metadata or {}).get(DECLARED.encode(), b"{}"))
         except ValueError:
             return {}
-        return words if isinstance(words, dict) else {}
+        return declared if isinstance(declared, dict) else {}
 
 
 def read_state(store: Store, table_name: str, data: bytes | None) -> TableState | None:

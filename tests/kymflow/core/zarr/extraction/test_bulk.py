@@ -11,13 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pandas.testing import assert_frame_equal
 
-from kymflow import ArtifactIndexer, KymDataset, ZarrImageRecord
+from kymflow import ArtifactIndexer, KymDataset
 from kymflow.core.zarr.extraction import bulk
 from kymflow.core.zarr.indexers.base import as_bulk
 from kymflow_zarr import ReadOnlyError
@@ -318,57 +316,6 @@ def test_an_indexer_with_code_of_its_own_is_asked_record_by_record() -> None:
     assert as_bulk(type("Declaring", (Plain,), {"shape": own, "bulk_artifact": ROWS})()) is not None
     assert as_bulk(Plain()) is not None
     assert as_bulk(alone(Plain())) is None
-
-
-class Stranger:
-    """No ArtifactIndexer: rows of one artifact all the same, and it says so."""
-
-    name = table_name = ROWS
-    bulk_artifact = ROWS
-
-    def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
-        return self.shape(pa.table(rec.load_df_parquet(ROWS))).to_pandas()
-
-    def shape(self, table: pa.Table) -> pa.Table:
-        if "a" not in table.column_names:
-            return pa.table({})
-        return pa.table({"twice": pc.multiply(table["a"], 2)})
-
-
-def test_an_indexer_of_another_kind_is_read_together_where_it_declares_it(
-    kd: KymDataset, asked: list[str]
-) -> None:
-    give(kd, parquet({"a": [1, 2]}), parquet({"a": [3]}), parquet({"b": [3]}))
-    together = kd.rebuild(Stranger())
-
-    assert asked == []
-    stranger = Stranger()
-    stranger.bulk_artifact = None  # type: ignore[assignment]
-    assert_frame_equal(kd.rebuild(stranger), together)
-    assert asked == IDS
-    assert together["twice"].tolist()[:3] == [2, 4, 6]
-
-
-def test_an_indexer_that_breaks_its_promise_for_many_is_asked_one_by_one(
-    kd: KymDataset, asked: list[str]
-) -> None:
-    class Filtering(Stranger):
-        def shape(self, table: pa.Table) -> pa.Table:
-            return super().shape(table).filter(pc.greater(super().shape(table)["twice"], 2))
-
-    give(kd, parquet({"a": [1, 2]}), parquet({"a": [3]}))
-    assert kd.rebuild(Filtering())["twice"].tolist()[:2] == [4, 6]
-
-    class Failing(Stranger):
-        def shape(self, table: pa.Table) -> pa.Table:
-            if 3 in table["a"].to_pylist():
-                raise RuntimeError("three")
-            return super().shape(table)
-
-    asked.clear()
-    kd.rebuild(Failing(), on_error="skip")
-    assert sorted(kd.reports[ROWS].failed) == asked == IDS[1::2]
-    assert "RuntimeError: three" in kd.reports[ROWS].failed[IDS[1]]
 
 
 def test_a_dataset_opened_for_reading_is_read_together_too(kd: KymDataset) -> None:

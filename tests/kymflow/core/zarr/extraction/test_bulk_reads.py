@@ -7,16 +7,20 @@ import weakref
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
+from pandas.testing import assert_frame_equal
 
-from kymflow import ArtifactIndexer, ExtractionError, KymDataset
+from kymflow import ArtifactIndexer, ExtractionError, KymDataset, ZarrImageRecord
 from kymflow.core.zarr.extraction import bulk, task
 from kymflow.core.zarr.extraction import run as extraction
 from kymflow_zarr.errors import CancelledError, StoreError
 from kymflow_zarr.store import local
 from support.reading_together import (
     ROWS,
+    Artifact,
     Declared,
     Plain,
     assert_same,
@@ -26,6 +30,14 @@ from support.reading_together import (
     parquet,
     put,
 )
+
+
+def given(tmp_path: Path, *artifacts: Artifact) -> KymDataset:
+    """Seven records with these artifacts, in turn, and again from the first."""
+    ids = [f"i{number}" for number in range(7)]
+    kd = lab(tmp_path / "lab.zarr", ids)
+    put(kd, {one: artifacts[number % len(artifacts)] for number, one in enumerate(ids)})
+    return kd
 
 
 def many(tmp_path: Path, n: int) -> KymDataset:
@@ -253,3 +265,57 @@ def test_the_first_failing_image_is_the_one_that_is_raised(tmp_path: Path) -> No
     put(kd, {"00000": json('{"image_id": "foreign", "a": 1}')})
     with pytest.raises(ValueError, match="image '00000'.*claim"):
         kd.rebuild(Declared())
+
+
+# Indexers of another kind
+
+
+class Stranger:
+    """No ArtifactIndexer: rows of one artifact all the same, and it says so."""
+
+    name = table_name = ROWS
+    bulk_artifact = ROWS
+
+    def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+        return self.shape(pa.table(rec.load_df_parquet(ROWS))).to_pandas()
+
+    def shape(self, table: pa.Table) -> pa.Table:
+        if "a" not in table.column_names:
+            return pa.table({})
+        return pa.table({"twice": pc.multiply(table["a"], 2)})
+
+
+def test_an_indexer_of_another_kind_is_read_together_where_it_declares_it(
+    tmp_path: Path, asked: list[str]
+) -> None:
+    kd = given(tmp_path, parquet({"a": [1, 2]}), parquet({"a": [3]}), parquet({"b": [3]}))
+    together = kd.rebuild(Stranger())
+
+    assert asked == []
+    stranger = Stranger()
+    stranger.bulk_artifact = None  # type: ignore[assignment]
+    assert_frame_equal(kd.rebuild(stranger), together)
+    assert asked == kd.ds.list_image_ids()
+    assert together["twice"].tolist()[:3] == [2, 4, 6]
+
+
+def test_an_indexer_that_breaks_its_promise_for_many_is_asked_one_by_one(
+    tmp_path: Path, asked: list[str]
+) -> None:
+    class Filtering(Stranger):
+        def shape(self, table: pa.Table) -> pa.Table:
+            return super().shape(table).filter(pc.greater(super().shape(table)["twice"], 2))
+
+    kd = given(tmp_path, parquet({"a": [1, 2]}), parquet({"a": [3]}))
+    assert kd.rebuild(Filtering())["twice"].tolist()[:2] == [4, 6]
+
+    class Failing(Stranger):
+        def shape(self, table: pa.Table) -> pa.Table:
+            if 3 in table["a"].to_pylist():
+                raise RuntimeError("three")
+            return super().shape(table)
+
+    asked.clear()
+    kd.rebuild(Failing(), on_error="skip")
+    assert sorted(kd.reports[ROWS].failed) == asked == ["i1", "i3", "i5"]
+    assert "RuntimeError: three" in kd.reports[ROWS].failed["i1"]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from kymflow import ArtifactIndexer, KymDataset, ZarrImageRecord
+from kymflow import ArtifactIndexer, ExtractionError, KymDataset, ZarrImageRecord, hookimpl
 from kymflow.core.zarr.refresh import update
 from support.edited_lab import NEW, make_lab
 from support.refreshing import TABLE, CellsIndexer, assert_like_rebuild, cells, hooked, open_dataset
@@ -166,3 +167,184 @@ def test_a_new_image_that_goes_while_a_refresh_runs_does_not_stop_it(tmp_path: P
 
     table = hooked(kd, meanwhile).refresh(CellsIndexer())
     assert table["n"].tolist() == NEW[:-3]
+
+
+# Nobody waits for a plugin
+
+
+one_at_a_time = threading.Lock()
+
+
+def take_lock(kd: KymDataset, name: str) -> None:
+    """Take the lock of a table, and let it go; fail at once if anybody else holds it."""
+    with one_at_a_time:
+        kd.ds.store.update(f"tables/{name}.parquet", lambda present: None, timeout_s=0)
+
+
+class Changing(CellsIndexer):
+    """Its artifacts change, some times, after it has read them; each time the table's lock must be free."""
+
+    def __init__(self, path: str, changes: dict[str, int]) -> None:
+        super().__init__()
+        self.other = open_dataset(path)
+        self.changes = changes
+
+    def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+        take_lock(self.other, TABLE)
+        rows = super().extract_rows(rec)
+        if self.changes.get(rec.image_id, 0) > 0:
+            self.changes[rec.image_id] -= 1
+            n = 100 * self.asked.count(rec.image_id)
+            self.other.ds.record(rec.image_id).save_df_parquet(TABLE, cells(n))
+        return rows
+
+
+@pytest.fixture
+def changing_lab(tmp_path: Path) -> KymDataset:
+    kd = open_dataset(tmp_path / "lab.zarr")
+    for number, image_id in enumerate("abc"):
+        add_image(kd, image_id).save_df_parquet(TABLE, cells(number))
+    return kd
+
+
+@pytest.mark.parametrize("run", ["rebuild", "refresh", "first update", "update"])
+def test_what_changes_meanwhile_is_extracted_again_without_the_lock(
+    changing_lab: KymDataset, run: str
+) -> None:
+    kd = changing_lab
+    if run == "update":
+        kd.rebuild(CellsIndexer())
+    indexer = Changing(kd.ds.path, {"a": 1, "c": 2})
+    table = kd.update_images(indexer, ["a", "b", "c"]) if "update" in run else getattr(kd, run)(indexer)
+
+    assert table.drop_duplicates("image_id")["n"].tolist() == [100, 1, 200]
+    assert {one: indexer.asked.count(one) for one in "abc"} == {"a": 2, "b": 1, "c": 3}
+    assert kd.reports[TABLE].updated == ["a", "b", "c"]
+    assert kd.reports[TABLE].stale == []
+    assert_like_rebuild(kd, CellsIndexer())
+
+
+def test_the_first_update_of_a_dataset_extracts_each_image_once(changing_lab: KymDataset) -> None:
+    indexer = CellsIndexer()
+    table = changing_lab.update_images(indexer, ["b", "c"])
+
+    assert sorted(indexer.asked) == ["a", "b", "c"]
+    assert table["image_id"].unique().tolist() == ["a", "b", "c"]
+    assert changing_lab.reports[TABLE].updated == ["a", "b", "c"]
+
+
+def test_an_image_that_never_stops_changing_is_left_stale_and_named(changing_lab: KymDataset) -> None:
+    kd = changing_lab
+    kd.rebuild(CellsIndexer())
+    kd.ds.record("b").save_df_parquet(TABLE, cells(7))
+    indexer = Changing(kd.ds.path, {"b": 1000})
+    table = kd.refresh(indexer)
+
+    # The rows of the last extraction, and the ledger does not claim that they are fresh.
+    n_rounds = indexer.asked.count("b")
+    assert n_rounds == update.MAX_ROUNDS
+    assert table.drop_duplicates("image_id")["n"].tolist() == [0, 100 * (n_rounds - 1), 2]
+    assert kd.reports[TABLE].stale == ["b"]
+    assert kd.reports[TABLE].to_dict()["stale"] == ["b"]
+    assert kd.plan(indexer).stale == {"b": ["artifact 'cells.parquet' changed"]}
+    assert kd.refresh(CellsIndexer())["n"].tolist()[3] == 100 * n_rounds
+
+
+def test_rows_of_another_writer_that_still_hold_are_not_extracted_again(changing_lab: KymDataset) -> None:
+    kd = changing_lab
+    kd.rebuild(CellsIndexer())
+    other = open_dataset(kd.ds.path)
+
+    class Overtaken(CellsIndexer):
+        def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+            rows = super().extract_rows(rec)
+            if rec.image_id == "a":
+                other.ds.record("a").save_df_parquet(TABLE, cells(55))
+                other.update_image(CellsIndexer(), "a")
+            return rows
+
+    indexer = Overtaken()
+    table = kd.rebuild(indexer)
+
+    assert indexer.asked == ["a", "b", "c"]
+    assert table.drop_duplicates("image_id")["n"].tolist() == [55, 1, 2]
+    assert kd.reports[TABLE].stale == []
+    assert_like_rebuild(kd, CellsIndexer())
+
+
+def test_outdated_rows_do_not_replace_newer_outdated_ones(changing_lab: KymDataset) -> None:
+    kd = changing_lab
+    kd.rebuild(CellsIndexer())
+    other = open_dataset(kd.ds.path)
+    committed: list[int] = []
+
+    class Overtaken(CellsIndexer):
+        def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+            if self.asked:
+                # What is in the table by the second time, after the first commit.
+                committed.extend(other.ds.load_table(TABLE)["n"].tolist()[:1])
+                return super().extract_rows(rec)
+            rows = super().extract_rows(rec)
+            other.ds.record("a").save_df_parquet(TABLE, cells(55))
+            other.update_image(CellsIndexer(), "a")
+            other.ds.record("a").save_df_parquet(TABLE, cells(66))
+            return rows
+
+    table = kd.update_image(Overtaken(), "a")
+
+    assert committed == [55]
+    assert table["n"].tolist()[:1] == [66]
+
+
+@pytest.mark.parametrize("on_error", ["raise", "skip"])
+def test_a_failure_of_what_is_extracted_again_is_told_after_the_table(
+    changing_lab: KymDataset, on_error: Any
+) -> None:
+    kd = changing_lab
+    told: list[str] = []
+
+    class Observer:
+        @hookimpl
+        def kymflow_table_updated(self, table_name: str) -> None:
+            take_lock(kd, table_name)
+            told.append(table_name)
+
+    kd.registry.register_observer(Observer())
+
+    class Breaking(Changing):
+        def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+            if rec.image_id in self.asked:
+                raise ValueError("once is enough")
+            return super().extract_rows(rec)
+
+    indexer = Breaking(kd.ds.path, {"b": 1})
+    if on_error == "raise":
+        with pytest.raises(ExtractionError, match="image 'b'.*once is enough"):
+            kd.rebuild(indexer)
+        assert kd.reports[TABLE].stale == ["b"]
+        assert kd.reports[TABLE].failed == {}
+    else:
+        kd.rebuild(indexer, on_error="skip")
+        assert list(kd.reports[TABLE].failed) == ["b"]
+    # What had been extracted is in the table, and observers know.
+    assert told == [TABLE]
+    assert kd.ds.load_table(TABLE).drop_duplicates("image_id")["n"].tolist() == [0, 1, 2]
+    assert list(kd.plan(CellsIndexer()).stale) == ["b"]
+
+
+def test_what_changed_meanwhile_is_extracted_again_on_the_executor(changing_lab: KymDataset) -> None:
+    threads: set[str] = set()
+    both = threading.Barrier(2)
+
+    class Noting(Changing):
+        def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+            threads.add(threading.current_thread().name)
+            if rec.image_id in "ab":
+                # Both are extracted side by side, the second time, too.
+                both.wait(30)
+            return super().extract_rows(rec)
+
+    with ThreadPoolExecutor(3, "worker") as executor:
+        changing_lab.rebuild(Noting(changing_lab.ds.path, {"a": 1, "b": 1}), executor=executor)
+    assert all(name.startswith("worker") for name in threads)
+    assert_like_rebuild(changing_lab, CellsIndexer())

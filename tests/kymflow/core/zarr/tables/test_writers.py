@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.processes import StartPython, let_go
+from support.processes import StartPython, start_together
 from support.refreshing import TABLE, CellsIndexer, assert_like_rebuild, assert_whole, cells, open_dataset
 from support.simple_indexers import add_image
 
@@ -94,7 +94,7 @@ def write_together(tmp_path: Path, start: StartPython, writers: int, edits: int,
     readers = [start(READER, path) for _ in range(2)]
     workers = [start(WRITER, path, me, edits) for me in range(1, writers)]
     workers += [start(WRITER, path, 0, edits), start(DELETER, path, rounds)]
-    let_go(*readers, *workers)
+    start_together(*readers, *workers)
     for process in workers:
         out, problems = process.communicate(timeout=600)
         assert out == "done\n", problems[-3000:]

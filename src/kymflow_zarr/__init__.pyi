@@ -1,0 +1,29 @@
+# Every public name. Type checkers read this file, and so does the package itself: see kymflow_zarr.lazy.
+
+from kymflow_zarr.dataset import ZarrDataset as ZarrDataset
+from kymflow_zarr.dataset import is_dataset as is_dataset
+from kymflow_zarr.errors import ArtifactError as ArtifactError
+from kymflow_zarr.errors import ArtifactNotFoundError as ArtifactNotFoundError
+from kymflow_zarr.errors import CancelledError as CancelledError
+from kymflow_zarr.errors import ColumnError as ColumnError
+from kymflow_zarr.errors import ConflictError as ConflictError
+from kymflow_zarr.errors import DatasetError as DatasetError
+from kymflow_zarr.errors import DatasetNotFoundError as DatasetNotFoundError
+from kymflow_zarr.errors import InvalidNameError as InvalidNameError
+from kymflow_zarr.errors import KymflowError as KymflowError
+from kymflow_zarr.errors import LockTimeoutError as LockTimeoutError
+from kymflow_zarr.errors import MetadataNotFoundError as MetadataNotFoundError
+from kymflow_zarr.errors import ReadOnlyError as ReadOnlyError
+from kymflow_zarr.errors import RecordNotFoundError as RecordNotFoundError
+from kymflow_zarr.errors import SourceError as SourceError
+from kymflow_zarr.errors import StoreError as StoreError
+from kymflow_zarr.errors import StorePermissionError as StorePermissionError
+from kymflow_zarr.errors import TableError as TableError
+from kymflow_zarr.errors import TableNotFoundError as TableNotFoundError
+from kymflow_zarr.record.record import ZarrImageRecord as ZarrImageRecord
+from kymflow_zarr.sources.reader import SourceImage as SourceImage
+from kymflow_zarr.sources.reader import SourceReader as SourceReader
+from kymflow_zarr.sources.reader import TiffReader as TiffReader
+from kymflow_zarr.sources.report import Conflict as Conflict
+from kymflow_zarr.sources.report import FolderReport as FolderReport
+from kymflow_zarr.sources.report import IngestWarning as IngestWarning
