@@ -19,6 +19,7 @@ from kymflow.testing import simulate_folder
 from kymflow_indexers_builtin import RadonReportIndexer, VelocityEventsIndexer
 from support.executors import local_cluster
 from support.failing_indexers import BROKEN
+from support.names import Lab, stamps
 from support.plugin_makers import Install
 from support.refreshing import open_dataset
 from support.simple_indexers import add_image, write_distribution
@@ -138,3 +139,22 @@ def folder(tmp_path: Path) -> Path:
 def cluster() -> Iterator[Any]:
     with local_cluster() as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def refusing_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A lab in which nothing is ever changed."""
+    lab = Lab(tmp_path_factory.mktemp("root"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(lab.root / "labs")
+        yield lab
+    assert stamps(lab.root) == lab.before
+
+
+@pytest.fixture
+def watched_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    """A lab that may be changed."""
+    (tmp_path / "root").mkdir()
+    lab = Lab(tmp_path / "root")
+    monkeypatch.chdir(lab.root / "labs")
+    return lab

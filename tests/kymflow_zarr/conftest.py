@@ -12,23 +12,13 @@ import numpy as np
 import pytest
 
 from kymflow_zarr import ZarrDataset, ZarrImageRecord
-
-Tree = dict[str, tuple[int, bytes | None]]
+from support import trees
 
 
 @pytest.fixture
-def tree() -> Callable[[str | Path], Tree]:
+def tree() -> Callable[[str | Path], trees.Tree]:
     """Take a snapshot of a folder: modification time and content of everything in it."""
-
-    def look(folder: str | Path) -> Tree:
-        found: Tree = {}
-        for path in sorted(Path(folder).rglob("*")):
-            info = path.lstat()
-            is_file = path.is_file() and not path.is_symlink()
-            found[str(path.relative_to(folder))] = (info.st_mtime_ns, path.read_bytes() if is_file else None)
-        return found
-
-    return look
+    return trees.tree
 
 
 @pytest.fixture

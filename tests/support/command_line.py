@@ -1,14 +1,20 @@
-"""The command line, run in this process."""
+"""The command line, run in this process or as one of its own."""
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from typer.testing import CliRunner, Result
 
 from kymflow.cli.main import app
+
+from .paths import SRC
 
 Run = Callable[..., Result]
 
@@ -42,3 +48,23 @@ def check_reports(tables: dict[str, Any]) -> None:
     assert sorted(tables) == ["radon_report", "velocity_events"]
     for report in tables.values():
         assert {name: type(value) for name, value in report.items()} == REPORT
+
+
+def process_of(*arguments: object, site: Path | None = None, **environment: str) -> dict[str, Any]:
+    """Say how ``subprocess`` runs ``kymflow``, with what is installed on `site`."""
+    path = os.pathsep.join(str(folder) for folder in (site, SRC) if folder is not None)
+    return {
+        "args": [sys.executable, "-c", "from kymflow.cli.main import main; main()", *map(str, arguments)],
+        "env": {**os.environ, "PYTHONPATH": path, "PYTHONUTF8": "1", **environment},
+        "encoding": "utf-8",
+        "errors": "replace",
+    }
+
+
+def run_process(
+    *arguments: object, stdout: int = subprocess.PIPE, stderr: int = subprocess.PIPE, **how: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run ``kymflow`` as a process of its own."""
+    return subprocess.run(
+        **process_of(*arguments, **how), stdout=stdout, stderr=stderr, timeout=60, check=False
+    )

@@ -1,8 +1,8 @@
+"""A record's artifacts, metadata and arrays come back as they were saved."""
+
 from __future__ import annotations
 
 import gzip
-import json
-import re
 from pathlib import Path
 
 import numpy as np
@@ -16,19 +16,9 @@ from kymflow_zarr import (
     ColumnError,
     InvalidNameError,
     MetadataNotFoundError,
-    RecordNotFoundError,
     StoreError,
 )
-
-FRAME = pd.DataFrame({"roi_id": [1, 2], "kind": ["rise", None], "t0_s": [0.5, float("nan")]})
-
-
-def put(record, name: str, data: bytes) -> None:
-    record._store.put(f"images/{record.image_id}/analysis/{name}", data)
-
-
-def raw(record, name: str) -> bytes:
-    return record._store.read(f"images/{record.image_id}/analysis/{name}")[0]
+from support.raw_artifacts import EVENTS, put, raw
 
 
 def keys(record) -> set[str]:
@@ -125,56 +115,56 @@ def test_json_with_a_byte_order_mark_is_read(record) -> None:
 
 
 def test_parquet_comes_back(record) -> None:
-    key = record.save_df_parquet("events", FRAME)
+    key = record.save_df_parquet("events", EVENTS)
     assert key == f"images/{record.image_id}/analysis/events.parquet"
-    assert_frame_equal(record.load_df_parquet("events"), FRAME)
+    assert_frame_equal(record.load_df_parquet("events"), EVENTS)
     assert record.load_arrow("events").column_names == ["roi_id", "kind", "t0_s"]
 
 
 def test_parquet_is_compressed_to_be_read_fast(local_record) -> None:
     import pyarrow.parquet as pq
 
-    local_record.save_df_parquet("events", FRAME)
+    local_record.save_df_parquet("events", EVENTS)
     path = Path(local_record._store.url) / f"images/{local_record.image_id}/analysis/events.parquet"
     assert pq.ParquetFile(path).metadata.row_group(0).column(0).compression == "LZ4"
-    assert_frame_equal(pd.read_parquet(path), FRAME)
-    local_record.save_df_parquet("events", FRAME, compression="snappy")
+    assert_frame_equal(pd.read_parquet(path), EVENTS)
+    local_record.save_df_parquet("events", EVENTS, compression="snappy")
     assert pq.ParquetFile(path).metadata.row_group(0).column(0).compression == "SNAPPY"
 
 
 def test_unknown_compression_is_an_error(record) -> None:
     with pytest.raises(ValueError, match=r"(?i)compression.*rar|rar.*compression"):
-        record.save_df_parquet("events", FRAME, compression="rar")
+        record.save_df_parquet("events", EVENTS, compression="rar")
 
 
 def test_index_is_not_kept(record) -> None:
-    record.save_df_parquet("events", FRAME.set_index(pd.Index([7, 8], name="row")))
-    assert_frame_equal(record.load_df_parquet("events"), FRAME)
+    record.save_df_parquet("events", EVENTS.set_index(pd.Index([7, 8], name="row")))
+    assert_frame_equal(record.load_df_parquet("events"), EVENTS)
 
 
 def test_column_that_parquet_cannot_hold_changes_nothing(record) -> None:
-    record.save_df_parquet("events", FRAME)
+    record.save_df_parquet("events", EVENTS)
     old = raw(record, "events.parquet")
     with pytest.raises(
         ColumnError, match=rf"artifact 'events' of image '{record.image_id}' .*column 'bad'"
     ) as caught:
-        record.save_df_parquet("events", FRAME.assign(bad=pd.Series([1, "x"], dtype=object)))
+        record.save_df_parquet("events", EVENTS.assign(bad=pd.Series([1, "x"], dtype=object)))
     error = caught.value
     assert (error.column, error.artifact, error.image_id) == ("bad", "events", record.image_id)
     assert raw(record, "events.parquet") == old
 
 
 def test_csv_gz_comes_back(record) -> None:
-    key = record.save_df_csv_gz("events", FRAME)
+    key = record.save_df_csv_gz("events", EVENTS)
     assert key == f"images/{record.image_id}/analysis/events.csv.gz"
-    assert_frame_equal(record.load_df_csv_gz("events"), FRAME, check_dtype=False)
+    assert_frame_equal(record.load_df_csv_gz("events"), EVENTS, check_dtype=False)
     assert gzip.decompress(raw(record, "events.csv.gz")) == b"roi_id,kind,t0_s\n1,rise,0.5\n2,,\n"
 
 
 def test_csv_gz_may_keep_the_index_and_be_empty(record) -> None:
-    record.save_df_csv_gz("events", FRAME, index=True)
+    record.save_df_csv_gz("events", EVENTS, index=True)
     assert record.load_df_csv_gz("events").columns[0] == "Unnamed: 0"
-    record.save_df_csv_gz("events", FRAME.head(0))
+    record.save_df_csv_gz("events", EVENTS.head(0))
     assert list(record.load_df_csv_gz("events").columns) == ["roi_id", "kind", "t0_s"]
     record.save_df_csv_gz("events", pd.DataFrame())
     assert record.load_df_csv_gz("events").empty
@@ -183,80 +173,6 @@ def test_csv_gz_may_keep_the_index_and_be_empty(record) -> None:
 def test_csv_gz_refuses_ambiguous_columns(record) -> None:
     with pytest.raises(ColumnError, match="column 'a' stands twice"):
         record.save_df_csv_gz("events", pd.DataFrame([[1, 2]], columns=["a", "a"]))
-
-
-# Missing and damaged artifacts
-
-LOADS = {
-    "x.json": lambda record: record.load_json("x"),
-    "x.parquet": lambda record: record.load_df_parquet("x"),
-    "x.csv.gz": lambda record: record.load_df_csv_gz("x"),
-}
-
-
-@pytest.mark.parametrize("artifact", LOADS)
-def test_missing_artifact(record, artifact) -> None:
-    with pytest.raises(
-        ArtifactNotFoundError, match=rf"image '{record.image_id}' of .* has no artifact '{artifact}'"
-    ) as caught:
-        LOADS[artifact](record)
-    assert isinstance(caught.value, KeyError)
-    assert isinstance(caught.value, FileNotFoundError)
-    assert caught.value.artifact == artifact
-
-
-def _bend(data: bytes, at: int) -> bytes:
-    return data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :]
-
-
-GZIPPED = gzip.compress(b"a,b\n1,2\n" * 100, mtime=0)
-DAMAGED = {
-    "json cut": ("x.json", b'{"a": [1, 2'),
-    "json empty": ("x.json", b""),
-    "json nested beyond reason": ("x.json", b"[" * 200_000),
-    "json no UTF-8": ("x.json", b'{"a": "\xff\xfe"}'),
-    "json huge number": ("x.json", b"1" * 10_000),
-    "json.gz no gzip": ("x.json.gz", b'{"a": 1}'),
-    "json.gz cut": ("x.json.gz", gzip.compress(b'{"a": 1}' * 50)[:-12]),
-    "json.gz broken inside": ("x.json.gz", gzip.compress(b"{")),
-    "json.gz bent stream": ("x.json.gz", _bend(GZIPPED, 10)),
-    "parquet empty": ("x.parquet", b""),
-    "parquet text": ("x.parquet", b"PAR1 this is no parquet PAR1"),
-    "csv.gz no gzip": ("x.csv.gz", b"a,b\n1,2\n"),
-    "csv.gz cut": ("x.csv.gz", GZIPPED[:20]),
-    "csv.gz bent stream": ("x.csv.gz", _bend(GZIPPED, 10)),
-    "csv.gz bent distance": ("x.csv.gz", _bend(GZIPPED, 13)),
-    "csv.gz bent checksum": ("x.csv.gz", _bend(GZIPPED, len(GZIPPED) - 6)),
-    "csv.gz ragged": ("x.csv.gz", gzip.compress(b"a,b\n1,2\n1,2,3,4\n")),
-    "csv.gz no UTF-8": ("x.csv.gz", gzip.compress(b"a,b\n\xff\xfe,2\n")),
-}
-
-
-@pytest.mark.parametrize("case", DAMAGED)
-def test_damaged_artifact_gives_one_clear_error(local_record, tree, case) -> None:
-    artifact, data = DAMAGED[case]
-    put(local_record, artifact, data)
-    before = tree(local_record._store.url)
-    load = LOADS[artifact.replace(".json.gz", ".json")]
-    with pytest.raises(ArtifactError, match=re.escape(f"artifact {artifact!r} of image")) as caught:
-        load(local_record)
-    error = caught.value
-    assert error.dataset == local_record._store.url
-    assert (error.image_id, error.artifact) == (local_record.image_id, artifact)
-    for word in (f"artifact '{artifact}'", local_record.image_id, error.dataset, "cannot be read: "):
-        assert word in str(error)
-    assert str(error.__cause__)
-    assert str(error.__cause__).partition("\n")[0] in str(error)
-    assert tree(local_record._store.url) == before
-
-
-def test_parquet_cut_anywhere_is_damaged(record) -> None:
-    record.save_df_parquet("x", FRAME)
-    whole = raw(record, "x.parquet")
-    for length in range(0, len(whole), max(1, len(whole) // 40)):
-        put(record, "x.parquet", whole[:length])
-        with pytest.raises(ArtifactError, match=r"artifact 'x\.parquet' of image .* cannot be read: \S+"):
-            record.load_df_parquet("x")
 
 
 # Metadata
@@ -293,8 +209,8 @@ def names(record) -> list[str]:
 def filled(record):
     record.save_json("radon", {})
     record.save_json("radon/params", {})
-    record.save_df_parquet("events", FRAME)
-    record.save_df_csv_gz("events", FRAME)
+    record.save_df_parquet("events", EVENTS)
+    record.save_df_csv_gz("events", EVENTS)
     record.save_array_artifact("map", np.ones(3))
     return record
 
@@ -389,75 +305,6 @@ def test_damaged_array_artifact(record) -> None:
         ArtifactError, match=rf"artifact 'map' of image '{record.image_id}' .* cannot be read"
     ):
         record.load_array_artifact("map")
-
-
-# A record that is not there
-
-
-def test_missing_record(dataset) -> None:
-    record = dataset.record("nobody")
-    words = r"has no image 'nobody'\. list_image_ids\(\) tells"
-    for call in (
-        record.get_attrs,
-        record.get_axes,
-        lambda: record.save_json("x", {}),
-        lambda: record.save_metadata_payload({}),
-        lambda: record.save_df_parquet("x", FRAME),
-        lambda: record.save_df_csv_gz("x", FRAME),
-        lambda: record.save_array_artifact("x", np.ones(3)),
-    ):
-        with pytest.raises(RecordNotFoundError, match=words) as caught:
-            call()
-        assert (caught.value.image_id, caught.value.dataset) == ("nobody", dataset.path)
-    for load in LOADS.values():
-        with pytest.raises(ArtifactNotFoundError, match=r"image 'nobody' of .* has no artifact"):
-            load(record)
-    assert dataset.list_image_ids() == []
-    assert record.list_analysis_keys() == record.list_array_artifacts() == []
-    assert not [found for found in dataset.store.list() if "nobody" in found.key]
-
-
-# Attributes
-
-
-def test_attributes_hold_axes_and_times_and_what_one_adds(record) -> None:
-    created = record.get_attrs()["created_utc"]
-    record.save_array(np.ones((2, 3)), extra_attrs={"um_per_pixel": 0.2})
-    record.save_array(np.ones((2, 2, 3)))
-    attrs = record.get_attrs()
-    assert attrs["created_utc"] == created
-    assert attrs["updated_utc"] >= created
-    assert attrs["um_per_pixel"] == 0.2
-    assert attrs["axes"] == record.get_axes() == ["z", "y", "x"]
-
-
-def test_numpy_values_in_attributes(record) -> None:
-    record.save_array(np.ones((2, 3)), extra_attrs={"n": np.int64(3)})
-    assert record.get_attrs()["n"] == 3
-
-
-def test_attributes_that_json_cannot_hold_leave_nothing_behind(dataset) -> None:
-    record = dataset.record("new")
-    with pytest.raises(ValueError, match="cannot be stored as JSON"):
-        record.save_array(np.ones((2, 3)), extra_attrs={"x": object()})
-    assert not [found for found in dataset.store.list() if "/new/" in found.key]
-
-
-def test_record_without_axes(record) -> None:
-    document = "zarr.json" if record._zarr_format == 3 else ".zattrs"
-    for key in (f"images/{record.image_id}/{document}", f"images/{record.image_id}/data/{document}"):
-        content = json.loads(record._store.read(key)[0])
-        (content["attributes"] if record._zarr_format == 3 else content).pop("axes")
-        record._store.put(key, json.dumps(content).encode())
-    assert record.get_axes() is None
-    assert record.get_image_bounds() == {"width": 4, "height": 3, "num_slices": 1}
-
-
-def test_damaged_attributes_name_the_image(record) -> None:
-    key = f"images/{record.image_id}/" + ("zarr.json" if record._zarr_format == 3 else ".zattrs")
-    record._store.put(key, b"{")
-    with pytest.raises(ValueError, match=f"{record.image_id}.*is not the JSON document it should be"):
-        record.get_attrs()
 
 
 # Atomic writes

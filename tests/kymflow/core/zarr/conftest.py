@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kymflow import KymDataset
+from kymflow import IndexerRegistry, KymDataset
 from support.refreshing import open_dataset
 from support.simple_indexers import add_image
 
@@ -18,3 +18,9 @@ def four_images(tmp_path: Path) -> KymDataset:
     for image_id in "abcd":
         add_image(kd, image_id)
     return kd
+
+
+@pytest.fixture
+def empty(tmp_path: Path, registry: IndexerRegistry) -> KymDataset:
+    """A new dataset with the built-in indexers."""
+    return KymDataset(tmp_path / "ingested.zarr", registry=registry)

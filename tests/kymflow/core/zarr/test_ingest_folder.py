@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from pandas.testing import assert_frame_equal
 
 from kymflow import KymDataset
 from kymflow.testing import simulate_folder
-from kymflow_zarr import CancelledError
+from kymflow_zarr import CancelledError, SourceError
 from kymflow_zarr.errors import StoreError
 from support.edited_folder import check_ingest, make_ingested, old_and_new
 from support.edited_lab import builtin_registry, content
@@ -113,3 +114,99 @@ def test_progress_of_an_ingest_ends_with_all_of_each_phase(tmp_path: Path) -> No
     )
 
     assert phases == [[(0, 2), (1, 2), (2, 2)], [], [(0, 1), (1, 1)]]
+
+
+def edit_events(folder: Path, stem: str = "capillary_0002") -> None:
+    (path,) = folder.rglob(f"{stem}_events.json")
+    path.write_text(path.read_text("utf-8").replace("unreviewed", "true_stall"), "utf-8")
+
+
+def test_ingest_takes_a_folder_in_and_updates_all_tables(empty: KymDataset, folder: Path) -> None:
+    report = empty.ingest_folder(folder)
+
+    assert sorted(report.new) == empty.ds.list_image_ids()
+    assert (report.changed, report.unchanged, report.conflicts, report.failed) == ([], 0, [], {})
+    assert report.tables["velocity_events"].rows == 2
+    assert report.tables["radon_report"].rows == 3
+    assert empty.tables == {}
+
+
+def test_ingesting_twice_changes_nothing(empty: KymDataset, folder: Path) -> None:
+    empty.ingest_folder(folder)
+    before = {name: empty.get_table(name) for name in empty.ds.list_table_names()}
+    files = {path: path.read_bytes() for path in Path(empty.ds.path).glob("tables/*.parquet")}
+
+    report = empty.ingest_folder(folder)
+
+    assert (report.new, report.changed, report.unchanged) == ([], [], 4)
+    assert all(found.updated == [] for found in report.tables.values())
+    assert {path: path.read_bytes() for path in files} == files
+    for name, table in before.items():
+        assert_frame_equal(empty.get_table(name), table)
+
+
+def test_a_changed_sidecar_updates_just_that_image(empty: KymDataset, folder: Path) -> None:
+    empty.ingest_folder(folder)
+    edit_events(folder)
+
+    report = empty.ingest_folder(folder)
+
+    assert len(report.changed) == 1
+    assert report.tables["velocity_events"].updated == report.changed
+    table = empty.get_table("velocity_events")
+    assert table.loc[table["image_id"].isin(report.changed), "user_type"].unique().tolist() == ["true_stall"]
+
+
+def test_a_changed_sidecar_is_not_looked_for_on_demand(empty: KymDataset, folder: Path) -> None:
+    empty.ingest_folder(folder)
+    edit_events(folder)
+
+    assert empty.ingest_folder(folder, mode="skip").changed == []
+
+
+def test_what_was_edited_in_the_dataset_is_kept_and_reported(empty: KymDataset, folder: Path) -> None:
+    empty.ingest_folder(folder)
+    table = empty.get_table("velocity_events")
+    image_id = table.loc[0, "image_id"]
+    record = empty.ds.record(image_id)
+    record.save_df_parquet("velocity_events", record.load_df_parquet("velocity_events").assign(note="mine"))
+    edit_events(folder)
+
+    report = empty.ingest_folder(folder)
+    assert [(found.image_id, found.part) for found in report.conflicts] == [
+        (image_id, "analysis/velocity_events.parquet")
+    ]
+    assert empty.get_table("velocity_events")["note"].unique().tolist() == ["mine"]
+
+    assert empty.ingest_folder(folder, overwrite=True).conflicts == []
+    assert empty.get_table("velocity_events")["note"].unique().tolist() == [""]
+
+
+def test_images_of_an_ingest_that_never_came_to_the_tables_are_taken_up_by_the_next(
+    empty: KymDataset, folder: Path
+) -> None:
+    empty.rebuild_all()
+    empty.ds.sync_from_folder(folder)
+
+    report = empty.ingest_folder(folder)
+
+    assert len(report.tables["velocity_events"].updated) == 4
+
+
+def test_a_folder_that_is_none_is_refused(empty: KymDataset, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="nowhere is no folder to ingest from"):
+        empty.ingest_folder(tmp_path / "nowhere")
+
+
+def test_changes_of_an_ingest_that_never_came_to_the_tables_are_taken_up_by_the_next(
+    empty: KymDataset, folder: Path
+) -> None:
+    empty.ingest_folder(folder)
+    edit_events(folder)
+    cancel = threading.Event()
+    with pytest.raises(CancelledError, match="was cancelled"):
+        empty.ingest_folder(folder, cancel=cancel, on_table=lambda name: cancel.set())
+
+    empty.ingest_folder(folder)
+
+    assert empty.get_table("velocity_events")["user_type"].unique().tolist() == ["true_stall"]

@@ -1,6 +1,7 @@
+"""KymDataset: opening, indexers by instance or name, rebuilds, updates, all tables."""
+
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,16 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 from pandas.testing import assert_frame_equal
 
-from kymflow import ExtractionError, IndexerRegistry, InvalidIndexerError, KymDataset, UnknownIndexerError
+from kymflow import IndexerRegistry, InvalidIndexerError, KymDataset, UnknownIndexerError
 from kymflow.core.zarr.tables.ledger_file import commit_of
-from kymflow.testing import simulate_folder
 from kymflow_indexers_builtin import VelocityEventsIndexer
 from kymflow_zarr import (
-    CancelledError,
     InvalidNameError,
     ReadOnlyError,
     RecordNotFoundError,
-    SourceError,
     TableNotFoundError,
     ZarrDataset,
 )
@@ -244,99 +242,6 @@ def test_a_report_tells_what_was_done(kd: KymDataset) -> None:
     }
 
 
-# Failures
-
-
-def test_a_failing_image_with_raise_writes_nothing_at_all(
-    kd: KymDataset, ledger_files: Callable[[KymDataset, str], list[str]]
-) -> None:
-    with pytest.raises(
-        ExtractionError, match="indexer 'lab', image 'b': extract_rows raised ValueError: bad"
-    ):
-        kd.rebuild(FrameIndexer({"a": frame(x=[1]), "b": ValueError("bad")}))
-
-    assert kd.ds.list_table_names() == []
-    assert ledger_files(kd, "lab") == []
-    assert kd.tables == {}
-    assert kd.reports == {}
-
-
-def test_a_failing_image_with_skip_keeps_its_old_rows_and_is_reported(kd: KymDataset) -> None:
-    rows: dict[str, object] = {"a": frame(x=[1]), "b": frame(x=[2]), "c": frame(x=[3])}
-    kd.rebuild(FrameIndexer(rows))
-    rows |= {"a": frame(x=[10]), "b": ValueError("bad"), "c": frame(image_id=["a"])}
-
-    table = kd.rebuild(FrameIndexer(rows), on_error="skip")
-
-    assert table["x"].tolist() == [10, 2, 3]
-    report = kd.reports["lab"]
-    assert report.updated == ["a"]
-    assert report.unchanged == 0
-    assert report.failed == {
-        "b": "indexer 'lab', image 'b': extract_rows raised ValueError: bad",
-        "c": "indexer 'lab', image 'c': 1 of 1 rows claim image 'a'",
-    }
-
-
-def test_a_failing_image_keeps_its_old_rows_also_without_ledger(kd: KymDataset) -> None:
-    rows: dict[str, object] = {"a": frame(x=[1]), "b": frame(x=[2])}
-    kd.rebuild(FrameIndexer(rows))
-    kd.ds.save_table("lab", kd.ds.load_table("lab"))
-    rows |= {"b": ValueError("bad")}
-
-    assert kd.rebuild(FrameIndexer(rows), on_error="skip")["x"].tolist() == [1, 2]
-
-
-def test_a_failing_image_that_was_never_in_the_table_has_no_rows(kd: KymDataset) -> None:
-    table = kd.rebuild(FrameIndexer({"a": frame(x=[1]), "b": ValueError("bad")}), on_error="skip")
-
-    assert table["image_id"].tolist() == ["a"]
-    assert kd.reports["lab"].images == 2
-    assert list(kd.reports["lab"].failed) == ["b"]
-
-
-@pytest.mark.parametrize("on_error", ["Skip", "ignore", None])
-def test_a_word_for_on_error_that_is_none_is_refused_before_anything_runs(
-    kd: KymDataset, on_error: str
-) -> None:
-    with pytest.raises(ValueError, match=f"on_error must be 'raise' or 'skip', got {on_error!r}"):
-        kd.rebuild("radon_report", on_error=on_error)  # type: ignore[arg-type]
-    assert kd.ds.list_table_names() == []
-
-
-def test_a_malformed_artifact_fails_only_its_image(kd: KymDataset) -> None:
-    kd.ds.record("c").save_json("radon_report", "text")
-
-    table = kd.rebuild("radon_report", on_error="skip")
-
-    assert table["image_id"].tolist() == ["a", "b", "b"]
-    assert "artifact 'radon_report.json'" in kd.reports["radon_report"].failed["c"]
-
-
-def test_cancel_leaves_the_table_as_it_was(kd: KymDataset, table_file: TableFile) -> None:
-    kd.rebuild("radon_report")
-    before = table_file(kd, "radon_report").read_bytes()
-    cancel = threading.Event()
-    cancel.set()
-
-    with pytest.raises(CancelledError, match="'radon_report' was cancelled after 0 of 3 images"):
-        kd.rebuild("radon_report", cancel=cancel)
-
-    assert table_file(kd, "radon_report").read_bytes() == before
-
-
-def test_progress_is_told(kd: KymDataset) -> None:
-    told: list[tuple[int, int]] = []
-
-    kd.rebuild("radon_report", on_progress=lambda done, total: told.append((done, total)))
-
-    # Artifacts of many images are read together.
-    assert told == [(0, 3), (3, 3)]
-    told.clear()
-    kd.rebuild(FrameIndexer({}), on_progress=lambda done, total: told.append((done, total)))
-    assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
-
-
 # All tables
 
 
@@ -408,129 +313,6 @@ def test_a_read_only_dataset_shows_tables_and_refuses_writes(
     assert {path: path.stat().st_mtime_ns for path in Path(kd.ds.path).rglob("*")} == before
 
 
-# Folders
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "kymographs"
-    simulate_folder(folder, 4, n_lines=200, n_pixels=12)
-    return folder
-
-
-@pytest.fixture
-def empty(tmp_path: Path, registry: IndexerRegistry) -> KymDataset:
-    return KymDataset(tmp_path / "ingested.zarr", registry=registry)
-
-
-def edit_events(folder: Path, stem: str = "capillary_0002") -> None:
-    (path,) = folder.rglob(f"{stem}_events.json")
-    path.write_text(path.read_text("utf-8").replace("unreviewed", "true_stall"), "utf-8")
-
-
-def test_ingest_takes_a_folder_in_and_updates_all_tables(empty: KymDataset, folder: Path) -> None:
-    report = empty.ingest_folder(folder)
-
-    assert sorted(report.new) == empty.ds.list_image_ids()
-    assert (report.changed, report.unchanged, report.conflicts, report.failed) == ([], 0, [], {})
-    assert report.tables["velocity_events"].rows == 2
-    assert report.tables["radon_report"].rows == 3
-    assert empty.tables == {}
-
-
-def test_ingesting_twice_changes_nothing(empty: KymDataset, folder: Path) -> None:
-    empty.ingest_folder(folder)
-    before = {name: empty.get_table(name) for name in empty.ds.list_table_names()}
-    files = {path: path.read_bytes() for path in Path(empty.ds.path).glob("tables/*.parquet")}
-
-    report = empty.ingest_folder(folder)
-
-    assert (report.new, report.changed, report.unchanged) == ([], [], 4)
-    assert all(found.updated == [] for found in report.tables.values())
-    assert {path: path.read_bytes() for path in files} == files
-    for name, table in before.items():
-        assert_frame_equal(empty.get_table(name), table)
-
-
-def test_a_changed_sidecar_updates_just_that_image(empty: KymDataset, folder: Path) -> None:
-    empty.ingest_folder(folder)
-    edit_events(folder)
-
-    report = empty.ingest_folder(folder)
-
-    assert len(report.changed) == 1
-    assert report.tables["velocity_events"].updated == report.changed
-    table = empty.get_table("velocity_events")
-    assert table.loc[table["image_id"].isin(report.changed), "user_type"].unique().tolist() == ["true_stall"]
-
-
-def test_a_changed_sidecar_is_not_looked_for_on_demand(empty: KymDataset, folder: Path) -> None:
-    empty.ingest_folder(folder)
-    edit_events(folder)
-
-    assert empty.ingest_folder(folder, mode="skip").changed == []
-
-
-def test_what_was_edited_in_the_dataset_is_kept_and_reported(empty: KymDataset, folder: Path) -> None:
-    empty.ingest_folder(folder)
-    table = empty.get_table("velocity_events")
-    image_id = table.loc[0, "image_id"]
-    record = empty.ds.record(image_id)
-    record.save_df_parquet("velocity_events", record.load_df_parquet("velocity_events").assign(note="mine"))
-    edit_events(folder)
-
-    report = empty.ingest_folder(folder)
-    assert [(found.image_id, found.part) for found in report.conflicts] == [
-        (image_id, "analysis/velocity_events.parquet")
-    ]
-    assert empty.get_table("velocity_events")["note"].unique().tolist() == ["mine"]
-
-    assert empty.ingest_folder(folder, overwrite=True).conflicts == []
-    assert empty.get_table("velocity_events")["note"].unique().tolist() == [""]
-
-
-def test_images_of_an_ingest_that_never_came_to_the_tables_are_taken_up_by_the_next(
-    empty: KymDataset, folder: Path
-) -> None:
-    empty.rebuild_all()
-    empty.ds.sync_from_folder(folder)
-
-    report = empty.ingest_folder(folder)
-
-    assert len(report.tables["velocity_events"].updated) == 4
-
-
-def test_a_folder_that_is_none_is_refused(empty: KymDataset, tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="nowhere is no folder to ingest from"):
-        empty.ingest_folder(tmp_path / "nowhere")
-
-
-def test_with_source_adds_the_file_after_image_id(empty: KymDataset, folder: Path) -> None:
-    empty.ingest_folder(folder)
-
-    table = empty.get_table("velocity_events", with_source=True)
-
-    assert list(table.columns[:4]) == ["image_id", "rel_path", "file_name", "roi_id"]
-    assert table["rel_path"].unique().tolist() == ["day 1/capillary_0002.tif"]
-    assert table["file_name"].unique().tolist() == ["capillary_0002.tif"]
-    assert "rel_path" not in empty.get_table("velocity_events").columns
-
-
-def test_with_source_is_missing_for_images_of_no_folder(kd: KymDataset) -> None:
-    kd.rebuild("radon_report")
-
-    table = kd.get_table("radon_report", with_source=True)
-
-    assert table[["rel_path", "file_name"]].isna().all(axis=None)
-
-
-def test_with_source_of_a_table_without_rows(empty: KymDataset, folder: Path) -> None:
-    empty.ingest_folder(folder)
-    empty.rebuild(FrameIndexer({}))
-
-    assert list(empty.get_table("lab", with_source=True).columns) == ["image_id", "rel_path", "file_name"]
-
-
 def test_a_table_that_is_not_there_is_refused_with_those_that_are(kd: KymDataset) -> None:
     kd.rebuild("radon_report")
 
@@ -553,17 +335,3 @@ def test_the_frame_returned_is_the_one_in_memory(kd: KymDataset) -> None:
     assert kd.tables["radon_report"] is table
     assert kd.get_table("radon_report") is table
     assert isinstance(table.index, pd.RangeIndex)
-
-
-def test_changes_of_an_ingest_that_never_came_to_the_tables_are_taken_up_by_the_next(
-    empty: KymDataset, folder: Path
-) -> None:
-    empty.ingest_folder(folder)
-    edit_events(folder)
-    cancel = threading.Event()
-    with pytest.raises(CancelledError, match="was cancelled"):
-        empty.ingest_folder(folder, cancel=cancel, on_table=lambda name: cancel.set())
-
-    empty.ingest_folder(folder)
-
-    assert empty.get_table("velocity_events")["user_type"].unique().tolist() == ["true_stall"]

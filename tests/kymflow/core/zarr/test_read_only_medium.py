@@ -48,14 +48,18 @@ def test_a_medium_that_nobody_can_write_is_opened_shown_planned_and_has_a_status
     assert snapshot(path) == before
 
 
+def copy_with_other_times(tmp_path: Path) -> Path:
+    """Copy a lab that is up to date, so that everything has to be read to be found the same."""
+    original = make_lab(tmp_path / "original.zarr")
+    original.refresh(CellsIndexer())
+    shutil.copytree(original.ds.path, tmp_path / "lab.zarr", copy_function=shutil.copy)
+    return tmp_path / "lab.zarr"
+
+
 def test_a_copy_on_a_medium_that_nobody_can_write_is_planned_without_a_note(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Other times: everything is read and found the same, and nothing can be noted of it."""
-    original = make_lab(tmp_path / "original.zarr")
-    original.refresh(CellsIndexer())
-    path = tmp_path / "lab.zarr"
-    shutil.copytree(original.ds.path, path, copy_function=shutil.copy)
+    path = copy_with_other_times(tmp_path)
     with read_only_medium(monkeypatch) as tried:
         for mode in ("r", "a"):
             plan = open_dataset(path, mode).plan(CellsIndexer())
@@ -88,10 +92,7 @@ def test_a_dataset_without_write_permission_is_opened_shown_planned_and_has_a_st
 def test_a_refresh_that_finds_nothing_to_do_needs_not_write(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = make_lab(tmp_path / "original.zarr")
-    original.refresh(CellsIndexer())
-    path = tmp_path / "lab.zarr"
-    shutil.copytree(original.ds.path, path, copy_function=shutil.copy)
+    path = copy_with_other_times(tmp_path)
 
     with read_only_medium(monkeypatch):
         assert open_dataset(path).refresh(CellsIndexer())["n"].tolist() == NEW

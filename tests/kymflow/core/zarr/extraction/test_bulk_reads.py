@@ -32,20 +32,6 @@ from support.reading_together import (
 )
 
 
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Images that were asked one by one."""
-    noted: list[str] = []
-    ask = task.extract_image
-
-    def noting(ds: Any, indexer: Any, contract: Any, image_id: str) -> Any:
-        noted.append(image_id)
-        return ask(ds, indexer, contract, image_id)
-
-    monkeypatch.setattr(task, "extract_image", noting)
-    return noted
-
-
 def given(tmp_path: Path, *artifacts: Artifact) -> KymDataset:
     """Seven records with these artifacts, in turn, and again from the first."""
     ids = [f"i{number}" for number in range(7)]

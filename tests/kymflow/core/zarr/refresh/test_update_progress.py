@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 from kymflow import KymDataset
 from kymflow_zarr import CancelledError
 from support.edited_lab import NEW, check_and_mend, make_lab
-from support.refreshing import TABLE, CellsIndexer, cancel_at, open_dataset, snapshot
+from support.refreshing import TABLE, CellsIndexer, cancel_at, open_dataset, snapshot, table_path
+from support.simple_indexers import FrameIndexer
 
 CANCELLED: dict[str, Callable[..., object]] = {
     "rebuild": lambda kd, **how: kd.rebuild(CellsIndexer(), **how),
@@ -70,3 +72,27 @@ def test_progress_without_any_image_ends_with_none_of_none(tmp_path: Path) -> No
     kd = open_dataset(tmp_path / "lab.zarr")
 
     assert progress_of(CANCELLED["rebuild"], kd) == [(0, 0)]
+
+
+def test_cancel_leaves_the_table_as_it_was(kd: KymDataset) -> None:
+    kd.rebuild("radon_report")
+    before = table_path(kd, "radon_report").read_bytes()
+    cancel = threading.Event()
+    cancel.set()
+
+    with pytest.raises(CancelledError, match="'radon_report' was cancelled after 0 of 3 images"):
+        kd.rebuild("radon_report", cancel=cancel)
+
+    assert table_path(kd, "radon_report").read_bytes() == before
+
+
+def test_progress_is_told(kd: KymDataset) -> None:
+    told: list[tuple[int, int]] = []
+
+    kd.rebuild("radon_report", on_progress=lambda done, total: told.append((done, total)))
+
+    # Artifacts of many images are read together.
+    assert told == [(0, 3), (3, 3)]
+    told.clear()
+    kd.rebuild(FrameIndexer({}), on_progress=lambda done, total: told.append((done, total)))
+    assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
