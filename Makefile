@@ -16,7 +16,7 @@ HEART_RATE := examples/kymflow-indexer-heart-rate
 PROJECTS := pyproject.toml src/kymflow_indexers_builtin/pyproject.toml
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: demo test test-shuffled test-seaweedfs test-long lint format bench clean
+.PHONY: demo test test-fast test-shuffled test-seaweedfs test-long lint style types imports format bench clean
 
 $(USER_STAMP): $(PROJECTS)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kymflow needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
@@ -34,6 +34,10 @@ demo: $(USER_STAMP)
 	rm -rf $(DEMO_DIR)
 	$(BIN)/kymflow demo $(DEMO_DIR)
 
+# Under a minute on two cores, for every few lines: no servers, no other processes, no virtual environments.
+test-fast: $(DEV_STAMP)
+	$(PYTEST) -m "not long and not slow"
+
 # Always in the same order: what has failed fails again.
 test: $(DEV_STAMP)
 	$(PYTEST)
@@ -50,11 +54,17 @@ test-seaweedfs: $(DEV_STAMP) $(SEAWEEDFS_STAMP)
 test-long: $(DEV_STAMP)
 	$(PYTEST) -m "long or not long"
 
-lint: $(DEV_STAMP)
+lint: style types imports
+
+style: $(DEV_STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(DEV_STAMP)
 	$(BIN)/python -m mypy
 	$(BIN)/python -m mypy --config-file $(HEART_RATE)/pyproject.toml $(HEART_RATE)/src $(HEART_RATE)/tests
+
+imports: $(DEV_STAMP)
 	$(BIN)/lint-imports
 
 format: $(DEV_STAMP)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, is_hypothesis_test, settings
 
 from kymflow_zarr import ZarrDataset
 from kymflow_zarr.store import listed
@@ -150,3 +150,21 @@ def s3_bucket(request: pytest.FixtureRequest) -> Iterator[str]:
         for name, value in s3_servers.environment(port).items():
             patch.setenv(name, value)
         yield f"s3://{bucket}"
+
+
+# Whole command lines, pages and environments: each of these tests starts other processes.
+SLOW_FOLDERS = ("docs/", "packaging/", "kymflow/cli/", "kymflow/testing/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what starts a server or a process, or tries many examples; others say it themselves."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        parameters = getattr(getattr(item, "callspec", None), "id", "")
+        if (
+            item.path.relative_to(TESTS).as_posix().startswith(SLOW_FOLDERS)
+            or not {"start_python", "s3_bucket"}.isdisjoint(fixtures)
+            or "s3" in parameters
+            or is_hypothesis_test(getattr(item, "obj", None))
+        ):
+            item.add_marker(pytest.mark.slow)

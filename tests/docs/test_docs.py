@@ -14,7 +14,7 @@ import pytest
 
 from support.paths import REPO
 
-PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
+PAGES = [*sorted(REPO.glob("*.md")), *sorted((REPO / "docs").glob("*.md"))]
 # Where the built-in plugin is not installed, its entry point is not there either.
 REGISTER = (
     "from kymflow import get_registry\n"
@@ -150,9 +150,21 @@ def test_the_example_runs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    links = re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8"))
-    missing = [link for link in links if not (page.parent / link).exists()]
+    links = re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", page.read_text("utf-8"))
+    missing = [link for link, _ in links if link and not (page.parent / link).exists()]
     assert missing == []
+    wrong = [
+        (link, anchor)
+        for link, anchor in links
+        if anchor and anchor not in anchors(page.parent / link if link else page)
+    ]
+    assert wrong == []
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the names under which a page's headings are found."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_the_command_line_page_names_every_command_and_option() -> None:

@@ -19,6 +19,8 @@ from support.edited_lab import builtin_registry, content
 from support.failing_disks import Disk, calls_of, check_told
 from support.refreshing import Crash, CrashAt, cancel_at, hooked
 
+pytestmark = pytest.mark.slow
+
 
 def ingest_crashes(tmp_path: Path, step: Callable[[int], int]) -> int:
     """Crash ingest_folder at steps of one's choice; return how many there were."""

@@ -24,7 +24,7 @@ from support.executor_indexers import Custom, Slow, Waiting, double
 from support.executors import IDS, TABLE, of_distributed, small_lab, table_bytes
 from support.reading_together import Declared, json, lab, outcome, parquet, put
 
-pytestmark = of_distributed
+pytestmark = [of_distributed, pytest.mark.slow]
 
 
 # A dataset with everything in it

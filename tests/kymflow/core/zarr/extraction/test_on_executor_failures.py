@@ -21,7 +21,7 @@ from support.executor_indexers import Custom, Killer, Slow, Unknown, Waiting, do
 from support.executors import IDS, linux, local_cluster, of_distributed, small_lab, table_bytes
 from support.reading_together import Declared, json, put
 
-pytestmark = of_distributed
+pytestmark = [of_distributed, pytest.mark.slow]
 
 
 # What cannot be sent

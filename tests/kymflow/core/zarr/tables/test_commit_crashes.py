@@ -28,6 +28,8 @@ from support.refreshing import (
 )
 from support.until_killed import KilledTwin
 
+pytestmark = pytest.mark.slow
+
 
 def crash_at_steps(tmp_path: Path, action: str, stride: int) -> int:
     """Crash an action at its first step and every `stride` steps after it; return how many it has."""

@@ -22,6 +22,8 @@ from support.failing_disks import Disk, calls_of, check_told, litter
 from support.processes import StartPython
 from support.refreshing import TABLE, CellsIndexer, cells, ledgers, open_dataset, table_path
 
+pytestmark = pytest.mark.slow
+
 
 # They commit in the same way: one of them is tried at every call, the others at some.
 @pytest.mark.parametrize(("action", "stride"), [("refresh", 1), ("rebuild", 4), ("update", 4)])

@@ -54,6 +54,7 @@ WORLDS: dict[str, World] = {
 TIME_PASSES = world(ONE, edits=(EDITED, UNDONE), ticks=2, reader=READER)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WORLDS)
 @pytest.mark.parametrize("store", ["local", "object"])
 def test_no_order_of_events_breaks_what_must_always_hold(store: Any, name: str) -> None:

@@ -15,6 +15,8 @@ from support.edited_lab import ACTIONS, check_and_mend, make_lab
 from support.refreshing import TABLE, Crash, assert_whole, check_readable
 from support.turns import Turns, delete, edit_and_update
 
+pytestmark = pytest.mark.slow
+
 PAIRS: dict[str, tuple[Callable[[KymDataset], object], Callable[[KymDataset], object]]] = {
     "update and update": (edit_and_update("a", 50), edit_and_update("a", 60)),
     "refresh and update": (ACTIONS["refresh"], edit_and_update("a", 60)),
