@@ -15,6 +15,7 @@ machine is to be seen: at short latencies that is the limit (``--latency-ms 0 20
 from __future__ import annotations
 
 import argparse
+import hashlib
 import http.client
 import json
 import math
@@ -23,6 +24,7 @@ import statistics
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -112,12 +114,17 @@ def bare_listing(url: str, repeats: int = 5) -> float:
     return statistics.median(seconds)
 
 
+def image_id(number: int) -> str:
+    """Return the id of an image: spread evenly, as those of ``add_image`` are, and the same in each run."""
+    return str(uuid.UUID(bytes=hashlib.md5(b"%d" % number).digest(), version=4))
+
+
 def make_dataset(url: str, n_images: int) -> None:
     kd = open_dataset(url)
     random = np.random.default_rng(0)
 
     def add(number: int) -> None:
-        record = kd.ds.record(f"{number:08d}")
+        record = kd.ds.record(image_id(number))
         record.save_array(np.zeros((4, 4), np.uint16))
         record.save_json("radon_report", {"mean_velocity": number / 7, "n_valid": 7, "notes": ""})
         if number % WITHOUT_EVENTS:
@@ -229,7 +236,7 @@ def bench(server: Server, url: str, n_images: int, latency_ms: float) -> None:
     kd = open_dataset(url)
     n_objects = sum(1 for _ in kd.ds.store.list("images"))
     n_artifacts = 2 * n_images - math.ceil(n_images / WITHOUT_EVENTS)
-    changed = [f"{number:08d}" for number in range(1, n_images, 100)]
+    changed = [image_id(number) for number in range(1, n_images, 100)]
     random = np.random.default_rng(int(latency_ms))
 
     def edit(image_ids: list[str]) -> None:
