@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from pandas.testing import assert_frame_equal
 from refreshing import TABLE, CellsIndexer, assert_like_rebuild, cells, open_dataset
 from simple_indexers import add_image
 
 from kymflow import ArtifactIndexer, KymDataset
 from kymflow.core.zarr.refresh import listing, update
-from kymflow_zarr import StoreError
-from kymflow_zarr.formats import frames
 from kymflow_zarr.store.base import Fingerprint, Store
 from kymflow_zarr.store.object import ObjectStore
 
 IDS = [f"{number:02}" for number in range(30)]
-# Larger than a ledger, so that it is taken for the one that tells most.
-FILL = "x" * 50_000
-MISLEADING = {
-    "no Parquet": FILL.encode(),
-    "no column of images": frames.frame_to_parquet(pd.DataFrame({"n": range(20_000)})),
-    "ids that are none": frames.frame_to_parquet(
-        pd.DataFrame({"image_id": ["", ".", "..", "a/b", "05", "../29", None, FILL]})
-    ),
-    "numbers": frames.frame_to_parquet(pd.DataFrame({"image_id": range(20_000)})),
-    "lists": frames.frame_to_parquet(pd.DataFrame({"image_id": [[1, 2]] * 20_000})),
-}
 
 
 @pytest.fixture
@@ -46,84 +31,6 @@ def url(object_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     return object_url
 
 
-@pytest.fixture
-def begun(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
-    """After which keys listings of the images have been begun."""
-    found: list[str | None] = []
-    list_pages = ObjectStore._pages
-
-    def noted(store: ObjectStore, prefix: str, after: str | None = None) -> Iterator[Sequence[Fingerprint]]:
-        if prefix == "images":
-            found.append(after)
-        for page in list_pages(store, prefix, after):
-            yield page
-            if prefix == "images" and found == [None]:
-                # So slow that a ledger has been read by the time of the next page.
-                time.sleep(0.5)
-
-    monkeypatch.setattr(ObjectStore, "_pages", noted)
-    return found
-
-
-@pytest.mark.parametrize("action", ["refresh", "rebuild", "plan"])
-def test_a_ledger_tells_where_the_first_listing_can_be_begun(
-    url: str, begun: list[str | None], action: str
-) -> None:
-    kd = open_dataset(url)
-    getattr(kd, action)(CellsIndexer())
-    # Four objects of each image: two pages have five images, and 25 others probably go into 11 pages.
-    first, *rest = begun[: 1 + 11]
-    assert first is None
-    parts = [5 + 25 * part // 11 for part in range(11)]
-    assert sorted(map(str, rest)) == [f"images/{place:02}/zarr.json" for place in [4, *parts[1:]]]
-
-
-def test_without_tables_a_listing_goes_on_where_it_was(url: str, begun: list[str | None]) -> None:
-    kd = open_dataset(url)
-    kd.ds.drop_table(TABLE)
-    kd.ds.store.delete_tree("index")
-    assert len(kd.plan(CellsIndexer()).stale) == 30
-    # Nothing was told: after the second page, the rest follows in one piece.
-    assert begun == [None, "images/04/zarr.json"]
-
-
-@pytest.mark.parametrize("data", MISLEADING.values(), ids=MISLEADING)
-def test_what_is_no_ledger_misleads_nobody(url: str, data: bytes) -> None:
-    open_dataset(url).ds.store.put("index/other/file.parquet", data)
-    assert open_dataset(url).plan(CellsIndexer()).is_empty
-    assert len(open_dataset(url).rebuild(CellsIndexer())) == 90
-
-
-def test_the_largest_ledger_tells_most(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    kd = open_dataset(url)
-    (ledger,) = kd.ds.store.list("index")
-    for name, ids in (("few", ["05"]), ("many", [f"{number:03}" for number in range(5000)])):
-        kd.ds.store.put(f"index/{name}/1.parquet", frames.frame_to_parquet(pd.DataFrame({"image_id": ids})))
-    # None of these is one.
-    for key in ("index/backup.tar", "index/a/b/c.parquet", "index/.x/1.parquet", "index/a/1.json"):
-        kd.ds.store.put(key, FILL.encode() * 10)
-
-    assert len(listing._expected(kd.ds)) == 5000
-    kd.ds.store.discard("index/many/1.parquet")
-    assert list(listing._expected(kd.ds)) == IDS
-    kd.ds.store.discard(ledger.key)
-    assert list(listing._expected(kd.ds)) == ["05"]
-
-
-def test_a_ledger_that_the_medium_refuses_is_done_without(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    kd = open_dataset(url)
-    expected = kd.ds.load_table(TABLE)
-    read = ObjectStore.read
-
-    def refusing(store: ObjectStore, key: str) -> tuple[bytes, Fingerprint]:
-        if key.startswith("index/"):
-            raise StoreError("refused", dataset=store.url)
-        return read(store, key)
-
-    monkeypatch.setattr(ObjectStore, "read", refusing)
-    assert_frame_equal(kd.rebuild(CellsIndexer()), expected)
-
-
 def test_images_that_came_and_went_since_the_ledger_are_seen(url: str) -> None:
     kd = open_dataset(url)
     for image_id in ("00", "07", "08", "29"):
@@ -134,17 +41,6 @@ def test_images_that_came_and_went_since_the_ledger_are_seen(url: str) -> None:
 
     plan = open_dataset(url).plan(CellsIndexer())
     assert (plan.new, plan.removed, plan.fresh) == (["!", "005", "31"], ["00", "07", "08", "29"], 26)
-
-
-def test_on_a_disk_nobody_asks_what_to_expect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kd = open_dataset(tmp_path / "lab.zarr")
-    add_image(kd, "a")
-
-    def unwanted(*_: object) -> list[str]:
-        raise AssertionError("a disk is listed as fast without")
-
-    monkeypatch.setattr("kymflow.core.zarr.refresh.listing._expected", unwanted)
-    assert kd.plan(CellsIndexer()).new == ["a"]
 
 
 @pytest.mark.parametrize("action", ["plan", "refresh", "refresh_all"])

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kymflow.core.zarr.indexers.contract import contract_of
-from kymflow.core.zarr.refresh import listing
 from kymflow.core.zarr.refresh.plan import make_plan
 from kymflow.core.zarr.tables.info import TableInfo, describe_table
 from kymflow.core.zarr.tables.state import find_state
@@ -106,7 +105,7 @@ def dataset_status(ds: ZarrDataset, registry: IndexerRegistry, **how: Any) -> Da
     contracts = {contract.table_name: contract for contract in map(contract_of, registry.indexers())}
     names = sorted({*contracts, *ds.list_table_names()})
     infos = registry.list()
-    survey = listing.survey(ds)
+    survey = ds.survey()
     tables = []
     for name in names:
         info = _describe(ds, name)
