@@ -8,16 +8,13 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, is_hypothesis_test, settings
 
 from kymflow_zarr import ZarrDataset
-from kymflow_zarr.store import listed
 from support import s3_servers
 from support.paths import REPO, TESTS
 from support.processes import StartPython
@@ -75,23 +72,6 @@ def dataset(place: Place) -> ZarrDataset:
 def local(tmp_path: Path) -> ZarrDataset:
     """An empty Zarr v3 dataset on the local disk, at ``tmp_path / "lab.zarr"``."""
     return ZarrDataset(tmp_path / "lab.zarr")
-
-
-@pytest.fixture
-def wait_for_likely_names(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Wait until a listing has been told which names are likely, if it has asked for them."""
-    asked: list[Future[object]] = []
-
-    class Noting(ThreadPoolExecutor):
-        def submit(self, *what: Any) -> Any:  # type: ignore[override]
-            asked.append(super().submit(*what))
-            return asked[-1]
-
-    def wait_for_them() -> None:
-        assert not wait(asked, 60).not_done
-
-    monkeypatch.setattr(listed, "ThreadPoolExecutor", Noting)
-    return wait_for_them
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import uuid
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -150,17 +150,9 @@ class ZarrDataset:
         found = self._store.stat_many([self.attrs_key(image_id) for image_id in ids])
         return {image_id for image_id, there in zip(ids, found, strict=True) if there is not None}
 
-    def survey(self, likely: Callable[[], Sequence[str]] | None = None) -> Survey:
-        """List all images and their artifacts at once: names, sizes and times, nothing is read.
-
-        Parameters
-        ----------
-        likely : callable, optional
-            Gives ids of images that are probably there. It is asked only where that makes a long
-            listing faster; what is listed does not depend on it.
-        """
-        mark = ATTRS_DOCUMENT[self.zarr_format]
-        return self._store.survey(layout.IMAGES, mark, layout.ANALYSIS, likely)
+    def survey(self) -> Survey:
+        """List all images and their artifacts at once: names, sizes and times, nothing is read."""
+        return self._store.survey(layout.IMAGES, ATTRS_DOCUMENT[self.zarr_format], layout.ANALYSIS)
 
     def iter_records(self) -> Iterator[ZarrImageRecord]:
         """Yield all records, ordered by image id."""

@@ -151,9 +151,3 @@ def ledger_prefix(table_name: str) -> str:
 def ledger_key(table_name: str, commit_id: str) -> str:
     """Key of one ledger: ``index/<table_name>/<commit_id>.parquet``."""
     return f"{ledger_prefix(table_name)}/{check_name(commit_id, 'commit id')}.parquet"
-
-
-def is_ledger_key(key: str) -> bool:
-    """Tell whether :func:`ledger_key` gives such a key."""
-    folder, *names = key.split("/")
-    return folder == INDEX and len(names) == 2 and all(map(is_name, names)) and key.endswith(".parquet")

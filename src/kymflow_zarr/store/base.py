@@ -164,14 +164,8 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def survey(
-        self, prefix: str, mark: str, folder: str, likely: Callable[[], Sequence[str]] | None = None
-    ) -> Survey:
-        """Look at everything below ``<prefix>/<name>/<folder>`` of all names that have the key `mark`.
-
-        Where a long listing is to be made for the first time, `likely` is asked for names that are
-        probably there, so that it can be made from several places at once. It gives the same in any case.
-        """
+    def survey(self, prefix: str, mark: str, folder: str) -> Survey:
+        """Look at everything below ``<prefix>/<name>/<folder>`` of all names that have the key `mark`."""
 
     @abstractmethod
     def delete(self, key: str) -> bool:

@@ -10,7 +10,7 @@ import socket
 import stat as stat_module
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, MutableSequence, Sequence
+from collections.abc import Iterator, Mapping, MutableSequence, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,9 +116,7 @@ class LocalStore(Store):
             pass
         return keys
 
-    def survey(
-        self, prefix: str, mark: str, folder: str, likely: Callable[[], Sequence[str]] | None = None
-    ) -> Survey:
+    def survey(self, prefix: str, mark: str, folder: str) -> Survey:
         seen_ns = self.now_ns()
         names = self.children(prefix, having=[mark])
         below = self._path(prefix)

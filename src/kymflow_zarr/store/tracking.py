@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -103,12 +103,10 @@ class TrackingStore(Store):
             pass
         return self._store.children(prefix, having)
 
-    def survey(
-        self, prefix: str, mark: str, folder: str, likely: Callable[[], Sequence[str]] | None = None
-    ) -> Survey:
+    def survey(self, prefix: str, mark: str, folder: str) -> Survey:
         for _ in self.list(prefix):
             pass
-        return self._store.survey(prefix, mark, folder, likely)
+        return self._store.survey(prefix, mark, folder)
 
     def leftovers(self) -> Sequence[Fingerprint]:
         return self._store.leftovers()

@@ -96,19 +96,6 @@ def find_ledger(store: Store, table_name: str, schema: pa.Schema, file: TableFil
         return None
 
 
-def image_ids_in(data: bytes) -> list[str]:
-    """Return the images that the file of a ledger speaks of, whichever table it belongs to.
-
-    Raises
-    ------
-    ValueError, OSError, pyarrow.ArrowException
-        It is damaged, or something else.
-    """
-    parquet = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
-    found = parquet.read(columns=["image_id"], use_threads=False).column("image_id").cast(pa.string())
-    return [str(image_id) for image_id in found.drop_null().to_pylist()]
-
-
 def _decode(found: pa.Table) -> Ledger:
     """Return the ledger in a file's rows.
 
