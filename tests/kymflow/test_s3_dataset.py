@@ -17,7 +17,7 @@ from simple_indexers import add_image
 from kymflow import IndexerRegistry, KymDataset
 from kymflow.testing import simulate_folder
 from kymflow_zarr import layout
-from kymflow_zarr.store.base import Survey
+from kymflow_zarr.store.base import Listing
 from kymflow_zarr.store.object import ObjectStore
 
 StartPython = Callable[..., "subprocess.Popen[str]"]
@@ -162,15 +162,15 @@ def count_listings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.mark.parametrize("change", ["appears", "vanishes", "changes"])
-def test_what_changes_after_the_survey_of_a_rebuild_is_not_missed(
+def test_what_changes_after_the_listing_of_a_rebuild_is_not_missed(
     object_url: str, registry: IndexerRegistry, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kd = KymDataset(object_url, registry=registry)
     add_reports(kd, 3, {number: {"n_valid": number} for number in range(2)})
-    survey = ObjectStore.survey
+    list_records = ObjectStore.list_records
 
-    def then_change(store: ObjectStore, *where: str) -> Survey:
-        found = survey(store, *where)
+    def then_change(store: ObjectStore, *where: str) -> Listing:
+        found = list_records(store, *where)
         if change == "appears":
             kd.ds.record("002").save_json("radon_report", {"n_valid": 2})
         elif change == "vanishes":
@@ -179,13 +179,13 @@ def test_what_changes_after_the_survey_of_a_rebuild_is_not_missed(
             kd.ds.record("001").save_json("radon_report", {"n_valid": 5})
         return found
 
-    monkeypatch.setattr(ObjectStore, "survey", then_change)
+    monkeypatch.setattr(ObjectStore, "list_records", then_change)
 
     kd.rebuild_all()
 
     expected = {"appears": [0, 1, 2], "vanishes": [0], "changes": [0, 5]}[change]
     assert kd.get_table("radon_report")["n_valid"].tolist() == expected
-    monkeypatch.setattr(ObjectStore, "survey", survey)
+    monkeypatch.setattr(ObjectStore, "list_records", list_records)
     assert kd.plan("radon_report").is_empty
     assert {problem.kind for problem in kd.check().problems} == {"unreadable pixels"}
 

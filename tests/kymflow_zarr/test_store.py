@@ -151,10 +151,10 @@ def test_tags_are_the_same_whether_a_listing_puts_them_in_quotes_or_not(s3_bucke
         for page in list_keys(*args, **how):
             yield [{**meta, "e_tag": '"' + meta["e_tag"].strip('"') + '"'} for meta in page]
 
-    for listing in (bare, quoted):
-        monkeypatch.setattr(obstore, "list", listing)
-        survey = store.survey("images", "zarr.json", "analysis")
-        assert survey.etags == [put.etag] == [store.stat("images/a/analysis/x").etag]
+    for answer in (bare, quoted):
+        monkeypatch.setattr(obstore, "list", answer)
+        listing = store.list_records("images", "zarr.json", "analysis")
+        assert listing.etags == [put.etag] == [store.stat("images/a/analysis/x").etag]
     # A condition names the tag as the server gave it.
     store.update("images/a/analysis/x", lambda present: (present or b"") + b"2")
     assert store.read("images/a/analysis/x")[0] == b"12"
@@ -191,7 +191,7 @@ def test_a_listing_in_parts_finds_what_is_there(object_url, seed, monkeypatch) -
     for name in chance.sample(names, 25):
         for rest in chance.sample(["zarr.json", "analysis/x", "analysis/y"], 2):
             store.put(f"images/{name}/{rest}", b"x")
-    listed = store.survey("images", "zarr.json", "analysis")
+    listed = store.list_records("images", "zarr.json", "analysis")
     there = sorted(name for name in names if store.exists(f"images/{name}/zarr.json"))
     assert listed.names == list(store.children("images", having=["zarr.json"])) == there
     found = {key: store.stat(key) for name in there for key in (f"images/{name}/analysis/{x}" for x in "xy")}
@@ -314,7 +314,7 @@ def test_list_goes_to_any_depth(store) -> None:
     assert all(store.stat(found.key) == found for found in store.list())
 
 
-def test_a_survey_is_what_children_list_and_stat_tell(store) -> None:
+def test_list_records_tells_what_children_list_and_stat_tell(store) -> None:
     for key in (
         "a/mark",
         "a/in/x",
@@ -328,23 +328,29 @@ def test_a_survey_is_what_children_list_and_stat_tell(store) -> None:
     ):
         store.put(f"images/{key}", key.encode())
     store.put("other/a/in/x", b"")
-    survey = store.survey("images", "mark", "in")
+    listing = store.list_records("images", "mark", "in")
     # "b" has no key of that name: what is called so is a folder.
-    assert survey.names == list(store.children("images", having=["mark"])) == ["a", "c", "ä"]
+    assert listing.names == list(store.children("images", having=["mark"])) == ["a", "c", "ä"]
     found = {
         key: Fingerprint(key, size, mtime_ns, etag)
         for key, size, mtime_ns, etag in zip(
-            survey.keys, survey.sizes, survey.mtimes_ns, survey.etags, strict=True
+            listing.keys, listing.sizes, listing.mtimes_ns, listing.etags, strict=True
         )
     }
     assert set(found) == {"images/a/in/x", "images/a/in/deep/y", "images/ä/in/é"}
     assert all(store.stat(key) == fingerprint for key, fingerprint in found.items())
-    assert survey.seen_ns <= store.now_ns()
+    assert listing.seen_ns <= store.now_ns()
 
 
-def test_a_survey_of_nothing_is_empty(store) -> None:
-    survey = store.survey("images", "mark", "in")
-    assert (survey.names, survey.keys, survey.sizes, survey.mtimes_ns, survey.etags) == ([], [], [], [], [])
+def test_a_listing_of_nothing_is_empty(store) -> None:
+    listing = store.list_records("images", "mark", "in")
+    assert (listing.names, listing.keys, listing.sizes, listing.mtimes_ns, listing.etags) == (
+        [],
+        [],
+        [],
+        [],
+        [],
+    )
 
 
 def test_leftovers_are_found_at_any_depth_and_nothing_else(disk, tmp_path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from kymflow_zarr.errors import ReadOnlyError, StoreError
 from kymflow_zarr.layout import is_litter
-from kymflow_zarr.store.base import LOCK_TIMEOUT_S, Change, Fingerprint, Store, Survey
+from kymflow_zarr.store.base import LOCK_TIMEOUT_S, Change, Fingerprint, Listing, Store
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
@@ -87,10 +87,10 @@ class Dependency:
 Answer = tuple[Difference | None, Dependency]
 
 
-def look_again(store: Store, asked: Sequence[Dependency], survey: Survey | None = None) -> Sequence[Answer]:
-    """Ask many things again, as :meth:`Dependency.look_again` one; what a survey tells is not looked up."""
+def look_again(store: Store, asked: Sequence[Dependency], listing: Listing | None = None) -> Sequence[Answer]:
+    """Ask many things again, as :meth:`Dependency.look_again` one; what a listing tells is not looked up."""
     keys = [one.key for one in asked if one.asked != "names"]
-    now: dict[str, Fingerprint | None] = {} if survey is None else {**survey.prints(keys)}
+    now: dict[str, Fingerprint | None] = {} if listing is None else {**listing.prints(keys)}
     left = [key for key in keys if key not in now]
     now.update(zip(left, stat_many(store, left), strict=True))
     return compare_all(store, asked, now)
@@ -189,10 +189,10 @@ class TrackingStore(Store):
             pass
         return self._store.children(prefix, having)
 
-    def survey(self, prefix: str, mark: str, folder: str) -> Survey:
+    def list_records(self, prefix: str, mark: str, folder: str) -> Listing:
         for _ in self.list(prefix):
             pass
-        return self._store.survey(prefix, mark, folder)
+        return self._store.list_records(prefix, mark, folder)
 
     def leftovers(self) -> Sequence[Fingerprint]:
         return self._store.leftovers()

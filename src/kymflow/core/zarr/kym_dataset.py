@@ -16,8 +16,8 @@ from kymflow.core.runs.options import OnError, OnProgress
 from kymflow.core.runs.reports import CheckReport, IngestReport, UpdateReport
 from kymflow.core.zarr.indexers.base import DatasetIndexer
 from kymflow.core.zarr.indexers.contract import contract_of
-from kymflow.core.zarr.refresh import listing
 from kymflow.core.zarr.refresh.check import check_dataset
+from kymflow.core.zarr.refresh.listing import list_images, look
 from kymflow.core.zarr.refresh.plan import RefreshPlan, make_plan
 from kymflow.core.zarr.refresh.status import DatasetStatus, dataset_status
 from kymflow.core.zarr.refresh.update import refresh_table, update_table
@@ -191,8 +191,8 @@ class KymDataset(LoadedTables):
         how = _how(on_error, on_progress, cancel, executor)
         chosen = self._chosen(indexers)
         # One listing of the images serves all tables.
-        live, survey = listing.list_images(self.ds) if ids is None else (None, None)
-        return self._run_all(update_table, chosen, on_table, image_ids=ids, live=live, survey=survey, **how)
+        live, listing = list_images(self.ds) if ids is None else (None, None)
+        return self._run_all(update_table, chosen, on_table, image_ids=ids, live=live, listing=listing, **how)
 
     # Tables brought up to date
 
@@ -231,7 +231,7 @@ class KymDataset(LoadedTables):
         # One listing of the artifacts serves all tables.
         # What a callback does when a table's turn comes is seen: then none is read before.
         ahead = [contract_of(one).table_name for one in chosen] if on_table is None else []
-        with listing.look(self.ds, ahead) as looks:
+        with look(self.ds, ahead) as looks:
             return self._run_all(refresh_table, chosen, on_table, looks=looks, **how)
 
     def plan(
@@ -243,9 +243,9 @@ class KymDataset(LoadedTables):
     ) -> RefreshPlan:
         """Say what :meth:`refresh` would do, image by image and why; nothing is extracted or written."""
         contract = contract_of(self._resolve(indexer))
-        with listing.look(self.ds, [contract.table_name]) as looks:
-            survey, state = looks.survey, looks.table(contract.table_name)
-        return make_plan(self.ds, contract, survey, state, on_progress=on_progress, cancel=cancel)
+        with look(self.ds, [contract.table_name]) as looks:
+            listing, state = looks.listing, looks.table(contract.table_name)
+        return make_plan(self.ds, contract, listing, state, on_progress=on_progress, cancel=cancel)
 
     def status(
         self, *, on_progress: OnProgress | None = None, cancel: threading.Event | None = None

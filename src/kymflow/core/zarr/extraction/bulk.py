@@ -18,7 +18,7 @@ from kymflow_zarr.store.dependencies import DependenciesOf, DependencyColumns, R
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
-    from kymflow_zarr.store.base import Survey
+    from kymflow_zarr.store.base import Listing
 
 Blobs = dict[str, bytes]
 # An image's rows as JSON has them, and what kind of value stands under each name.
@@ -57,12 +57,12 @@ class Artifacts:
 
 
 def read_artifacts(
-    ds: ZarrDataset, indexer: ArtifactIndexer, image_ids: Sequence[str], survey: Survey | None = None
+    ds: ZarrDataset, indexer: ArtifactIndexer, image_ids: Sequence[str], listing: Listing | None = None
 ) -> Artifacts | None:
     """Read the artifacts of many images.
 
     What is read, and what is noted of it, is the same as when each record is asked by itself. A
-    survey that was made before may tell what there is no need to ask for.
+    listing that was made before may tell what there is no need to ask for.
 
     Returns
     -------
@@ -71,21 +71,21 @@ def read_artifacts(
     """
     try:
         layout.check_artifact_name(indexer.artifact)
-        return _read_artifacts(ds, indexer, image_ids, survey)
+        return _read_artifacts(ds, indexer, image_ids, listing)
     except (InvalidNameError, StoreError):
         return None
 
 
 def _read_artifacts(
-    ds: ZarrDataset, indexer: ArtifactIndexer, image_ids: Sequence[str], survey: Survey | None
+    ds: ZarrDataset, indexer: ArtifactIndexer, image_ids: Sequence[str], listing: Listing | None
 ) -> Artifacts:
     notes: dict[str, list[Row]] = {image_id: [] for image_id in image_ids}
     blobs: dict[str, Blobs] = {}
     left = list(image_ids)
-    seen_ns = ds.store.now_ns() if survey is None else survey.seen_ns
+    seen_ns = ds.store.now_ns() if listing is None else listing.seen_ns
     short = {form: f"{layout.ANALYSIS}/{indexer.artifact}{form}" for form in FORMS}
     keys = {form: {one: f"{layout.IMAGES}/{one}/{key}" for one in image_ids} for form, key in short.items()}
-    absent = ds.store.absent([key for some in keys.values() for key in some.values()], survey)
+    absent = ds.store.absent([key for some in keys.values() for key in some.values()], listing)
     for form in FORMS:
         asked = {one: keys[form][one] for one in left}
         blobs[form], left = _read(ds, short[form], asked, notes, absent, seen_ns)

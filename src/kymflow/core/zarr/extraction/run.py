@@ -19,7 +19,7 @@ from kymflow_zarr.errors import CancelledError
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from kymflow_zarr.store.base import Survey
+    from kymflow_zarr.store.base import Listing
 
 # So many images are read, checked and brought to Arrow together.
 CHUNK = 500
@@ -35,7 +35,7 @@ def extract_images(
     on_progress: OnProgress | None = None,
     cancel: threading.Event | None = None,
     executor: Executor | None = None,
-    survey: Survey | None = None,
+    listing: Listing | None = None,
 ) -> tuple[dict[str, ImageRows], dict[str, str]]:
     """Extract many images' rows.
 
@@ -45,7 +45,7 @@ def extract_images(
         What to extract from what.
     on_error, on_progress, cancel, executor
         As for :meth:`KymDataset.rebuild`.
-    survey : Survey, optional
+    listing : Listing, optional
         What there is, if it has been listed already; it stays in this process.
 
     Returns
@@ -65,7 +65,7 @@ def extract_images(
         A worker of `executor` ended without an answer.
     """
     steps = _Steps(ds, contract, len(image_ids), on_progress, cancel)
-    work = Work(ds, indexer, contract, on_error == "raise", survey if executor is None else None)
+    work = Work(ds, indexer, contract, on_error == "raise", listing if executor is None else None)
     rows: dict[str, ImageRows] = {}
     failed: dict[str, str] = {}
     chunks = [image_ids[begin : begin + CHUNK] for begin in range(0, len(image_ids), CHUNK)]

@@ -20,7 +20,7 @@ from kymflow.errors import IndexerError
 from kymflow_zarr import ZarrDataset, ZarrImageRecord
 from kymflow_zarr.errors import ColumnError
 from kymflow_zarr.formats import frames
-from kymflow_zarr.store.base import Survey
+from kymflow_zarr.store.base import Listing
 from kymflow_zarr.store.dependencies import DependencyColumns
 from kymflow_zarr.store.tracking import TrackingStore
 
@@ -78,7 +78,7 @@ class Work:
         What to extract from what.
     stop : bool
         Whether the first failure may be the last, since it stops everything.
-    survey : Survey or None
+    listing : Listing or None
         What there is, if it has been listed already.
     run_id : str
         Another one each time: a cluster that remembers the answer to a question must not give it again,
@@ -89,7 +89,7 @@ class Work:
     indexer: DatasetIndexer
     contract: TableContract
     stop: bool
-    survey: Survey | None = None
+    listing: Listing | None = None
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def extract(self, image_ids: Sequence[str]) -> Extracted:
@@ -109,7 +109,7 @@ class Work:
             return
 
         def read(chunk: Sequence[str]) -> Artifacts | None:
-            return read_artifacts(self.ds, indexer, chunk, self.survey)
+            return read_artifacts(self.ds, indexer, chunk, self.listing)
 
         def decoded(chunk: Sequence[str], artifacts: Artifacts | None) -> tuple[list[Raw], Sequence[str]]:
             return ([], chunk) if artifacts is None else decode_artifacts(indexer, artifacts)

@@ -12,7 +12,7 @@ from kymflow.core.zarr.tables.state import TableState, find_state
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
-    from kymflow_zarr.store.base import Survey
+    from kymflow_zarr.store.base import Listing
 
 
 class Looks:
@@ -29,7 +29,7 @@ class Looks:
 
     Attributes
     ----------
-    survey : Survey
+    listing : Listing
         Which images and artifacts there are.
     """
 
@@ -39,7 +39,7 @@ class Looks:
         self._ds = ds
         self._states = states
         self._give_up = give_up
-        self.survey = ds.survey()
+        self.listing = ds.listing()
 
     def table(self, table_name: str) -> TableState | None:
         """Return the next table as it is, or was when the images were listed; None if there is none."""
@@ -63,9 +63,9 @@ def look(ds: ZarrDataset, table_names: Sequence[str]) -> Iterator[Looks]:
         yield Looks(ds, states, reading.close)
 
 
-def list_images(ds: ZarrDataset) -> tuple[Sequence[str], Survey | None]:
+def list_images(ds: ZarrDataset) -> tuple[Sequence[str], Listing | None]:
     """Return the ids of all images, and what else the medium told of them on that occasion."""
     if not ds.store.lists_all_for_names:
         return ds.list_image_ids(), None
-    found = ds.survey()
+    found = ds.listing()
     return found.names, found

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from kymflow.core.zarr.indexers.contract import TableContract
     from kymflow_zarr import ZarrDataset
-    from kymflow_zarr.store.base import Store, Survey
+    from kymflow_zarr.store.base import Listing, Store
     from kymflow_zarr.store.tracking import Dependency
 
 logger = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class RefreshPlan:
 def make_plan(
     ds: ZarrDataset,
     contract: TableContract,
-    survey: Survey,
+    listing: Listing,
     state: TableState | None,
     *,
     on_progress: Callable[[int, int], None] | None = None,
@@ -104,7 +104,7 @@ def make_plan(
     ----------
     ds, contract
         Of what to plan the refresh.
-    survey : Survey
+    listing : Listing
         Which images and artifacts there are.
     state : TableState or None
         The table with its ledger; None if there is no readable one.
@@ -118,7 +118,7 @@ def make_plan(
     CancelledError
         `cancel` was set.
     """
-    live = survey.names
+    live = listing.names
     plan = RefreshPlan(contract.table_name, contract.indexer, rows=state.n_rows if state else 0)
     why_all = _why_all(state, contract)
     if state is None or state.ledger is None or why_all:
@@ -136,7 +136,7 @@ def make_plan(
     removed = sorted(known.difference(live))
     stale: dict[str, list[str]] = {image_id: ["new image"] for image_id in new}
     revalidated = {}
-    doubtful = ledger.among(sorted(set(unproven(ledger, survey)).difference(removed)))
+    doubtful = ledger.among(sorted(set(unproven(ledger, listing)).difference(removed)))
     for begin in range(0, len(doubtful), _AT_ONCE):
         if on_progress is not None:
             on_progress(begin, len(doubtful))
@@ -148,7 +148,7 @@ def make_plan(
                 indexer=contract.indexer,
             )
         entries = {image_id: ledger[image_id] for image_id in doubtful[begin : begin + _AT_ONCE]}
-        for image_id, (reasons, seen) in _why_stale(ds.store, entries, survey).items():
+        for image_id, (reasons, seen) in _why_stale(ds.store, entries, listing).items():
             if reasons:
                 stale[image_id] = reasons
             elif seen != entries[image_id].seen:
@@ -167,11 +167,11 @@ def make_plan(
     )
 
 
-def unproven(ledger: Ledger, survey: Survey) -> list[str]:
+def unproven(ledger: Ledger, listing: Listing) -> list[str]:
     """Return the images of which a listing alone does not prove that they are as they were."""
     owners, keys, seen = ledger.seen.flat()
-    place = pc.index_in(keys, value_set=pa.array(survey.keys, pa.string()))
-    # The survey tells of nothing but artifacts; and it goes into no linked folder, as an open does.
+    place = pc.index_in(keys, value_set=pa.array(listing.keys, pa.string()))
+    # The listing tells of nothing but artifacts; and it goes into no linked folder, as an open does.
     short = seen.field("key")
     is_direct = pc.equal(pc.count_substring(short, "/"), 1)
     told = pc.and_(is_direct, pc.starts_with(short, layout.ANALYSIS + "/"))
@@ -179,8 +179,8 @@ def unproven(ledger: Ledger, survey: Survey) -> list[str]:
     def now(values: list[Any], kind: pa.DataType) -> pa.Array:
         return pc.take(pa.array(values, kind), place)
 
-    sizes, mtimes_ns = now(survey.sizes, pa.int64()), now(survey.mtimes_ns, pa.int64())
-    holds = pc.and_(told, proves_unchanged(seen, sizes, mtimes_ns, now(survey.etags, pa.string())))
+    sizes, mtimes_ns = now(listing.sizes, pa.int64()), now(listing.mtimes_ns, pa.int64())
+    holds = pc.and_(told, proves_unchanged(seen, sizes, mtimes_ns, now(listing.etags, pa.string())))
     doubtful = pc.unique(owners.filter(pc.invert(holds)))
     failed = pc.not_equal(ledger.column("error"), "")
     image_ids = ledger.column("image_id")
@@ -197,11 +197,11 @@ def _why_all(state: TableState | None, contract: TableContract) -> str | None:
 
 
 def _why_stale(
-    store: Store, entries: Mapping[str, LedgerEntry], survey: Survey
+    store: Store, entries: Mapping[str, LedgerEntry], listing: Listing
 ) -> dict[str, tuple[list[str], Sequence[Dependency]]]:
     """Return of each image why it is stale, if it is, and what it was made from as it was found now."""
     whole = [entry for entry in entries.values() if not entry.error]
-    answers = iter(look_again(store, [seen for entry in whole for seen in entry.seen], survey))
+    answers = iter(look_again(store, [seen for entry in whole for seen in entry.seen], listing))
     found = {}
     for image_id, entry in entries.items():
         if entry.error:

@@ -105,7 +105,7 @@ def dataset_status(ds: ZarrDataset, registry: IndexerRegistry, **how: Any) -> Da
     contracts = {contract.table_name: contract for contract in map(contract_of, registry.indexers())}
     names = sorted({*contracts, *ds.list_table_names()})
     infos = registry.list()
-    survey = ds.survey()
+    listing = ds.listing()
     tables = []
     for name in names:
         info = _describe(ds, name)
@@ -114,7 +114,7 @@ def dataset_status(ds: ZarrDataset, registry: IndexerRegistry, **how: Any) -> Da
             problem = _why_no_indexer(info, infos, registry)
             tables.append(TableStatus(name, info.indexer, info.rows, problem=problem))
             continue
-        plan = make_plan(ds, contract, survey, find_state(ds.store, name), **how)
+        plan = make_plan(ds, contract, listing, find_state(ds.store, name), **how)
         version = next((one.version for one in infos if one.name == contract.indexer), "")
         tables.append(
             TableStatus(
@@ -132,7 +132,7 @@ def dataset_status(ds: ZarrDataset, registry: IndexerRegistry, **how: Any) -> Da
                 or ("other columns" if plan.rewrite else ""),
             )
         )
-    images = len(survey.names)
+    images = len(listing.names)
     try:
         return DatasetStatus(images, tables, _missing_sources(ds))
     except TableError as error:

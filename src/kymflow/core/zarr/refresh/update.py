@@ -12,7 +12,7 @@ from kymflow.core.runs.reports import UpdateReport
 from kymflow.core.zarr.extraction.rows import ImageRows
 from kymflow.core.zarr.extraction.run import extract_images
 from kymflow.core.zarr.indexers.contract import TableContract
-from kymflow.core.zarr.refresh import listing
+from kymflow.core.zarr.refresh.listing import Looks, list_images, look
 from kymflow.core.zarr.refresh.plan import make_plan, remember
 from kymflow.core.zarr.tables.commit import Commit, LedgerLost, commit_rows
 from kymflow.core.zarr.tables.conflicts import find_conflicting_images
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from kymflow.core.zarr.indexers.base import DatasetIndexer
     from kymflow_zarr import ZarrDataset
-    from kymflow_zarr.store.base import Survey
+    from kymflow_zarr.store.base import Listing
     from kymflow_zarr.store.tracking import Dependency
 
 
@@ -37,7 +37,7 @@ def update_table(
     *,
     image_ids: Iterable[str] | None = None,
     live: Sequence[str] | None = None,
-    survey: Survey | None = None,
+    listing: Listing | None = None,
     made_by: Mapping[str, str] | None = None,
     **how: Any,
 ) -> tuple[Commit, UpdateReport]:
@@ -50,8 +50,8 @@ def update_table(
     image_ids : iterable of str or None
         The images; None means all. Where it is not known what the others gave to the table
         (there is no table yet, or somebody else wrote it), all are extracted.
-    live, survey : optional
-        What :func:`listing.list_images` gave, if all images are extracted and they have been listed already.
+    live, listing : optional
+        What :func:`list_images` gave, if all images are extracted and they have been listed already.
     made_by : mapping of str to str, optional
         More words for the table's footer.
     **how
@@ -68,7 +68,7 @@ def update_table(
     asked = None
     if image_ids is not None:
         asked, live = _check_known(ds, contract, image_ids)
-    return _update(ds, indexer, contract, asked, made_by, started, live=live, survey=survey, **how)
+    return _update(ds, indexer, contract, asked, made_by, started, live=live, listing=listing, **how)
 
 
 def _update(
@@ -83,7 +83,7 @@ def _update(
     try:
         rows, failed, commit = _run(ds, indexer, contract, asked, made_by, **how)
     except LedgerLost:
-        how["live"] = how["survey"] = None
+        how["live"] = how["listing"] = None
         rows, failed, commit = _run(ds, indexer, contract, None, made_by, **how)
     updated = sorted(commit.ledger.among(rows))
     report = UpdateReport(
@@ -108,15 +108,15 @@ def _run(
     *,
     on_error: OnError = "raise",
     live: Sequence[str] | None = None,
-    survey: Survey | None = None,
+    listing: Listing | None = None,
     cancel: threading.Event | None = None,
     revalidated: Mapping[str, Sequence[Dependency]] | None = None,
     **how: Any,
 ) -> tuple[dict[str, ImageRows], dict[str, str], Commit]:
     if live is None:
-        live, survey = listing.list_images(ds)
+        live, listing = list_images(ds)
     rows, failed = extract_images(
-        ds, indexer, contract, live, on_error=on_error, cancel=cancel, survey=survey, **how
+        ds, indexer, contract, live, on_error=on_error, cancel=cancel, listing=listing, **how
     )
     gone = set(asked or ()).difference(rows, failed)
 
@@ -179,7 +179,7 @@ def refresh_table(
     contract: TableContract,
     *,
     made_by: Mapping[str, str] | None = None,
-    looks: listing.Looks | None = None,
+    looks: Looks | None = None,
     cancel: threading.Event | None = None,
     **how: Any,
 ) -> tuple[Commit | None, UpdateReport]:
@@ -199,16 +199,16 @@ def refresh_table(
     ds.check_writable()
     _check_on_error(**how)
     started = time.perf_counter()
-    with listing.look(ds, [contract.table_name]) if looks is None else nullcontext(looks) as looks:
-        survey = looks.survey
-        plan = make_plan(ds, contract, survey, looks.table(contract.table_name), cancel=cancel)
+    with look(ds, [contract.table_name]) if looks is None else nullcontext(looks) as looks:
+        listing = looks.listing
+        plan = make_plan(ds, contract, listing, looks.table(contract.table_name), cancel=cancel)
         if not plan.is_empty or plan.revalidated:
             looks.forget()
     if not plan.is_empty:
         asked = None if plan.whole else [*plan.stale, *plan.removed]
         # The plan has seen which images there are; those that come or go meanwhile, the commit sees.
         live = list(plan.stale)
-        how |= {"cancel": cancel, "revalidated": plan.revalidated, "live": live, "survey": survey}
+        how |= {"cancel": cancel, "revalidated": plan.revalidated, "live": live, "listing": listing}
         return _update(ds, indexer, contract, asked, made_by, started, **how)
     remember(ds, plan)
     report = UpdateReport(
