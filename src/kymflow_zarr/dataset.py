@@ -17,7 +17,7 @@ from kymflow_zarr.formats.groups import ATTRS_DOCUMENT, Group, read_group, write
 from kymflow_zarr.record.attrs import utc_now
 from kymflow_zarr.record.record import ZarrImageRecord
 from kymflow_zarr.sources import sync
-from kymflow_zarr.store.base import Store, Survey
+from kymflow_zarr.store.base import Listing, Store
 from kymflow_zarr.store.locations import is_url, open_store
 
 if TYPE_CHECKING:
@@ -150,9 +150,9 @@ class ZarrDataset:
         found = self._store.stat_many([self.attrs_key(image_id) for image_id in ids])
         return {image_id for image_id, there in zip(ids, found, strict=True) if there is not None}
 
-    def survey(self) -> Survey:
+    def listing(self) -> Listing:
         """List all images and their artifacts at once: names, sizes and times, nothing is read."""
-        return self._store.survey(layout.IMAGES, ATTRS_DOCUMENT[self.zarr_format], layout.ANALYSIS)
+        return self._store.list_records(layout.IMAGES, ATTRS_DOCUMENT[self.zarr_format], layout.ANALYSIS)
 
     def iter_records(self) -> Iterator[ZarrImageRecord]:
         """Yield all records, ordered by image id."""

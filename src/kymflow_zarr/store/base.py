@@ -47,7 +47,7 @@ class OutdatedError(Exception):
 
 
 @dataclass(frozen=True)
-class Survey:
+class Listing:
     """What one listing told of many records, as parallel lists: a hundred thousand need no objects.
 
     Attributes
@@ -135,17 +135,17 @@ class Store(ABC):
         """Look at many keys, as :meth:`stat`, in whichever way costs least."""
         return self.each(self.stat, keys)
 
-    def absent(self, keys: Sequence[str], survey: Survey | None = None) -> Collection[str]:
+    def absent(self, keys: Sequence[str], listing: Listing | None = None) -> Collection[str]:
         """Return which of these keys are not there, as far as that costs less than to ask for each.
 
-        What is not among them may be absent all the same. Where a survey that tells of all of them
-        is made use of, they are those that were not there when it was made.
+        What is not among them may be absent all the same. With a `listing` that tells of all of them, they
+        are those that were not there when it was made.
         """
         return ()
 
     @property
     def lists_all_for_names(self) -> bool:
-        """Whether it costs as much to list the names of records as to survey them."""
+        """Whether the names of records cost as much as :meth:`list_records`."""
         return False
 
     @abstractmethod
@@ -164,7 +164,7 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def survey(self, prefix: str, mark: str, folder: str) -> Survey:
+    def list_records(self, prefix: str, mark: str, folder: str) -> Listing:
         """Look at everything below ``<prefix>/<name>/<folder>`` of all names that have the key `mark`."""
 
     @abstractmethod

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from kymflow_zarr import layout
 from kymflow_zarr.errors import StoreError
-from kymflow_zarr.store.base import SETTLED_AFTER_NS, Fingerprint, Store, Survey
+from kymflow_zarr.store.base import SETTLED_AFTER_NS, Fingerprint, Listing, Store
 from kymflow_zarr.store.tracking import Asked, Dependency, names_digest
 
 DEPENDENCY = pa.struct(
@@ -173,13 +173,13 @@ def proves_unchanged(flat: pa.StructArray, sizes: pa.Array, mtimes_ns: pa.Array,
     return pc.and_(holds, pc.not_equal(flat.field("asked"), "names"))
 
 
-def compare(store: Store, dependencies: Dependencies, listing: Survey | None = None) -> Comparison:
+def compare(store: Store, dependencies: Dependencies, listing: Listing | None = None) -> Comparison:
     """Compare what was read with what is there now; only what a listing cannot tell is read."""
     return look(store, (), dependencies, listing)[1]
 
 
 def look(
-    store: Store, keys: Sequence[str], dependencies: Dependencies, listing: Survey | None = None
+    store: Store, keys: Sequence[str], dependencies: Dependencies, listing: Listing | None = None
 ) -> tuple[list[bool], Comparison]:
     """Tell which keys are there, and compare dependencies with what is there, many at once.
 
@@ -191,7 +191,7 @@ def look(
         Those of which only the presence counts.
     dependencies : Dependencies
         What was read before.
-    listing : Survey, optional
+    listing : Listing, optional
         What a listing told lately; it is not looked up again.
     """
     there: list[bool] = []
@@ -214,7 +214,7 @@ def _joined(parts: Sequence[Comparison]) -> Comparison:
 
 
 def _look(
-    store: Store, keys: Sequence[str], dependencies: Dependencies, listing: Survey | None
+    store: Store, keys: Sequence[str], dependencies: Dependencies, listing: Listing | None
 ) -> tuple[list[bool], Comparison]:
     seen_ns = store.now_ns()
     flat, whole_keys = dependencies.flat, cast("list[str]", dependencies.keys().to_pylist())

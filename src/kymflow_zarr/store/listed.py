@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 from kymflow_zarr.layout import is_key
-from kymflow_zarr.store.base import Fingerprint, R, Store, Survey
+from kymflow_zarr.store.base import Fingerprint, Listing, R, Store
 
 # Where listings come in a known order, and can begin after any key; only directory buckets have no order.
 _ORDERED = ("memory:", "s3:")
@@ -55,9 +55,9 @@ class ListedStore(Store):
         found.update(zip(left, self.each(self.stat, left), strict=True))
         return [found[key] for key in keys]
 
-    def absent(self, keys: Sequence[str], survey: Survey | None = None) -> Collection[str]:
-        if survey is not None:
-            return {key for key in keys if key not in survey.places}
+    def absent(self, keys: Sequence[str], listing: Listing | None = None) -> Collection[str]:
+        if listing is not None:
+            return {key for key in keys if key not in listing.places}
         return {key for key, found in self._look_in_listings(keys).items() if found is None}
 
     def _look_in_listings(self, keys: Sequence[str]) -> dict[str, Fingerprint | None]:
@@ -120,7 +120,7 @@ class ListedStore(Store):
 
         return sorted(set().union(*self._each_page(prefix, names_in)))
 
-    def survey(self, prefix: str, mark: str, folder: str) -> Survey:
+    def list_records(self, prefix: str, mark: str, folder: str) -> Listing:
         seen_ns = self.now_ns()
         start = len(prefix) + 1
 
@@ -137,7 +137,7 @@ class ListedStore(Store):
         pages = self._each_page(prefix, records_in)
         names = {name for marked, _ in pages for name in marked}
         kept = [one for _, below in pages for name, one in below if name in names]
-        return Survey(
+        return Listing(
             sorted(names),
             [one.key for one in kept],
             [one.size for one in kept],

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from kymflow_zarr.errors import InvalidNameError, LockTimeoutError, StoreError, StorePermissionError
 from kymflow_zarr.layout import is_key, is_litter
-from kymflow_zarr.store.base import LOCK_TIMEOUT_S, Change, Fingerprint, Store, Survey
+from kymflow_zarr.store.base import LOCK_TIMEOUT_S, Change, Fingerprint, Listing, Store
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
@@ -116,7 +116,7 @@ class LocalStore(Store):
             pass
         return keys
 
-    def survey(self, prefix: str, mark: str, folder: str) -> Survey:
+    def list_records(self, prefix: str, mark: str, folder: str) -> Listing:
         seen_ns = self.now_ns()
         names = self.children(prefix, having=[mark])
         below = self._path(prefix)
@@ -128,7 +128,7 @@ class LocalStore(Store):
         keys, sizes, mtimes_ns = (
             (list(values) for values in zip(*found, strict=True)) if found else ([], [], [])
         )
-        return Survey(list(names), keys, sizes, mtimes_ns, [None] * len(keys), seen_ns)
+        return Listing(list(names), keys, sizes, mtimes_ns, [None] * len(keys), seen_ns)
 
     def _walk(
         self, folder: str, before: str, refused: MutableSequence[str] | None = None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from kymflow_zarr.errors import ReadOnlyError
 from kymflow_zarr.layout import is_litter
-from kymflow_zarr.store.base import LOCK_TIMEOUT_S, Change, Fingerprint, Store, Survey
+from kymflow_zarr.store.base import LOCK_TIMEOUT_S, Change, Fingerprint, Listing, Store
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
@@ -103,10 +103,10 @@ class TrackingStore(Store):
             pass
         return self._store.children(prefix, having)
 
-    def survey(self, prefix: str, mark: str, folder: str) -> Survey:
+    def list_records(self, prefix: str, mark: str, folder: str) -> Listing:
         for _ in self.list(prefix):
             pass
-        return self._store.survey(prefix, mark, folder)
+        return self._store.list_records(prefix, mark, folder)
 
     def leftovers(self) -> Sequence[Fingerprint]:
         return self._store.leftovers()

@@ -87,23 +87,29 @@ def test_a_survey_is_what_children_list_and_stat_tell(store) -> None:
     ):
         store.put(f"images/{key}", key.encode())
     store.put("other/a/in/x", b"")
-    survey = store.survey("images", "mark", "in")
+    listing = store.list_records("images", "mark", "in")
     # "b" has no key of that name: what is called so is a folder.
-    assert survey.names == list(store.children("images", having=["mark"])) == ["a", "c", "ä"]
+    assert listing.names == list(store.children("images", having=["mark"])) == ["a", "c", "ä"]
     found = {
         key: Fingerprint(key, size, mtime_ns, etag)
         for key, size, mtime_ns, etag in zip(
-            survey.keys, survey.sizes, survey.mtimes_ns, survey.etags, strict=True
+            listing.keys, listing.sizes, listing.mtimes_ns, listing.etags, strict=True
         )
     }
     assert set(found) == {"images/a/in/x", "images/a/in/deep/y", "images/ä/in/é"}
     assert all(store.stat(key) == fingerprint for key, fingerprint in found.items())
-    assert survey.seen_ns <= store.now_ns()
+    assert listing.seen_ns <= store.now_ns()
 
 
 def test_a_survey_of_nothing_is_empty(store) -> None:
-    survey = store.survey("images", "mark", "in")
-    assert (survey.names, survey.keys, survey.sizes, survey.mtimes_ns, survey.etags) == ([], [], [], [], [])
+    listing = store.list_records("images", "mark", "in")
+    assert (listing.names, listing.keys, listing.sizes, listing.mtimes_ns, listing.etags) == (
+        [],
+        [],
+        [],
+        [],
+        [],
+    )
 
 
 def test_children_are_folders_that_hold_a_key(store) -> None:

@@ -76,8 +76,8 @@ def test_tags_are_the_same_whether_a_listing_puts_them_in_quotes_or_not(s3_bucke
 
     for listing in (bare, quoted):
         monkeypatch.setattr(obstore, "list", listing)
-        survey = store.survey("images", "zarr.json", "analysis")
-        assert survey.etags == [put.etag] == [store.stat("images/a/analysis/x").etag]
+        listing = store.list_records("images", "zarr.json", "analysis")
+        assert listing.etags == [put.etag] == [store.stat("images/a/analysis/x").etag]
     # A condition names the tag as the server gave it.
     store.update("images/a/analysis/x", lambda present: (present or b"") + b"2")
     assert store.read("images/a/analysis/x")[0] == b"12"
@@ -134,7 +134,7 @@ def test_a_listing_in_parts_finds_what_is_there(object_url, seed, monkeypatch) -
     for name in chance.sample(names, 25):
         for rest in chance.sample(["zarr.json", "analysis/x", "analysis/y"], 2):
             store.put(f"images/{name}/{rest}", b"x")
-    listed = store.survey("images", "zarr.json", "analysis")
+    listed = store.list_records("images", "zarr.json", "analysis")
     there = sorted(name for name in names if store.exists(f"images/{name}/zarr.json"))
     assert listed.names == list(store.children("images", having=["zarr.json"])) == there
     found = {key: store.stat(key) for name in there for key in (f"images/{name}/analysis/{x}" for x in "xy")}

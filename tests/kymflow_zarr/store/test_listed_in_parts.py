@@ -72,9 +72,9 @@ def test_after_its_first_page_a_long_listing_is_made_in_parts(
     n_images: int, n_requests: int, chain: int, order: Order
 ) -> None:
     bucket = Bucket(lab_keys(n_images), order)
-    survey = bucket.survey("images", "zarr.json", "analysis")
+    listing = bucket.list_records("images", "zarr.json", "analysis")
 
-    assert len(survey.names) == len(survey.keys) == n_images
+    assert len(listing.names) == len(listing.keys) == n_images
     first, *parts = bucket.listings
     assert first == 1
     assert len(parts) <= 64
@@ -84,19 +84,19 @@ def test_after_its_first_page_a_long_listing_is_made_in_parts(
 @pytest.mark.parametrize("name", ["cell {:04}", "{:08d}", "2024-01-{:05}"])
 def test_names_that_are_not_spread_evenly_are_listed_page_after_page(name: str) -> None:
     bucket = Bucket(f"images/{name.format(number)}/zarr.json" for number in range(2500))
-    assert len(bucket.survey("images", "zarr.json", "analysis").names) == 2500
+    assert len(bucket.list_records("images", "zarr.json", "analysis").names) == 2500
     assert bucket.listings == [1, 2]
 
 
 def test_nothing_is_listed_in_one_request() -> None:
     bucket = Bucket([])
-    assert bucket.survey("images", "zarr.json", "analysis").names == []
+    assert bucket.list_records("images", "zarr.json", "analysis").names == []
     assert bucket.listings == [1]
 
 
 def test_where_there_is_no_order_pages_follow_each_other() -> None:
     bucket = Bucket(lab_keys(1000), "none")
-    assert len(bucket.survey("images", "zarr.json", "analysis").names) == 1000
+    assert len(bucket.list_records("images", "zarr.json", "analysis").names) == 1000
     assert bucket.listings == [4]
 
 
@@ -139,14 +139,14 @@ keys = st.sets(st.builds("images/{}/{}".format, names, rests), max_size=60)
 @settings(deadline=None, max_examples=400)
 def test_every_key_of_any_name_is_in_exactly_one_part(there: set[str], order: Order, page: int) -> None:
     bucket = Bucket(there, order, page=page)
-    survey = bucket.survey("images", "zarr.json", "in")
+    listing = bucket.list_records("images", "zarr.json", "in")
 
     parted = [key.split("/", 2) for key in there]
     marked = sorted(name for _, name, rest in parted if rest == "zarr.json")
     below = ["/".join(parts) for parts in parted if parts[1] in marked and parts[2].startswith("in/")]
-    assert survey.names == list(bucket.children("images", having=["zarr.json"])) == marked
+    assert listing.names == list(bucket.children("images", having=["zarr.json"])) == marked
     assert bucket.children("images") == sorted({name for _, name, _ in parted})
-    assert sorted(survey.keys) == sorted(below)
+    assert sorted(listing.keys) == sorted(below)
 
 
 @given(keys, keys, st.integers(1, 3), st.sampled_from(ORDERS), st.integers(1, 7), st.integers(2, 9))

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from kymflow_zarr import SourceReader
     from kymflow_zarr.dataset import Mode
     from kymflow_zarr.sources.sync import RefreshMode
-    from kymflow_zarr.store.base import Survey
+    from kymflow_zarr.store.base import Listing
 
 
 class KymDataset(LoadedTables):
@@ -218,7 +218,7 @@ class KymDataset(LoadedTables):
         ids = [image_ids] if isinstance(image_ids, str) else None if image_ids is None else list(image_ids)
         options = RunOptions(on_error, on_progress, cancel, executor)
         # One listing serves all tables, where it costs no more than the names of images.
-        listing = self.ds.survey() if ids is None and self.ds.store.lists_all_for_names else None
+        listing = self.ds.listing() if ids is None and self.ds.store.lists_all_for_names else None
         update = partial(self._update, options=options, image_ids=ids, listing=listing)
         return self._run_all(update, indexers, on_table)
 
@@ -255,7 +255,7 @@ class KymDataset(LoadedTables):
         """Refresh the table of every registered indexer; parameters and returns as :meth:`rebuild_all`."""
         options = RunOptions(on_error, on_progress, cancel, executor)
         # One listing of the artifacts serves all tables.
-        refresh = partial(self._refresh, options=options, listing=self.ds.survey())
+        refresh = partial(self._refresh, options=options, listing=self.ds.listing())
         return self._run_all(refresh, indexers, on_table)
 
     def plan(
@@ -268,7 +268,7 @@ class KymDataset(LoadedTables):
         """Say what :meth:`refresh` would do, image by image and why; nothing is extracted or written."""
         contract = contract_of(self._resolve(indexer))
         options = RunOptions(on_progress=on_progress, cancel=cancel)
-        listing, state = self.ds.survey(), find_state(self.ds.store, contract.table_name)
+        listing, state = self.ds.listing(), find_state(self.ds.store, contract.table_name)
         return make_plan(self.ds, contract, listing, state, options)
 
     def status(
@@ -395,7 +395,7 @@ class KymDataset(LoadedTables):
         options: RunOptions,
         *,
         image_ids: Iterable[str] | None = None,
-        listing: Survey | None = None,
+        listing: Listing | None = None,
     ) -> Outcome:
         contract, made_by = contract_of(indexer), self.registry.made_by(indexer)
         return self._told(
@@ -405,7 +405,7 @@ class KymDataset(LoadedTables):
         )
 
     def _refresh(
-        self, indexer: DatasetIndexer, options: RunOptions, *, listing: Survey | None = None
+        self, indexer: DatasetIndexer, options: RunOptions, *, listing: Listing | None = None
     ) -> Outcome:
         contract, made_by = contract_of(indexer), self.registry.made_by(indexer)
         return self._told(

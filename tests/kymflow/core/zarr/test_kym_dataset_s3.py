@@ -14,7 +14,7 @@ from pandas.testing import assert_frame_equal
 from kymflow import IndexerRegistry, KymDataset
 from kymflow.testing import simulate_folder
 from kymflow_zarr import layout
-from kymflow_zarr.store.base import Survey
+from kymflow_zarr.store.base import Listing
 from kymflow_zarr.store.object import ObjectStore
 from support.processes import StartPython, run_together, start_together, wait_for_all
 from support.refreshing import TABLE, CellsIndexer, assert_like_rebuild, assert_whole, cells, open_dataset
@@ -148,10 +148,10 @@ def test_what_changes_after_the_survey_of_a_rebuild_is_not_missed(
 ) -> None:
     kd = KymDataset(object_url, registry=registry)
     add_reports(kd, 3, {number: {"n_valid": number} for number in range(2)})
-    survey = ObjectStore.survey
+    listing = ObjectStore.list_records
 
-    def then_change(store: ObjectStore, *where: str) -> Survey:
-        found = survey(store, *where)
+    def then_change(store: ObjectStore, *where: str) -> Listing:
+        found = listing(store, *where)
         if change == "appears":
             kd.ds.record("002").save_json("radon_report", {"n_valid": 2})
         elif change == "vanishes":
@@ -160,13 +160,13 @@ def test_what_changes_after_the_survey_of_a_rebuild_is_not_missed(
             kd.ds.record("001").save_json("radon_report", {"n_valid": 5})
         return found
 
-    monkeypatch.setattr(ObjectStore, "survey", then_change)
+    monkeypatch.setattr(ObjectStore, "list_records", then_change)
 
     kd.rebuild_all()
 
     expected = {"appears": [0, 1, 2], "vanishes": [0], "changes": [0, 5]}[change]
     assert kd.get_table("radon_report")["n_valid"].tolist() == expected
-    monkeypatch.setattr(ObjectStore, "survey", survey)
+    monkeypatch.setattr(ObjectStore, "list_records", listing)
     assert kd.plan("radon_report").is_empty
     assert {problem.kind for problem in kd.check().problems} == {"unreadable pixels"}
 

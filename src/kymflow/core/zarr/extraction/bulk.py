@@ -20,7 +20,7 @@ from kymflow_zarr.store.dependencies import Dependencies, Row, content_row
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
-    from kymflow_zarr.store.base import Survey
+    from kymflow_zarr.store.base import Listing
 
 Blobs = dict[str, bytes]
 # An image's rows as JSON has them, and what kind of value stands under each name.
@@ -58,7 +58,7 @@ class Artifacts:
 
 
 def read_artifacts(
-    ds: ZarrDataset, artifact: str, image_ids: Sequence[str], listing: Survey | None = None
+    ds: ZarrDataset, artifact: str, image_ids: Sequence[str], listing: Listing | None = None
 ) -> Artifacts | None:
     """Read one artifact of many images.
 
@@ -78,7 +78,7 @@ def read_artifacts(
 
 
 def _read_artifacts(
-    ds: ZarrDataset, artifact: str, image_ids: Sequence[str], listing: Survey | None
+    ds: ZarrDataset, artifact: str, image_ids: Sequence[str], listing: Listing | None
 ) -> Artifacts:
     rows: dict[str, list[Row]] = {image_id: [] for image_id in image_ids}
     blobs: dict[str, Blobs] = {}

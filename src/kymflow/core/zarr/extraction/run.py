@@ -15,7 +15,7 @@ from kymflow.core.zarr.indexers.contract import TableContract
 from kymflow.errors import IndexerError
 from kymflow_zarr import ZarrDataset
 from kymflow_zarr.errors import CancelledError
-from kymflow_zarr.store.base import Survey
+from kymflow_zarr.store.base import Listing
 
 # So many images are read, checked and brought to Arrow together.
 CHUNK = 500
@@ -27,7 +27,7 @@ def extract_images(
     contract: TableContract,
     image_ids: Sequence[str],
     options: RunOptions,
-    listing: Survey | None = None,
+    listing: Listing | None = None,
 ) -> tuple[Batch, dict[str, IndexerError]]:
     """Extract many images' rows.
 
@@ -35,7 +35,7 @@ def extract_images(
     ----------
     ds, indexer, contract, image_ids, options
         What to extract from what, and how.
-    listing : Survey, optional
+    listing : Listing, optional
         Which artifacts there are, if they have been listed already; it stays in this process.
 
     Returns

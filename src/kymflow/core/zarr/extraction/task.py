@@ -21,7 +21,7 @@ from kymflow.errors import IndexerError
 from kymflow_zarr import ZarrDataset, ZarrImageRecord
 from kymflow_zarr.errors import ColumnError
 from kymflow_zarr.formats import frames
-from kymflow_zarr.store.base import Survey
+from kymflow_zarr.store.base import Listing
 from kymflow_zarr.store.dependencies import Dependencies
 from kymflow_zarr.store.tracking import TrackingStore
 
@@ -41,7 +41,7 @@ class Task:
         What to extract from what.
     stop_at_failure : bool
         Whether images after the first that fails need not be extracted.
-    listing : Survey or None
+    listing : Listing or None
         Which artifacts there are, if they have been listed already.
     run_id : str
         Another one for each run: a cluster that remembers the results of tasks must not give old ones,
@@ -52,7 +52,7 @@ class Task:
     indexer: DatasetIndexer
     contract: TableContract
     stop_at_failure: bool
-    listing: Survey | None = None
+    listing: Listing | None = None
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def extract(self, image_ids: Sequence[str]) -> Extracted:

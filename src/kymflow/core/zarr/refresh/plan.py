@@ -23,7 +23,7 @@ from kymflow_zarr.store.dependencies import Dependencies, compare, proves_unchan
 if TYPE_CHECKING:
     from kymflow.core.zarr.indexers.contract import TableContract
     from kymflow_zarr import ZarrDataset
-    from kymflow_zarr.store.base import Survey
+    from kymflow_zarr.store.base import Listing
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ class RefreshPlan:
 def make_plan(
     ds: ZarrDataset,
     contract: TableContract,
-    listing: Survey,
+    listing: Listing,
     state: TableState | None,
     options: RunOptions,
 ) -> RefreshPlan:
@@ -99,7 +99,7 @@ def make_plan(
     ----------
     ds, contract
         Of what to plan the refresh.
-    listing : Survey
+    listing : Listing
         Which images and artifacts there are.
     state : TableState or None
         The table with its ledger; None if there is no readable one.
@@ -147,7 +147,7 @@ def _compared(
     contract: TableContract,
     ledger: Ledger,
     doubtful: Sequence[str],
-    listing: Survey,
+    listing: Listing,
     options: RunOptions,
 ) -> tuple[dict[str, list[str]], Dependencies | None]:
     """Return why some of the doubtful images are stale, and what of the others had to be read."""
@@ -182,7 +182,7 @@ def _compared(
     return stale, found if len(found) else None
 
 
-def unproven(ledger: Ledger, listing: Survey) -> list[str]:
+def unproven(ledger: Ledger, listing: Listing) -> list[str]:
     """Return the images of which a listing alone does not prove that they are as they were."""
     dependencies = ledger.dependencies
     flat = dependencies.flat

@@ -106,7 +106,7 @@ def dataset_status(ds: ZarrDataset, registry: IndexerRegistry, options: RunOptio
     contracts = {contract.table_name: contract for contract in map(contract_of, registry.indexers())}
     names = sorted({*contracts, *ds.list_table_names()})
     infos = registry.list()
-    listing = ds.survey()
+    listing = ds.listing()
     tables = []
     for name in names:
         info = _describe(ds, name)

@@ -23,7 +23,7 @@ from kymflow_zarr.errors import CancelledError, KymflowError, RecordNotFoundErro
 if TYPE_CHECKING:
     from kymflow.core.zarr.indexers.base import DatasetIndexer
     from kymflow_zarr import ZarrDataset
-    from kymflow_zarr.store.base import Survey
+    from kymflow_zarr.store.base import Listing
     from kymflow_zarr.store.dependencies import Dependencies
 
 # So many times an image is extracted that changes each time while it is; then it is left stale.
@@ -59,7 +59,7 @@ def update_table(
     options: RunOptions,
     *,
     image_ids: Iterable[str] | None = None,
-    listing: Survey | None = None,
+    listing: Listing | None = None,
     made_by: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Extract images again and put their rows into the table, in one write.
@@ -71,7 +71,7 @@ def update_table(
     image_ids : iterable of str or None
         The images; None means all. Where it is not known what the others gave to the table
         (there is no table yet, or somebody else wrote it), these are extracted as well.
-    listing : Survey, optional
+    listing : Listing, optional
         Which images there are, if they have been listed already.
     made_by : mapping of str to str, optional
         More metadata for the table's footer.
@@ -83,7 +83,7 @@ def update_table(
     """
     ds.check_writable()
     if image_ids is None and listing is None and ds.store.lists_all_for_names:
-        listing = ds.survey()
+        listing = ds.listing()
     run = _Run(ds, indexer, contract, options, made_by or {}, listing)
     if image_ids is None:
         live = ds.list_image_ids() if listing is None else listing.names
@@ -98,13 +98,13 @@ def refresh_table(
     contract: TableContract,
     options: RunOptions,
     *,
-    listing: Survey | None = None,
+    listing: Listing | None = None,
     made_by: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Bring a table up to its images' artifacts, extracting only what is stale; see :func:`update_table`."""
     ds.check_writable()
     started = time.perf_counter()
-    listing = ds.survey() if listing is None else listing
+    listing = ds.listing() if listing is None else listing
     quiet = replace(options, on_progress=None)
     plan = make_plan(ds, contract, listing, find_state(ds.store, contract.table_name), quiet)
     if not plan.is_empty:
@@ -134,7 +134,7 @@ class _Run:
     contract: TableContract
     options: RunOptions
     made_by: Mapping[str, str]
-    listing: Survey | None = None
+    listing: Listing | None = None
     started: float = field(default_factory=time.perf_counter)
     extracted: set[str] = field(default_factory=set)
     failed: dict[str, str] = field(default_factory=dict)

@@ -59,13 +59,13 @@ def test_images_are_listed_once_for_all_tables_and_before_any(
     three: KymDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps = []
-    survey = type(three.ds).survey
-    monkeypatch.setattr(type(three.ds), "survey", lambda ds, *a: (steps.append("survey"), survey(ds, *a))[1])
+    listing = type(three.ds).listing
+    monkeypatch.setattr(type(three.ds), "listing", lambda ds: (steps.append("listing"), listing(ds))[1])
     three.refresh_all(on_table=steps.append)
-    assert steps == ["survey", "first", "second", "third"]
+    assert steps == ["listing", "first", "second", "third"]
     three.ds.record("00").save_df_parquet(TABLE, cells(100))
     three.refresh_all()
-    assert steps[4:] == ["survey"]
+    assert steps[4:] == ["listing"]
 
 
 def test_no_table_is_kept_in_memory_while_one_is_committed(
