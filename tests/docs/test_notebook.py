@@ -22,7 +22,7 @@ import nbformat
 from nbclient import NotebookClient
 notebook = nbformat.read(sys.argv[1], as_version=4)
 nbformat.validate(notebook)
-NotebookClient(notebook, timeout=300, kernel_name="python3").execute(cwd=sys.argv[2])
+NotebookClient(notebook, timeout=300, startup_timeout=300, kernel_name="python3").execute(cwd=sys.argv[2])
 nbformat.write(notebook, sys.argv[3])
 """
 

@@ -644,7 +644,7 @@ def process(
     *arguments: object, stdout: int = subprocess.PIPE, stderr: int = subprocess.PIPE, **how: Any
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        **as_process(*arguments, **how), stdout=stdout, stderr=stderr, timeout=60, check=False
+        **as_process(*arguments, **how), stdout=stdout, stderr=stderr, timeout=300, check=False
     )
 
 
@@ -661,7 +661,7 @@ print([n for n in ("pandas", "numpy", "zarr", "pyarrow", "rich", "tifffile", "ob
 """
     environment = {**os.environ, "PYTHONPATH": str(SRC)}
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300, check=True
     )
 
     assert "ingest" in done.stdout

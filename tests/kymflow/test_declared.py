@@ -590,7 +590,7 @@ def meet_all(
     tmp_path: Path, start_python: Callable[..., subprocess.Popen[str]], start: int, end: int
 ) -> None:
     process = start_python(HOSTILE, tmp_path / "lab.zarr", str(Path(__file__).parent), start, end)
-    out, problems = process.communicate(timeout=120 + 0.3 * (end - start))
+    out, problems = process.communicate(timeout=300 + 0.3 * (end - start))
     lines = out.splitlines() or ["nothing"]
     assert lines[-1] == "done", f"{lines[-1]}\n{problems[-3000:]}"
 

@@ -270,7 +270,7 @@ def test_files_that_may_not_grow_keep_the_old_tables_of_every_action(
     old, new = old_and_new(ingested)
     before, before_ingest = table_path(kd).read_bytes(), tables_of(ingested)
 
-    out, problems = start_python(LIMITED, tmp_path, HERE).communicate(timeout=60)
+    out, problems = start_python(LIMITED, tmp_path, HERE).communicate(timeout=300)
 
     assert problems == ""
     told = [json.loads(line) for line in out.splitlines()]
@@ -481,7 +481,7 @@ def test_whoever_waits_too_long_is_told_for_whom_and_nothing_is_lost(
     assert table_path(kd).read_bytes() == before
     assert len(ledgers(kd)) == 1
 
-    holder.communicate("\n", timeout=30)
+    holder.communicate("\n", timeout=300)
     assert kd.refresh(CellsIndexer())["n"].tolist() == NEW
     check_and_mend(path)
 

@@ -562,7 +562,7 @@ def test_bytes_that_are_no_text_are_told_in_one_line(lab: Lab) -> None:
     done = subprocess.run(
         [*command, "show", str(lab.path), TABLE, "--image", b"a\xff\x1b[31m"],
         capture_output=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

@@ -44,7 +44,7 @@ def end(processes: Sequence[subprocess.Popen[str]]) -> list[str]:
     """Return what each said; all must end well."""
     said = []
     for process in processes:
-        out, problems = process.communicate(timeout=240)
+        out, problems = process.communicate(timeout=300)
         assert (process.returncode, problems) == (0, "")
         said.append(out)
     return said

@@ -201,7 +201,7 @@ def read_bent(start: int, end: int) -> None:
 
 def run_bent(start_python: Callable[..., subprocess.Popen[str]], start: int, end: int) -> None:
     process = start_python(BENT, HERE, start, end)
-    out, problems = process.communicate(timeout=60 + 0.2 * (end - start))
+    out, problems = process.communicate(timeout=300 + 0.2 * (end - start))
     lines = out.splitlines() or ["nothing"]
     assert lines[-1] == "done", f"{lines[-1]}\n{problems[-3000:]}"
 

@@ -202,7 +202,7 @@ def test_two_processes_lose_nothing(dataset, start_python) -> None:
         writer.stdin.write("go\n")
         writer.stdin.flush()
     for writer in writers:
-        _, problems = writer.communicate(timeout=120)
+        _, problems = writer.communicate(timeout=300)
         assert writer.returncode == 0, problems
     expected = sorted(f"{who}{number}" for who in "ab" for number in range(15))
     assert dataset.load_table("t")["image_id"].tolist() == expected

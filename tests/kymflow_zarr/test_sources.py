@@ -684,7 +684,7 @@ def test_two_ingesters_give_one_id_each(local, tmp_path, start_python) -> None:
         ingester.stdin.write("go\n")
         ingester.stdin.flush()
     for ingester in ingesters:
-        _, problems = ingester.communicate(timeout=60)
+        _, problems = ingester.communicate(timeout=300)
         assert ingester.returncode == 0, problems
     index = local.load_sources_index()
     assert sorted(index["image_id"]) == local.list_image_ids()

@@ -621,7 +621,7 @@ def test_lock_timeout_says_who_holds_it(disk, start_python) -> None:
     ) as caught:
         disk.update("tables/t.parquet", lambda _: b"mine", timeout_s=0.2)
     assert caught.value.dataset == disk.url
-    other.communicate("go on\n", timeout=30)
+    other.communicate("go on\n", timeout=300)
     assert other.returncode == 0
     assert disk.read("tables/t.parquet")[0] == b"theirs"
 

@@ -360,7 +360,7 @@ def test_two_processes_lose_nothing(local, start_python) -> None:
         writer.stdin.write("go\n")
         writer.stdin.flush()
     for writer in writers:
-        _, problems = writer.communicate(timeout=60)
+        _, problems = writer.communicate(timeout=300)
         assert writer.returncode == 0, problems
     table = local.load_table("t")
     ids = sorted(f"{who}{number}" for who in "ab" for number in range(15))
