@@ -47,7 +47,7 @@ print(*sorted({name.split(".")[0] for name in set(sys.modules) - before} - sys.s
 """
     environment = {**os.environ, "PYTHONPATH": str(SRC)}
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300, check=True
     )
 
     assert done.stdout.split() == ["kymflow", "kymflow_zarr"]

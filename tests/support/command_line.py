@@ -66,5 +66,5 @@ def run_process(
 ) -> subprocess.CompletedProcess[str]:
     """Run ``kymflow`` as a process of its own."""
     return subprocess.run(
-        **process_of(*arguments, **how), stdout=stdout, stderr=stderr, timeout=60, check=False
+        **process_of(*arguments, **how), stdout=stdout, stderr=stderr, timeout=300, check=False
     )

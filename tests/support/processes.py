@@ -19,7 +19,7 @@ def start_together(*processes: subprocess.Popen[str], when: str = "ready") -> No
         process.stdin.flush()
 
 
-def wait_for_all(*processes: subprocess.Popen[str], timeout_s: float = 240) -> list[str]:
+def wait_for_all(*processes: subprocess.Popen[str], timeout_s: float = 300) -> list[str]:
     """Return what each said; all must end well."""
     said = []
     for process in processes:
@@ -29,7 +29,7 @@ def wait_for_all(*processes: subprocess.Popen[str], timeout_s: float = 240) -> l
     return said
 
 
-def run_together(*processes: subprocess.Popen[str], timeout_s: float = 240) -> list[str]:
+def run_together(*processes: subprocess.Popen[str], timeout_s: float = 300) -> list[str]:
     """Let all begin at once, and return what each said; all must end well."""
     start_together(*processes)
     return wait_for_all(*processes, timeout_s=timeout_s)

@@ -70,7 +70,7 @@ class Actor:
         self.error: BaseException | None = None
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
-        assert self.stopped.acquire(timeout=30)
+        assert self.stopped.acquire(timeout=300)
 
     def _wait(self, operation: str, key: str) -> None:
         if not self.dead:
@@ -92,7 +92,7 @@ class Actor:
         if not self.ended:
             self.steps += 1
             self.go.release()
-            assert self.stopped.acquire(timeout=30)
+            assert self.stopped.acquire(timeout=300)
 
     def steps_until_end(self, most: int = 100_000) -> int:
         """Go on until the end, or until others would have to move."""

@@ -63,7 +63,7 @@ print([n for n in ("pandas", "numpy", "zarr", "pyarrow", "rich", "tifffile", "ob
 """
     environment = {**os.environ, "PYTHONPATH": str(SRC)}
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300, check=True
     )
 
     assert "ingest" in done.stdout

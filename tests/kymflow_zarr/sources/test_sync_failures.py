@@ -182,7 +182,7 @@ def test_killed_ingest_gives_no_second_id(local, folder, start_python, where) ->
     process = start_python(SLOW_INGEST, where, local.path, folder)
     assert process.stdout.readline() == "there\n", process.stderr.read()
     process.kill()
-    process.wait(30)
+    process.wait(300)
     claimed = sorted(local.load_sources_index()["image_id"])
     assert len(claimed) == 3
     local.sync_from_folder(folder)

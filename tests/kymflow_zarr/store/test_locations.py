@@ -70,6 +70,6 @@ print([name for name in ("obstore",) if name in sys.modules])
 def test_local_paths_never_load_obstore_and_load_zarr_for_pixels_only(tmp_path, start_python) -> None:
     (tmp_path / "in").mkdir()
     process = start_python(LOCAL_USE, tmp_path / "lab.zarr", tmp_path / "in")
-    out, problems = process.communicate(timeout=60)
+    out, problems = process.communicate(timeout=300)
     assert process.returncode == 0, problems
     assert out.splitlines() == ["[]", "[]"]

@@ -97,7 +97,7 @@ def test_an_indexer_of_a_notebook_is_sent_to_a_cluster(tmp_path: Path, cluster: 
     arguments = [small_lab(tmp_path).ds.path, cluster.scheduler.address]
 
     command = [sys.executable, path, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
     assert (done.stdout, done.returncode) == ("780\n", 0), done.stderr
 

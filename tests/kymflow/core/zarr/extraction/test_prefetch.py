@@ -24,7 +24,7 @@ def test_the_next_ones_are_read_while_one_is_made_use_of() -> None:
         begun.append(number)
         if number < 2:
             # Neither goes on before the other has begun, and the consumer is waiting.
-            both.wait(20)
+            both.wait(300)
         if number == 2:
             third.set()
         return number
@@ -33,7 +33,7 @@ def test_the_next_ones_are_read_while_one_is_made_use_of() -> None:
     waiting.start()
     found = prefetch(read, range(100), 2)
     assert next(found) == 0
-    assert third.wait(20)
+    assert third.wait(300)
     found.close()  # type: ignore[attr-defined]
     waiting.join()
     # Nobody wants the rest.

@@ -341,7 +341,7 @@ def test_what_changed_meanwhile_is_extracted_again_on_the_executor(changing_lab:
             threads.add(threading.current_thread().name)
             if rec.image_id in "ab":
                 # Both are extracted side by side, the second time, too.
-                both.wait(30)
+                both.wait(300)
             return super().extract_rows(rec)
 
     with ThreadPoolExecutor(3, "worker") as executor:

@@ -398,7 +398,7 @@ def test_two_processes_lose_nothing(
         writer.stdin.write("\n")
         writer.stdin.flush()
     for writer in writers:
-        assert writer.communicate(timeout=120)[1] == ""
+        assert writer.communicate(timeout=300)[1] == ""
         assert writer.returncode == 0
 
     table = kd.get_table("radon_report")

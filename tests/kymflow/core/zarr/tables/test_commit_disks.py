@@ -123,7 +123,7 @@ def test_a_real_limit_of_file_sizes_keeps_the_old_table(tmp_path: Path, start_py
     )
     kd.ds.record("a").save_df_parquet(TABLE, big)
 
-    out, problems = start_python(ONE_LIMITED, tmp_path / "lab.zarr").communicate(timeout=60)
+    out, problems = start_python(ONE_LIMITED, tmp_path / "lab.zarr").communicate(timeout=300)
     assert problems == ""
     assert out.startswith("StoreError cannot write ")
     assert table_path(kd).read_bytes() == before
@@ -156,7 +156,7 @@ def test_files_that_may_not_grow_keep_the_old_tables_of_every_action(
     old, new = old_and_new(ingested)
     before, before_ingest = table_path(kd).read_bytes(), tables_of(ingested)
 
-    out, problems = start_python(LIMITED, tmp_path).communicate(timeout=60)
+    out, problems = start_python(LIMITED, tmp_path).communicate(timeout=300)
 
     assert problems == ""
     told = [json.loads(line) for line in out.splitlines()]

@@ -65,7 +65,7 @@ def test_whoever_waits_too_long_is_told_for_whom_and_nothing_is_lost(
     assert table_path(kd).read_bytes() == before
     assert len(ledgers(kd)) == 1
 
-    holder.communicate("\n", timeout=30)
+    holder.communicate("\n", timeout=300)
     assert kd.refresh(CellsIndexer())["n"].tolist() == NEW
     check_and_mend(path)
 
@@ -78,6 +78,6 @@ def test_a_holder_that_is_killed_keeps_nobody_waiting(
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
     holder.kill()
-    holder.wait(30)
+    holder.wait(300)
 
     assert kd.refresh(CellsIndexer())["n"].tolist() == NEW

@@ -99,7 +99,7 @@ def write_together(tmp_path: Path, start: StartPython, writers: int, edits: int,
         out, problems = process.communicate(timeout=600)
         assert out == "done\n", problems[-3000:]
     for process in readers:
-        out, problems = process.communicate("\n", timeout=60)
+        out, problems = process.communicate("\n", timeout=300)
         assert out == "done\n", problems[-3000:]
 
     # Who updated an image said so: nothing but the deleter's last images is open.
