@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from refreshing import HookedStore
 
-from kymflow import ZarrDataset
+from kymflow import ZarrDataset, ZarrImageRecord
+from kymflow.testing.conformance.noting_store import NotingStore
 from kymflow_zarr.errors import ReadOnlyError
 from kymflow_zarr.store.base import Fingerprint, Store
 from kymflow_zarr.store.dependencies import still_hold
@@ -138,17 +142,46 @@ def test_two_answers_to_one_question_never_hold(local: ZarrDataset) -> None:
 @pytest.mark.parametrize(
     "write",
     [
-        lambda store: store.put("images/a/x", b""),
-        lambda store: store.delete("images/a/x"),
-        lambda store: store.delete_tree("images/a"),
-        lambda store: store.put_tree("images/a", {"x": b""}, last="x"),
-        lambda store: store.update("images/a/x", lambda present: b""),
+        lambda record: record.save_array(np.zeros((2, 2))),
+        lambda record: record.save_json("seen", {}),
+        lambda record: record.save_metadata_payload({}),
+        lambda record: record.save_df_parquet("seen", pd.DataFrame({"n": [1]})),
+        lambda record: record.save_df_csv_gz("seen", pd.DataFrame({"n": [1]})),
+        lambda record: record.save_array_artifact("seen", np.zeros(2)),
+        lambda record: record.delete_analysis(),
     ],
-    ids=["put", "delete", "delete_tree", "put_tree", "update"],
+    ids=["array", "json", "metadata", "parquet", "csv_gz", "array_artifact", "delete"],
 )
-def test_every_write_is_refused(store: Store, write: object) -> None:
+def test_a_record_refuses_every_write_where_its_store_only_reads(
+    dataset: ZarrDataset, write: Callable[[ZarrImageRecord], object]
+) -> None:
+    image_id = dataset.add_image(np.ones((2, 2))).image_id
+    before = list(dataset.store.list())
+    record = ZarrImageRecord(TrackingStore(dataset.store), image_id, zarr_format=dataset.zarr_format)
+    with pytest.raises(ReadOnlyError, match="was opened read-only; .* Within an indexer, nobody can"):
+        write(record)
+    assert list(dataset.store.list()) == before
+
+
+@pytest.mark.parametrize(
+    ("write", "key"),
+    [
+        (lambda store: store.put("images/a/x", b""), "images/a/x"),
+        (lambda store: store.delete("images/a/x"), "images/a/x"),
+        (lambda store: store.discard("images/a/x"), "images/a/x"),
+        (lambda store: store.delete_tree("images/a"), "images/a"),
+        (lambda store: store.put_tree("images/a", {"x": b""}, last="x"), "images/a"),
+        (lambda store: store.update("images/a/x", lambda present: b""), "images/a/x"),
+    ],
+    ids=["put", "delete", "discard", "delete_tree", "put_tree", "update"],
+)
+def test_a_noting_store_refuses_every_write_and_notes_it(
+    store: Store, write: Callable[[Store], object], key: str
+) -> None:
+    noting = NotingStore(store)
     with pytest.raises(ReadOnlyError, match="cannot be written here: an indexer only reads"):
-        write(TrackingStore(store))  # type: ignore[operator]
+        write(noting)
+    assert noting.refused == [key]
     assert store.read("images/a/x")[0] == b"one"
 
 

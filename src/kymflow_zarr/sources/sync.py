@@ -26,7 +26,7 @@ from kymflow_zarr.sources.report import Conflict, FolderReport
 if TYPE_CHECKING:
     import pandas as pd
 
-    from kymflow_zarr.store.base import Store
+    from kymflow_zarr.store.base import Store, StoreReader
 
 RefreshMode = Literal["skip", "reingest_if_changed"]
 OnProgress = Callable[[int, int], None]
@@ -36,7 +36,7 @@ _KEY = layout.table_key(layout.SOURCES_TABLE)
 _ROWS_PER_WRITE = 200
 
 
-def load_index(store: Store) -> pd.DataFrame:
+def load_index(store: StoreReader) -> pd.DataFrame:
     """Return the sources table, a row per source file; empty, with its columns, if there is none.
 
     Raises

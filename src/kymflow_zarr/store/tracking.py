@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from kymflow_zarr.errors import ReadOnlyError, StoreError
+from kymflow_zarr.errors import StoreError
 from kymflow_zarr.layout import is_litter
-from kymflow_zarr.store.base import LOCK_TIMEOUT_S, Change, Fingerprint, Listing, Store
+from kymflow_zarr.store.base import Fingerprint, Listing, Store, StoreReader
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
@@ -139,10 +139,10 @@ def _names_digest(keys: Iterator[str]) -> str:
     return hashlib.sha256("\n".join(sorted(keys)).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-class TrackingStore(Store):
-    """Reads from another store and notes each question with its answer; refuses every write."""
+class TrackingStore(StoreReader):
+    """Reads from another store and notes each question with its answer."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: StoreReader) -> None:
         self._store = store
         self.url = store.url
         self._seen: dict[tuple[str, Asked], Dependency] = {}
@@ -206,27 +206,3 @@ class TrackingStore(Store):
 
     def now_ns(self) -> int:
         return self._store.now_ns()
-
-    def _refuse(self, key: str) -> ReadOnlyError:
-        return ReadOnlyError(
-            f"{key!r} of {self.url} cannot be written here: an indexer only reads", dataset=self.url
-        )
-
-    def put(self, key: str, data: bytes, *, flush: bool = False) -> Fingerprint:
-        raise self._refuse(key)
-
-    def delete(self, key: str) -> bool:
-        raise self._refuse(key)
-
-    def delete_tree(self, prefix: str) -> None:
-        raise self._refuse(prefix)
-
-    def put_tree(self, prefix: str, blobs: Mapping[str, bytes], *, last: str) -> None:
-        raise self._refuse(prefix)
-
-    @property
-    def keeps_others_out(self) -> bool:
-        return self._store.keeps_others_out
-
-    def update(self, key: str, change: Change, *, timeout_s: float = LOCK_TIMEOUT_S) -> Fingerprint | None:
-        raise self._refuse(key)
