@@ -17,6 +17,7 @@ from kymflow_zarr.formats.groups import ATTRS_DOCUMENT, Group, read_group, write
 from kymflow_zarr.record.attrs import utc_now
 from kymflow_zarr.record.record import ZarrImageRecord
 from kymflow_zarr.sources import sync
+from kymflow_zarr.sources.options import OnProgress, RefreshMode, SyncOptions
 from kymflow_zarr.store.base import Listing, Store
 from kymflow_zarr.store.locations import is_url, open_store
 
@@ -260,26 +261,48 @@ class ZarrDataset:
         folder: str | os.PathLike[str],
         pattern: str = "*.tif",
         *,
-        mode: sync.RefreshMode = "skip",
+        mode: RefreshMode = "skip",
         reader: SourceReader | None = None,
         overwrite: bool = False,
-        on_progress: sync.OnProgress | None = None,
+        on_progress: OnProgress | None = None,
         cancel: threading.Event | None = None,
     ) -> list[str]:
-        """Ingest a folder's new files and return the ids of new and re-ingested images.
+        """Ingest what is new in a folder, and on demand what has changed.
 
-        As :meth:`sync_from_folder`, which tells more; here failures and conflicts are warned of
-        (:class:`IngestWarning`).
+        Sources that fail do not stop the others. They are warned of (:class:`IngestWarning`), as is
+        what was kept because it had been edited; :meth:`sync_from_folder` reports on all of it instead.
+
+        Parameters
+        ----------
+        folder : str or path-like
+            Searched with all folders below; hidden files and folders are not.
+        pattern : str
+            Which files are images, by name; upper and lower case count as the same.
+        mode : {"skip", "reingest_if_changed"}
+            ``skip`` looks only for new files. ``reingest_if_changed`` also replaces pixels and
+            artifacts, under the same image id, where a file or a sidecar has changed.
+        reader : SourceReader, optional
+            How a source is read; by default a TIFF and ``<stem>.<artifact>.<suffix>`` beside it.
+        overwrite : bool
+            Replace even what was edited in the dataset and has changed at its source too.
+        on_progress : callable, optional
+            Called with (done, total) sources.
+        cancel : threading.Event, optional
+            Set it to stop between two images.
+
+        Returns
+        -------
+        list of str
+            Ids of new and re-ingested images.
+
+        Raises
+        ------
+        SourceError
+            `folder` is no folder, or there is no such mode.
+        CancelledError
+            `cancel` was set; what was ingested until then stays.
         """
-        report = self.sync_from_folder(
-            folder,
-            pattern,
-            mode=mode,
-            reader=reader,
-            overwrite=overwrite,
-            on_progress=on_progress,
-            cancel=cancel,
-        )
+        report = self._sync(folder, SyncOptions(pattern, mode, reader, overwrite, on_progress, cancel))
         report.warn()
         return report.image_ids
 
@@ -288,28 +311,18 @@ class ZarrDataset:
         folder: str | os.PathLike[str],
         pattern: str = "*.tif",
         *,
-        mode: sync.RefreshMode = "skip",
+        mode: RefreshMode = "skip",
         reader: SourceReader | None = None,
         overwrite: bool = False,
-        on_progress: sync.OnProgress | None = None,
+        on_progress: OnProgress | None = None,
         cancel: threading.Event | None = None,
     ) -> FolderReport:
-        """Ingest a folder's new (and, on demand, changed) files, and report on each.
+        """Do as :meth:`refresh_from_folder`, but report on every file, and warn of nothing."""
+        return self._sync(folder, SyncOptions(pattern, mode, reader, overwrite, on_progress, cancel))
 
-        Parameters, returns and errors as :func:`kymflow_zarr.sources.sync.sync`.
-        """
+    def _sync(self, folder: str | os.PathLike[str], options: SyncOptions) -> FolderReport:
         self.check_writable()
-        return sync.sync(
-            self._store,
-            self.zarr_format,
-            folder,
-            pattern,
-            mode=mode,
-            reader=reader,
-            overwrite=overwrite,
-            on_progress=on_progress,
-            cancel=cancel,
-        )
+        return sync.sync(self._store, self.zarr_format, folder, options)
 
 
 def _reopen(path: str, mode: Mode) -> ZarrDataset:

@@ -11,10 +11,10 @@ from kymflow_zarr.errors import ColumnError, InvalidNameError, TableError, Table
 from kymflow_zarr.formats import frames
 
 if TYPE_CHECKING:
-    from kymflow_zarr.store.base import Store
+    from kymflow_zarr.store.base import Store, StoreReader
 
 
-def list_table_names(store: Store) -> list[str]:
+def list_table_names(store: StoreReader) -> list[str]:
     """Return the names of all tables, sorted; ``sources`` has its own method and is not among them.
 
     A file under a name that no table can have is somebody else's.
@@ -24,7 +24,7 @@ def list_table_names(store: Store) -> list[str]:
     return sorted(name for name in names - layout.RESERVED_TABLES if layout.is_name(name))
 
 
-def read_table(store: Store, name: str) -> bytes:
+def read_table(store: StoreReader, name: str) -> bytes:
     """Return the bytes of a table's Parquet file.
 
     Raises
@@ -43,7 +43,7 @@ def read_table(store: Store, name: str) -> bytes:
         ) from None
 
 
-def damaged_table(store: Store, name: str, cause: object) -> TableError:
+def damaged_table(store: StoreReader, name: str, cause: object) -> TableError:
     """Return the error for a table whose file is no Parquet table."""
     return TableError(
         f"table {name!r} of {store.url} cannot be read: {cause}. Rebuild it, or drop it.",
@@ -52,7 +52,7 @@ def damaged_table(store: Store, name: str, cause: object) -> TableError:
     )
 
 
-def load_table(store: Store, name: str) -> pd.DataFrame:
+def load_table(store: StoreReader, name: str) -> pd.DataFrame:
     """Read a table as ``pd.read_parquet`` does.
 
     Raises

@@ -21,7 +21,7 @@ from kymflow_zarr.formats import pixels
 from kymflow_zarr.formats.groups import ATTRS_DOCUMENT
 from kymflow_zarr.record.record import ZarrImageRecord
 from kymflow_zarr.sources import sync
-from kymflow_zarr.store.base import Store
+from kymflow_zarr.store.base import StoreReader
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -53,7 +53,7 @@ class StorageCheck:
 
 
 def check_storage(
-    store: Store,
+    store: StoreReader,
     zarr_format: int,
     *,
     on_progress: OnProgress | None = None,
@@ -111,7 +111,7 @@ def _half_record(image_id: str) -> Problem:
     )
 
 
-def _check_record(store: Store, zarr_format: int, image_id: str) -> Iterator[Problem | None]:
+def _check_record(store: StoreReader, zarr_format: int, image_id: str) -> Iterator[Problem | None]:
     """Yield a problem, or None, for every artifact and array of a record."""
     try:
         record = ZarrImageRecord(store, image_id, zarr_format=zarr_format)
@@ -158,7 +158,7 @@ def _readers(record: ZarrImageRecord) -> dict[str, Callable[[str], object]]:
 
 def _check_array(
     record: ZarrImageRecord,
-    store: Store,
+    store: StoreReader,
     key: str,
     zarr_format: int,
     load: Callable[[], npt.NDArray[Any]],
@@ -183,7 +183,7 @@ def _check_array(
     )
 
 
-def _check_sources(store: Store) -> list[Problem]:
+def _check_sources(store: StoreReader) -> list[Problem]:
     try:
         sync.load_index(store)
     except TableError as error:
@@ -192,7 +192,7 @@ def _check_sources(store: Store) -> list[Problem]:
     return []
 
 
-def _find_leftovers(store: Store, zarr_format: int) -> tuple[list[Problem], list[str]]:
+def _find_leftovers(store: StoreReader, zarr_format: int) -> tuple[list[Problem], list[str]]:
     """Return what interrupted writes left, and which of it nobody needs any more."""
     problems = []
     sweepable = []

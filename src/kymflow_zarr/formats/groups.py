@@ -12,7 +12,7 @@ from typing import Any
 
 from kymflow_zarr.errors import DatasetError
 from kymflow_zarr.formats.documents import json_to_bytes
-from kymflow_zarr.store.base import Store
+from kymflow_zarr.store.base import Store, StoreReader
 
 # The document that carries a group's attributes: without it there is no group for us.
 ATTRS_DOCUMENT = {2: ".zattrs", 3: "zarr.json"}
@@ -30,7 +30,7 @@ def _key(prefix: str, document: str) -> str:
     return f"{prefix}/{document}" if prefix else document
 
 
-def _read_document(store: Store, key: str) -> dict[str, Any] | None:
+def _read_document(store: StoreReader, key: str) -> dict[str, Any] | None:
     try:
         data, _ = store.read(key)
     except FileNotFoundError:
@@ -51,7 +51,7 @@ def _read_document(store: Store, key: str) -> dict[str, Any] | None:
     return document
 
 
-def read_group(store: Store, prefix: str = "") -> Group | None:
+def read_group(store: StoreReader, prefix: str = "") -> Group | None:
     """Return the group at `prefix` (the root by default), or None if there is none.
 
     Raises

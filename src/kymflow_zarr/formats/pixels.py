@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import zarr
 
-    from kymflow_zarr.store.base import Store
+    from kymflow_zarr.store.base import StoreReader
 
 DEFAULT_AXES: dict[int, tuple[str, ...]] = {
     2: ("y", "x"),
@@ -162,7 +162,7 @@ def content_digest(arr: npt.NDArray[Any]) -> str:
     return sha.hexdigest()
 
 
-def open_array(store: Store, prefix: str, zarr_format: int) -> zarr.Array[Any]:
+def open_array(store: StoreReader, prefix: str, zarr_format: int) -> zarr.Array[Any]:
     """Open the array at `prefix` for reading.
 
     Raises
@@ -179,7 +179,7 @@ def open_array(store: Store, prefix: str, zarr_format: int) -> zarr.Array[Any]:
     )
 
 
-def read_documents(store: Store, prefix: str, zarr_format: int) -> tuple[bytes, ...] | None:
+def read_documents(store: StoreReader, prefix: str, zarr_format: int) -> tuple[bytes, ...] | None:
     """Return the documents of the array at `prefix`, which change with its content; None if there is none."""
     try:
         documents = [store.read(f"{prefix}/{ARRAY_DOCUMENT[zarr_format]}")[0]]
@@ -193,7 +193,7 @@ def read_documents(store: Store, prefix: str, zarr_format: int) -> tuple[bytes, 
     return tuple(documents)
 
 
-def read_attrs(store: Store, prefix: str, zarr_format: int) -> dict[str, Any] | None:
+def read_attrs(store: StoreReader, prefix: str, zarr_format: int) -> dict[str, Any] | None:
     """Return the attributes of the array at `prefix`; None if there is none.
 
     Raises

@@ -8,7 +8,7 @@ from typing import Any
 
 from kymflow_zarr.formats.documents import json_to_bytes
 from kymflow_zarr.formats.groups import read_group, write_group
-from kymflow_zarr.store.base import Store
+from kymflow_zarr.store.base import Store, StoreReader
 
 
 def utc_now() -> str:
@@ -23,7 +23,9 @@ def write_attrs(
     write_group(store, prefix, new_attrs(store, prefix, axes, extra), zarr_format)
 
 
-def new_attrs(store: Store, prefix: str, axes: Sequence[str], extra: dict[str, Any] | None) -> dict[str, Any]:
+def new_attrs(
+    store: StoreReader, prefix: str, axes: Sequence[str], extra: dict[str, Any] | None
+) -> dict[str, Any]:
     """Return what a record's attributes will be.
 
     Raises

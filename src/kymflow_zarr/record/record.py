@@ -14,13 +14,12 @@ from kymflow_zarr.formats import documents, frames, pixels
 from kymflow_zarr.formats.groups import ATTRS_DOCUMENT, read_group, write_group
 from kymflow_zarr.record.attrs import new_attrs
 from kymflow_zarr.record.faults import RecordFaults
+from kymflow_zarr.store.base import Store, StoreReader
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
     import zarr
-
-    from kymflow_zarr.store.base import Store
 
 METADATA = "metadata"
 # How often an array that others keep replacing is read anew.
@@ -59,7 +58,9 @@ class ZarrImageRecord:
     kymflow_zarr.errors.ArtifactNotFoundError: ...
     """
 
-    def __init__(self, store: Store, image_id: str, *, zarr_format: int = 3, read_only: bool = False) -> None:
+    def __init__(
+        self, store: StoreReader, image_id: str, *, zarr_format: int = 3, read_only: bool = False
+    ) -> None:
         self._store = store
         self._prefix = layout.record_prefix(image_id)
         self._zarr_format = zarr_format
@@ -143,16 +144,16 @@ class ZarrImageRecord:
         ValueError
             `arr`, `axes` or `chunks` do not fit; or there are pixels and `overwrite` is False.
         """
-        self._check_writable()
+        store = self._writable_store()
         array = pixels.check_pixels(arr)
         names = pixels.check_axes(array.ndim, axes)
         key = f"{self._prefix}/data"
         encoded = pixels.encode_array(array, self._zarr_format, axes=names, chunks=chunks)
-        if not overwrite and self._store.exists(f"{key}/{self._array_document()}"):
+        if not overwrite and store.exists(f"{key}/{self._array_document()}"):
             raise ValueError(f"{self._faults.who} has pixels already; pass overwrite=True to replace them")
-        attrs = new_attrs(self._store, self._prefix, names, extra_attrs)
-        self._store.put_tree(key, encoded.blobs, last=encoded.last)
-        write_group(self._store, self._prefix, attrs, self._zarr_format)
+        attrs = new_attrs(store, self._prefix, names, extra_attrs)
+        store.put_tree(key, encoded.blobs, last=encoded.last)
+        write_group(store, self._prefix, attrs, self._zarr_format)
 
     def open_array(self) -> zarr.Array[Any]:
         """Open the pixels for reading piece by piece (a read-only zarr array).
@@ -215,7 +216,7 @@ class ZarrImageRecord:
             raise self._faults.unstorable(name, error) from error
         key = self._put(name, ".json", data)
         # An old compressed form would come back if this one were ever deleted.
-        self._store.discard(key + ".gz")
+        self._writable_store().discard(key + ".gz")
         return key
 
     def load_json(self, name: str) -> Any:
@@ -345,13 +346,13 @@ class ZarrImageRecord:
             Only those whose key ends with one of these, for example
             ``("/velocity_events.parquet",)``; all of them by default.
         """
-        self._check_writable()
+        store = self._writable_store()
         if isinstance(suffixes, str):
             suffixes = (suffixes,)
         keys = self.list_analysis_keys()
         if suffixes is not None:
             keys = [key for key in keys if key.endswith(tuple(suffixes))]
-        return sum(self._store.each(self._store.delete, keys))
+        return sum(store.each(store.delete, keys))
 
     # Array artifacts
 
@@ -382,8 +383,7 @@ class ZarrImageRecord:
             raise ValueError(f"axes must name {array.ndim} dimensions, got {list(axes)}")
         names = None if axes is None else [str(axis) for axis in axes]
         encoded = pixels.encode_array(array, self._zarr_format, axes=names, chunks=chunks)
-        self._check_writable(existing=True)
-        self._store.put_tree(key, encoded.blobs, last=encoded.last)
+        self._writable_store(existing=True).put_tree(key, encoded.blobs, last=encoded.last)
 
     def load_array_artifact(self, name: str) -> npt.NDArray[Any]:
         """Read an array artifact; errors as :meth:`open_array`."""
@@ -409,12 +409,12 @@ class ZarrImageRecord:
 
     def _put(self, name: str, suffix: str, data: bytes) -> str:
         key = self._analysis_key(name) + suffix
-        self._check_writable(existing=True)
-        self._store.put(key, data)
+        self._writable_store(existing=True).put(key, data)
         return key
 
-    def _check_writable(self, *, existing: bool = False) -> None:
-        if self._read_only:
+    def _writable_store(self, *, existing: bool = False) -> Store:
+        if self._read_only or not isinstance(self._store, Store):
             raise self._faults.read_only()
         if existing and not self.exists():
             raise self._faults.no_record()
+        return self._store

@@ -9,7 +9,7 @@ from kymflow_zarr import layout
 from kymflow_zarr.errors import ColumnError, SourceError
 from kymflow_zarr.formats import documents, frames, pixels
 from kymflow_zarr.sources.reader import SourceImage
-from kymflow_zarr.store.base import Store
+from kymflow_zarr.store.base import Store, StoreReader
 
 DATA = "data"
 
@@ -76,7 +76,7 @@ def _is_blob(part: str) -> bool:
     return part.startswith("analysis/")
 
 
-def current_digest(store: Store, prefix: str, part: str, zarr_format: int) -> str | None:
+def current_digest(store: StoreReader, prefix: str, part: str, zarr_format: int) -> str | None:
     """Return the digest of what the record holds now; None if it holds no such part.
 
     An array that was not written through this package has the digest ``unknown``, or None in Zarr

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from kymflow_zarr import layout, tables
 from kymflow_zarr.errors import CancelledError, SourceError
@@ -20,23 +19,21 @@ from kymflow_zarr.sources import parts
 from kymflow_zarr.sources.files import find_primaries, first_change, look, snapshot
 from kymflow_zarr.sources.index import SourceRow, decode_rows, encode_rows, index_frame, path_key
 from kymflow_zarr.sources.merge import Record, merge_image, review_conflicts
-from kymflow_zarr.sources.reader import SourceReader, TiffReader
+from kymflow_zarr.sources.options import SyncOptions
+from kymflow_zarr.sources.reader import TiffReader
 from kymflow_zarr.sources.report import Conflict, FolderReport
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from kymflow_zarr.store.base import Store
-
-RefreshMode = Literal["skip", "reingest_if_changed"]
-OnProgress = Callable[[int, int], None]
+    from kymflow_zarr.store.base import Store, StoreReader
 
 _KEY = layout.table_key(layout.SOURCES_TABLE)
 # How many ingested images a crash may make us look at again.
 _ROWS_PER_WRITE = 200
 
 
-def load_index(store: Store) -> pd.DataFrame:
+def load_index(store: StoreReader) -> pd.DataFrame:
     """Return the sources table, a row per source file; empty, with its columns, if there is none.
 
     Raises
@@ -53,16 +50,7 @@ def load_index(store: Store) -> pd.DataFrame:
 
 
 def sync(
-    store: Store,
-    zarr_format: int,
-    folder: str | os.PathLike[str],
-    pattern: str = "*.tif",
-    *,
-    mode: RefreshMode = "skip",
-    reader: SourceReader | None = None,
-    overwrite: bool = False,
-    on_progress: OnProgress | None = None,
-    cancel: threading.Event | None = None,
+    store: Store, zarr_format: int, folder: str | os.PathLike[str], options: SyncOptions
 ) -> FolderReport:
     """Ingest what is new in a folder, and on demand what has changed.
 
@@ -71,20 +59,9 @@ def sync(
     store, zarr_format
         The dataset's.
     folder : str or path-like
-        Searched with all folders below; hidden files and folders are not.
-    pattern : str
-        Which files are images, by name; upper and lower case count as the same.
-    mode : {"skip", "reingest_if_changed"}
-        ``skip`` looks only for new files. ``reingest_if_changed`` also replaces pixels and
-        artifacts, under the same image id, where a file or a sidecar has changed.
-    reader : SourceReader, optional
-        How a source is read; by default a TIFF and ``<stem>.<artifact>.<suffix>`` beside it.
-    overwrite : bool
-        Replace even what was edited in the dataset and has changed at its source too.
-    on_progress : callable, optional
-        Called with (done, total) sources.
-    cancel : threading.Event, optional
-        Set it to stop between two images.
+        The folder.
+    options : SyncOptions
+        How it is to be ingested.
 
     Returns
     -------
@@ -96,18 +73,17 @@ def sync(
     SourceError
         `folder` is no folder.
     CancelledError
-        `cancel` was set; what was ingested until then stays.
+        It was cancelled; what was ingested until then stays.
     """
-    if mode not in ("skip", "reingest_if_changed"):
-        raise SourceError(f"mode must be 'skip' or 'reingest_if_changed', got {mode!r}")
     # Path.is_dir() raises where the path is too long for the system.
     if not os.path.isdir(folder):
         if not os.fspath(folder):
             raise SourceError("the folder to ingest from is an empty text; the present folder is '.'")
         raise SourceError(f"{folder} is no folder to ingest from", path=str(folder))
-    run = _Sync(store, zarr_format, Path(os.path.realpath(folder)), mode, reader or TiffReader(), overwrite)
+    on_progress, cancel = options.on_progress, options.cancel
+    run = _Sync(store, zarr_format, Path(os.path.realpath(folder)), options)
     try:
-        run.claim(find_primaries(run.root, pattern, run.report.failed))
+        run.claim(find_primaries(run.root, options.pattern, run.report.failed))
         total = len(run.claimed)
         for done, row in enumerate(run.claimed):
             if cancel is not None and cancel.is_set():
@@ -128,21 +104,12 @@ def sync(
 class _Sync:
     """One run over one folder."""
 
-    def __init__(
-        self,
-        store: Store,
-        zarr_format: int,
-        root: Path,
-        mode: RefreshMode,
-        reader: SourceReader,
-        overwrite: bool,
-    ) -> None:
+    def __init__(self, store: Store, zarr_format: int, root: Path, options: SyncOptions) -> None:
         self.store = store
         self.zarr_format = zarr_format
         self.root = root
-        self.mode = mode
-        self.reader = reader
-        self.overwrite = overwrite
+        self.options = options
+        self.reader = options.reader or TiffReader()
         self.report = FolderReport(str(root))
         self.hashes: dict[Path, str] = {}
         self.claimed: list[SourceRow] = []
@@ -260,13 +227,13 @@ class _Sync:
             self.report.failed[row.relative_path] = str(error)
 
     def _take_known(self, row: SourceRow, record: Record) -> None:
-        if self.mode == "skip":
+        if self.options.mode == "skip":
             self.report.unchanged += 1
             return
         with _blamed_on(row):
             files, as_known = snapshot(Path(row.path), self.reader, row.files)
         held, reverted = review_conflicts(record, row.conflicts)
-        if first_change(row.files, files) is not None or reverted or (held and self.overwrite):
+        if first_change(row.files, files) is not None or reverted or (held and self.options.overwrite):
             self._ingest(row, record, exists=True, report_as=self.report.changed)
             return
         self.report.unchanged += 1
@@ -282,7 +249,7 @@ class _Sync:
             files, _ = snapshot(path, self.reader, ())
             image = self.reader.read(path)
             encoded, axes = parts.encode_image(image, self.zarr_format)
-        conflicts = merge_image(record, encoded, axes, exists=exists, overwrite=self.overwrite)
+        conflicts = merge_image(record, encoded, axes, exists=exists, overwrite=self.options.overwrite)
         self._report_conflicts(row, conflicts)
         report_as.append(row.image_id)
         self._finish(replace(row, ingested_epoch_ns=time.time_ns(), files=tuple(files), conflicts=conflicts))

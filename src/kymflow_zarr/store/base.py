@@ -1,4 +1,4 @@
-"""The storage contract: a small set of operations on keys."""
+"""The storage contract: what can be asked of keys, and what can be written to them."""
 
 from __future__ import annotations
 
@@ -86,11 +86,10 @@ class Listing:
         }
 
 
-class Store(ABC):
-    """Keys and bytes below one root.
+class StoreReader(ABC):
+    """What can be asked of the keys and bytes below one root.
 
-    Keys are ``/``-joined names that :mod:`kymflow_zarr.layout` has checked. Every write is
-    atomic: a reader finds the old bytes or the new bytes, never a mixture.
+    Keys are ``/``-joined names that :mod:`kymflow_zarr.layout` has checked.
     """
 
     url: str
@@ -109,10 +108,6 @@ class Store(ABC):
             The medium refused.
         """
 
-    def each(self, ask: Callable[[T], R], items: Sequence[T]) -> Sequence[R]:
-        """Return what `ask` gives for each item; where the medium is far away, many are asked at once."""
-        return [ask(item) for item in items]
-
     def read_many(self, keys: Sequence[str]) -> Sequence[tuple[bytes, Fingerprint] | None]:
         """Read many keys, as :meth:`read`; None for each that is not there."""
         return self.each(self._read_or_none, keys)
@@ -122,10 +117,6 @@ class Store(ABC):
             return self.read(key)
         except FileNotFoundError:
             return None
-
-    @abstractmethod
-    def put(self, key: str, data: bytes, *, flush: bool = False) -> Fingerprint:
-        """Write `data`, replacing what was there; with `flush`, it survives a power cut."""
 
     @abstractmethod
     def stat(self, key: str) -> Fingerprint | None:
@@ -143,10 +134,9 @@ class Store(ABC):
         """
         return ()
 
-    @property
-    def lists_all_for_names(self) -> bool:
-        """Whether the names of records cost as much as :meth:`list_records`."""
-        return False
+    def exists(self, key: str) -> bool:
+        """Tell whether `key` is there."""
+        return self.stat(key) is not None
 
     @abstractmethod
     def list(self, prefix: str = "") -> Iterator[Fingerprint]:
@@ -166,6 +156,45 @@ class Store(ABC):
     @abstractmethod
     def list_records(self, prefix: str, mark: str, folder: str) -> Listing:
         """Look at everything below ``<prefix>/<name>/<folder>`` of all names that have the key `mark`."""
+
+    @property
+    def lists_all_for_names(self) -> bool:
+        """Whether it costs as much to list the names of records as :meth:`list_records`."""
+        return False
+
+    @abstractmethod
+    def leftovers(self) -> Sequence[Fingerprint]:
+        """Return what interrupted writes left behind: files and trees under temporary names.
+
+        A write that is under way looks the same; only time tells. :meth:`Store.delete_tree` takes either.
+        """
+
+    @abstractmethod
+    def is_empty(self) -> bool:
+        """Tell whether nothing is there yet (or only what file browsers leave behind)."""
+
+    @abstractmethod
+    def zarr_store(self) -> ZarrStore:
+        """Return a read-only zarr store on the same root, for pixels."""
+
+    def now_ns(self) -> int:
+        """Return the present time, ns since 1970."""
+        return time.time_ns()
+
+    def each(self, ask: Callable[[T], R], items: Sequence[T]) -> Sequence[R]:
+        """Return what `ask` gives for each item; where the medium is far away, many are asked at once."""
+        return [ask(item) for item in items]
+
+
+class Store(StoreReader):
+    """Keys and bytes below one root, to read and to write.
+
+    Every write is atomic: a reader finds the old bytes or the new bytes, never a mixture.
+    """
+
+    @abstractmethod
+    def put(self, key: str, data: bytes, *, flush: bool = False) -> Fingerprint:
+        """Write `data`, replacing what was there; with `flush`, it survives a power cut."""
 
     @abstractmethod
     def delete(self, key: str) -> bool:
@@ -228,26 +257,3 @@ class Store(ABC):
         LockTimeoutError
             Other writers held the key all that time; the message says who.
         """
-
-    @abstractmethod
-    def leftovers(self) -> Sequence[Fingerprint]:
-        """Return what interrupted writes left behind: files and trees under temporary names.
-
-        A write that is under way looks the same; only time tells. :meth:`delete_tree` takes either.
-        """
-
-    @abstractmethod
-    def is_empty(self) -> bool:
-        """Tell whether nothing is there yet (or only what file browsers leave behind)."""
-
-    @abstractmethod
-    def zarr_store(self) -> ZarrStore:
-        """Return a read-only zarr store on the same root, for pixels."""
-
-    def exists(self, key: str) -> bool:
-        """Tell whether `key` is there."""
-        return self.stat(key) is not None
-
-    def now_ns(self) -> int:
-        """Return the present time, ns since 1970."""
-        return time.time_ns()

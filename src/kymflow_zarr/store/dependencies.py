@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from kymflow_zarr import layout
 from kymflow_zarr.errors import StoreError
 from kymflow_zarr.store.base import SETTLED_AFTER_NS, Fingerprint, Listing, Store
-from kymflow_zarr.store.tracking import Asked, Dependency, names_digest
+from kymflow_zarr.store.tracking import Dependency, DependencyKind, names_digest
 
 DEPENDENCY = pa.struct(
     [
@@ -30,8 +30,8 @@ DEPENDENCY = pa.struct(
         ("seen_ns", pa.int64()),
     ]
 )
-# One dependency, in the order of DEPENDENCY.
-Row = tuple[str, Asked, int | None, int | None, str | None, bytes, int]
+# One dependency, in the order of DEPENDENCY. The file of a ledger says "asked" for its kind.
+Row = tuple[str, DependencyKind, int | None, int | None, str | None, bytes, int]
 
 # Fingerprints of so many records are in memory at once.
 _BLOCK = 10_000
@@ -327,8 +327,8 @@ def _stat(store: Store, key: str) -> Fingerprint | None:
 
 def same_contents(one: Iterable[Dependency], other: Iterable[Dependency]) -> bool:
     """Tell whether two extractions read the same things and found the same contents."""
-    return [(read.key, read.asked, read.sha256) for read in one] == [
-        (read.key, read.asked, read.sha256) for read in other
+    return [(read.key, read.kind, read.sha256) for read in one] == [
+        (read.key, read.kind, read.sha256) for read in other
     ]
 
 
@@ -346,7 +346,7 @@ def _row(record_id: str, read: Dependency) -> Row:
     prefix = f"{layout.IMAGES}/{record_id}/"
     short = read.key[len(prefix) :] if read.key.startswith(prefix) else "/" + read.key
     size, mtime_ns, etag = (None, None, None) if found is None else (found.size, found.mtime_ns, found.etag)
-    return (short, read.asked, size, mtime_ns, etag, bytes.fromhex(read.sha256), read.seen_ns)
+    return (short, read.kind, size, mtime_ns, etag, bytes.fromhex(read.sha256), read.seen_ns)
 
 
 def _dependency(record_id: str, item: Mapping[str, Any]) -> Dependency:

@@ -1,42 +1,41 @@
-"""A read-only store that notes what it was asked for, and whether what it saw still holds."""
+"""A reader of a store that notes what is read through it: the dependencies of whatever is made of that."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from kymflow_zarr.errors import ReadOnlyError
 from kymflow_zarr.layout import is_litter
-from kymflow_zarr.store.base import LOCK_TIMEOUT_S, Change, Fingerprint, Listing, Store
+from kymflow_zarr.store.base import Fingerprint, Listing, StoreReader
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
 
-Asked = Literal["content", "presence", "names"]
+DependencyKind = Literal["content", "presence", "names"]
 
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
-    """One thing that a store was asked for, and what it answered.
+    """One thing that was read of a store, and what was found.
 
     Attributes
     ----------
     key : str
         The key, or the prefix of a listing.
-    asked : {"content", "presence", "names"}
-        Its bytes; whether it is there; which keys are below it.
+    kind : {"content", "presence", "names"}
+        What was read: its bytes; whether it is there; which keys are below it.
     fingerprint : Fingerprint or None
         Of the bytes that were read; None for what was absent, and for listings.
     sha256 : str
         Of the bytes, or of the sorted names; empty for what was absent or only looked for.
     seen_ns : int
-        When it was seen, ns since 1970.
+        When it was read, ns since 1970.
     """
 
     key: str
-    asked: Asked
+    kind: DependencyKind
     fingerprint: Fingerprint | None
     sha256: str
     seen_ns: int
@@ -53,27 +52,27 @@ def names_digest(keys: Iterator[str]) -> str:
     return hashlib.sha256("\n".join(sorted(keys)).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-class TrackingStore(Store):
-    """Reads from another store and notes each question with its answer; refuses every write."""
+class TrackingStore(StoreReader):
+    """Reads from another store, and notes each dependency."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: StoreReader) -> None:
         self._store = store
         self.url = store.url
-        self._seen: dict[tuple[str, Asked], Dependency] = {}
+        self._found: dict[tuple[str, DependencyKind], Dependency] = {}
 
     @property
-    def seen(self) -> list[Dependency]:
-        """What was asked for, each thing once, as it was answered first."""
-        return list(self._seen.values())
+    def dependencies(self) -> list[Dependency]:
+        """What was read, each thing once, as it was found first."""
+        return list(self._found.values())
 
     def _note(
-        self, key: str, asked: Asked, fingerprint: Fingerprint | None, sha256: str, seen_ns: int
+        self, key: str, kind: DependencyKind, fingerprint: Fingerprint | None, sha256: str, seen_ns: int
     ) -> None:
-        seen = Dependency(key, asked, fingerprint, sha256, seen_ns)
-        before = self._seen.setdefault((key, asked), seen)
+        found = Dependency(key, kind, fingerprint, sha256, seen_ns)
+        before = self._found.setdefault((key, kind), found)
         if (before.sha256, before.fingerprint is None) != (sha256, fingerprint is None):
-            # Two answers: rows may be of both, even if the first one comes back.
-            self._seen[key, asked] = replace(before, asked="content", sha256="", fingerprint=_nothing(key))
+            # It changed between two reads: rows may be of both contents, even if the first one comes back.
+            self._found[key, kind] = replace(before, kind="content", sha256="", fingerprint=_nothing(key))
 
     def read(self, key: str) -> tuple[bytes, Fingerprint]:
         # Taken before, so that a slow read does not make a young modification time look old.
@@ -120,27 +119,3 @@ class TrackingStore(Store):
 
     def now_ns(self) -> int:
         return self._store.now_ns()
-
-    def _refuse(self, key: str) -> ReadOnlyError:
-        return ReadOnlyError(
-            f"{key!r} of {self.url} cannot be written here: an indexer only reads", dataset=self.url
-        )
-
-    def put(self, key: str, data: bytes, *, flush: bool = False) -> Fingerprint:
-        raise self._refuse(key)
-
-    def delete(self, key: str) -> bool:
-        raise self._refuse(key)
-
-    def delete_tree(self, prefix: str) -> None:
-        raise self._refuse(prefix)
-
-    def put_tree(self, prefix: str, blobs: Mapping[str, bytes], *, last: str) -> None:
-        raise self._refuse(prefix)
-
-    @property
-    def keeps_others_out(self) -> bool:
-        return self._store.keeps_others_out
-
-    def update(self, key: str, change: Change, *, timeout_s: float = LOCK_TIMEOUT_S) -> Fingerprint | None:
-        raise self._refuse(key)

@@ -69,7 +69,7 @@ def test_a_failing_image_ends_a_refresh_with_1(run: Run, lab: Path) -> None:
     assert failed["image_id"] == image_id
     assert "velocity_events.parquet" in failed["error"]
     assert list(found["tables"]) == ["velocity_events"]
-    # Asked again, it is tried again; a dry run only tells.
+    # DependencyKind again, it is tried again; a dry run only tells.
     run("refresh", lab, "--json", code=1)
     plan = read_json(run("refresh", lab, "--dry-run", "--json"))["tables"]["velocity_events"]
     assert [stale["image_id"] for stale in plan["stale"]] == [image_id]

@@ -13,12 +13,12 @@ from kymflow_zarr.store import dependencies
 from kymflow_zarr.store.base import SETTLED_AFTER_NS, Fingerprint
 from kymflow_zarr.store.dependencies import Dependencies, compare, content_row, look, proves_unchanged
 from kymflow_zarr.store.local import LocalStore
-from kymflow_zarr.store.tracking import Asked, Dependency
+from kymflow_zarr.store.tracking import Dependency, DependencyKind
 
 S = 1_000_000_000
 T0 = 1_700_000_000 * S
 
-ASKED: list[Asked] = ["content", "presence", "names"]
+ASKED: list[DependencyKind] = ["content", "presence", "names"]
 # Few values, so that equal ones meet.
 sizes = st.sampled_from([-1, 0, 3, 2**40])
 times = st.sampled_from([T0, T0 + 1, T0 - SETTLED_AFTER_NS, T0 + 10 * S])
@@ -92,11 +92,11 @@ def test_some_of_the_records_are_as_they_were(
 def one_by_one(read: Dependency, now: Fingerprint | None) -> bool:
     """The rule for a single dependency, in plain Python."""
     before = read.fingerprint
-    if read.asked == "names":
+    if read.kind == "names":
         return False
     if before is None or now is None:
         return before is now
-    if read.asked == "presence":
+    if read.kind == "presence":
         return True
     if before.size != now.size:
         return False

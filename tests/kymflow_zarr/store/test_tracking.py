@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from kymflow import ZarrDataset
+from kymflow import ZarrDataset, ZarrImageRecord
+from kymflow.testing.conformance.noting_store import NotingStore
 from kymflow_zarr.errors import ReadOnlyError
 from kymflow_zarr.store.base import Fingerprint, Store
 from kymflow_zarr.store.dependencies import Dependencies, compare
@@ -23,8 +27,8 @@ def store(dataset: ZarrDataset) -> Store:
     return dataset.store
 
 
-def only(observed: TrackingStore) -> Dependency:
-    (seen,) = observed.seen
+def only(tracking: TrackingStore) -> Dependency:
+    (seen,) = tracking.dependencies
     return seen
 
 
@@ -39,18 +43,18 @@ def holds(store: Store, *seen: Dependency) -> bool:
 
 
 def ask_content(store: Store) -> Dependency:
-    observed = TrackingStore(store)
-    observed.read("images/a/x")
-    return only(observed)
+    tracking = TrackingStore(store)
+    tracking.read("images/a/x")
+    return only(tracking)
 
 
 def test_what_was_read_is_noted_once_with_its_content(store: Store) -> None:
-    observed = TrackingStore(store)
-    assert observed.read("images/a/x")[0] == b"one"
-    assert observed.read("images/a/x")[0] == b"one"
+    tracking = TrackingStore(store)
+    assert tracking.read("images/a/x")[0] == b"one"
+    assert tracking.read("images/a/x")[0] == b"one"
 
-    seen = only(observed)
-    assert (seen.key, seen.asked) == ("images/a/x", "content")
+    seen = only(tracking)
+    assert (seen.key, seen.kind) == ("images/a/x", "content")
     assert seen.fingerprint is not None
     assert seen.fingerprint.size == 3
     assert len(seen.sha256) == 64
@@ -58,11 +62,11 @@ def test_what_was_read_is_noted_once_with_its_content(store: Store) -> None:
 
 
 def test_what_is_absent_is_noted_too(store: Store) -> None:
-    observed = TrackingStore(store)
+    tracking = TrackingStore(store)
     with pytest.raises(FileNotFoundError, match="images/a/y"):
-        observed.read("images/a/y")
+        tracking.read("images/a/y")
 
-    seen = only(observed)
+    seen = only(tracking)
     assert seen.fingerprint is None
     assert holds(store, seen)
     store.put("images/a/y", b"")
@@ -96,10 +100,10 @@ def test_the_same_bytes_written_again_hold_and_are_noted_anew(store: Store) -> N
 
 
 def test_only_whether_a_key_is_there_counts_if_only_that_was_asked(store: Store) -> None:
-    observed = TrackingStore(store)
-    assert observed.exists("images/a/x")
-    seen = only(observed)
-    assert seen.asked == "presence"
+    tracking = TrackingStore(store)
+    assert tracking.exists("images/a/x")
+    seen = only(tracking)
+    assert seen.kind == "presence"
     store.put("images/a/x", b"something else")
     assert holds(store, seen)
     store.delete("images/a/x")
@@ -107,10 +111,10 @@ def test_only_whether_a_key_is_there_counts_if_only_that_was_asked(store: Store)
 
 
 def test_a_listing_holds_while_the_names_are_the_same(store: Store) -> None:
-    observed = TrackingStore(store)
-    assert [found.key for found in observed.list("images/a")] == ["images/a/x"]
-    seen = only(observed)
-    assert seen.asked == "names"
+    tracking = TrackingStore(store)
+    assert [found.key for found in tracking.list("images/a")] == ["images/a/x"]
+    seen = only(tracking)
+    assert seen.kind == "names"
     store.put("images/a/x", b"other")
     store.put("images/b/x", b"elsewhere")
     assert holds(store, seen)
@@ -121,48 +125,77 @@ def test_a_listing_holds_while_the_names_are_the_same(store: Store) -> None:
 
 
 def test_children_hold_while_the_names_are_the_same(store: Store) -> None:
-    observed = TrackingStore(store)
-    assert list(observed.children("images")) == ["a"]
+    tracking = TrackingStore(store)
+    assert list(tracking.children("images")) == ["a"]
     store.put("images/b/x", b"")
-    assert look_again(store, only(observed))[0] == "changed"
+    assert look_again(store, only(tracking))[0] == "changed"
 
 
 def test_the_first_answer_counts(store: Store) -> None:
-    observed = TrackingStore(store)
-    observed.read("images/a/x")
+    tracking = TrackingStore(store)
+    tracking.read("images/a/x")
     store.put("images/a/x", b"two")
-    observed.read("images/a/x")
+    tracking.read("images/a/x")
 
-    assert look_again(store, only(observed))[0] == "changed"
+    assert look_again(store, only(tracking))[0] == "changed"
 
 
 def test_two_answers_to_one_question_never_hold(local: ZarrDataset) -> None:
     # Rows may be of both contents, even if the first one is back when the table is written.
     store = local.store
     store.put("images/a/x", b"one")
-    observed = TrackingStore(store)
-    observed.read("images/a/x")
+    tracking = TrackingStore(store)
+    tracking.read("images/a/x")
     store.put("images/a/x", b"two")
-    observed.read("images/a/x")
+    tracking.read("images/a/x")
     store.put("images/a/x", b"one")
 
-    assert not holds(store, *observed.seen)
+    assert not holds(store, *tracking.dependencies)
 
 
 @pytest.mark.parametrize(
     "write",
     [
-        lambda store: store.put("images/a/x", b""),
-        lambda store: store.delete("images/a/x"),
-        lambda store: store.delete_tree("images/a"),
-        lambda store: store.put_tree("images/a", {"x": b""}, last="x"),
-        lambda store: store.update("images/a/x", lambda present: b""),
+        lambda record: record.save_array(np.zeros((2, 2))),
+        lambda record: record.save_json("seen", {}),
+        lambda record: record.save_metadata_payload({}),
+        lambda record: record.save_df_parquet("seen", pd.DataFrame({"n": [1]})),
+        lambda record: record.save_df_csv_gz("seen", pd.DataFrame({"n": [1]})),
+        lambda record: record.save_array_artifact("seen", np.zeros(2)),
+        lambda record: record.delete_analysis(),
     ],
-    ids=["put", "delete", "delete_tree", "put_tree", "update"],
+    ids=["array", "json", "metadata", "parquet", "csv_gz", "array_artifact", "delete"],
 )
-def test_every_write_is_refused(store: Store, write: object) -> None:
+def test_a_record_refuses_every_write_where_its_store_only_reads(
+    dataset: ZarrDataset, write: Callable[[ZarrImageRecord], object]
+) -> None:
+    image_id = dataset.add_image(np.ones((2, 2))).image_id
+    before = list(dataset.store.list())
+    record = ZarrImageRecord(TrackingStore(dataset.store), image_id, zarr_format=dataset.zarr_format)
+    with pytest.raises(ReadOnlyError, match="was opened read-only; .* Within an indexer, nobody can"):
+        write(record)
+    assert list(dataset.store.list()) == before
+
+
+@pytest.mark.parametrize(
+    ("write", "key"),
+    [
+        (lambda store: store.put("images/a/x", b""), "images/a/x"),
+        (lambda store: store.delete("images/a/x"), "images/a/x"),
+        (lambda store: store.discard("images/a/x"), "images/a/x"),
+        (lambda store: store.delete_tree("images/a"), "images/a"),
+        (lambda store: store.put_tree("images/a", {"x": b""}, last="x"), "images/a"),
+        (lambda store: store.update("images/a/x", lambda present: b""), "images/a/x"),
+    ],
+    ids=["put", "delete", "discard", "delete_tree", "put_tree", "update"],
+)
+def test_a_noting_store_refuses_every_write_and_notes_it(
+    store: Store, write: Callable[[Store], object], key: str
+) -> None:
+    noting = NotingStore(store)
     with pytest.raises(ReadOnlyError, match="cannot be written here: an indexer only reads"):
-        write(TrackingStore(store))  # type: ignore[operator]
+        write(noting)
+    assert noting.refused == [key]
     assert store.read("images/a/x")[0] == b"one"
 
 

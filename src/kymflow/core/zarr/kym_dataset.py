@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from kymflow_zarr import SourceReader
     from kymflow_zarr.dataset import Mode
-    from kymflow_zarr.sources.sync import RefreshMode
+    from kymflow_zarr.sources.options import RefreshMode
     from kymflow_zarr.store.base import Listing
 
 
@@ -327,7 +327,7 @@ class KymDataset(LoadedTables):
         Parameters
         ----------
         folder, pattern, mode, overwrite, reader
-            As :func:`kymflow_zarr.sources.sync.sync`; by default the reader of the kymflow desktop
+            As :meth:`ZarrDataset.refresh_from_folder`; by default the reader of the kymflow desktop
             program's folders.
         on_error, on_progress, on_table, cancel, executor
             As :meth:`rebuild_all`. A source that cannot be read never stops the others.

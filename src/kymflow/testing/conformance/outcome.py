@@ -30,8 +30,8 @@ class Outcome:
         A copy of that, if it is a DataFrame.
     error : BaseException or None
         What it raised.
-    seen : tuple of Dependency
-        What it asked the record for.
+    dependencies : tuple of Dependency
+        What it read of the record.
     refused : tuple of str
         Keys that it tried to write.
     """
@@ -40,7 +40,7 @@ class Outcome:
     returned: object
     rows: pd.DataFrame | None
     error: BaseException | None
-    seen: tuple[Dependency, ...]
+    dependencies: tuple[Dependency, ...]
     refused: tuple[str, ...]
 
     @property
@@ -61,21 +61,21 @@ class Outcome:
     def found_nothing(self) -> bool:
         """Whether the record had nothing of what it was asked for."""
         return not self.asked_for_names and not any(
-            seen.asked == "content" and seen.fingerprint for seen in self.seen
+            read.kind == "content" and read.fingerprint for read in self.dependencies
         )
 
     @property
     def asked_for_names(self) -> bool:
         """Whether it asked which keys there are."""
-        return any(seen.asked == "names" for seen in self.seen)
+        return any(read.kind == "names" for read in self.dependencies)
 
     def keys_read(self, *below: str) -> list[str]:
         """Return the keys that were there and were read, below these folders of the record."""
         prefixes = tuple(f"{record_prefix(self.image_id)}/{folder}/" for folder in below)
         return [
-            seen.key
-            for seen in self.seen
-            if seen.asked == "content" and seen.fingerprint and seen.key.startswith(prefixes)
+            read.key
+            for read in self.dependencies
+            if read.kind == "content" and read.fingerprint and read.key.startswith(prefixes)
         ]
 
 

@@ -14,7 +14,7 @@ from kymflow_zarr.formats.pixels import ARRAY_DOCUMENT
 from kymflow_zarr.layout import record_prefix
 
 if TYPE_CHECKING:
-    from kymflow_zarr.store.tracking import Asked
+    from kymflow_zarr.store.tracking import DependencyKind
 
 
 def writes_nothing(subject: Subject) -> None:
@@ -46,8 +46,8 @@ def asks_for_the_same_twice(subject: Subject) -> None:
         indexer = subject.fresh()
         for _ in range(2):
             again = subject.extract(indexer, image_id)
-            asked = {(seen.key, seen.asked) for seen in again.seen}
-            forgone = [seen.key for seen in first.seen if (seen.key, seen.asked) not in asked]
+            asked = {(read.key, read.kind) for read in again.dependencies}
+            forgone = [read.key for read in first.dependencies if (read.key, read.kind) not in asked]
             if forgone:
                 raise Breach(
                     f"it did not read the record again but remembered it (image {image_id!r})",
@@ -66,7 +66,9 @@ def reads_only_its_own_record(subject: Subject) -> None:
     nowhere = str(subject.new_path("moved") / "lab.zarr")
     for image_id, rows in subject.good.items():
         own = record_prefix(image_id)
-        foreign = [s.key for s in subject.baseline[image_id].seen if s.key != own and not _below(s.key, own)]
+        foreign = [
+            s.key for s in subject.baseline[image_id].dependencies if s.key != own and not _below(s.key, own)
+        ]
         if foreign:
             raise Breach(
                 f"it read outside its record (image {image_id!r})",
@@ -91,7 +93,7 @@ def rows_come_from_what_was_read(subject: Subject) -> None:
     """In a copy of nothing but what it was seen to read, without other records, the rows are the same."""
     for image_id in subject.with_rows():
         ds = subject.copy(image_id)
-        asked = [(seen.key, seen.asked) for seen in subject.baseline[image_id].seen]
+        asked = [(read.key, read.kind) for read in subject.baseline[image_id].dependencies]
         for found in list(ds.store.list(record_prefix(image_id))):
             if not any(_belongs_to(found.key, key, what) for key, what in asked):
                 ds.store.delete(found.key)
@@ -104,7 +106,7 @@ def rows_come_from_what_was_read(subject: Subject) -> None:
         )
 
 
-def _belongs_to(found: str, asked: str, what: Asked) -> bool:
+def _belongs_to(found: str, asked: str, what: DependencyKind) -> bool:
     """Tell whether a file is what was asked for, below a listed folder, or of an array that was opened."""
     folder, _, name = asked.rpartition("/")
     if what == "names":

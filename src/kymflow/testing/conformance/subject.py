@@ -184,7 +184,7 @@ class Subject:
         if isinstance(error, NoAnswer):
             self._no_answer = image_id
         rows = returned.copy() if isinstance(returned, pd.DataFrame) else None
-        return Outcome(image_id, returned, rows, error, tuple(store.seen), tuple(store.refused))
+        return Outcome(image_id, returned, rows, error, tuple(store.dependencies), tuple(store.refused))
 
     @cached_property
     def baseline(self) -> dict[str, Outcome]:
@@ -235,10 +235,10 @@ class Subject:
     def _why_no_rows(self) -> str:
         outcomes = list(self.baseline.values())
         asked = {
-            artifact_name(seen.key)
+            artifact_name(read.key)
             for outcome in outcomes
-            for seen in outcome.seen
-            if seen.fingerprint is None and "/analysis/" in seen.key
+            for read in outcome.dependencies
+            if read.fingerprint is None and "/analysis/" in read.key
         }
         why = f"no record of {self.sample.words} gave rows"
         if asked:

@@ -213,7 +213,7 @@ class _OddArtifact(Exception):
 
 
 def _shaped(indexer: BulkIndexer, rows: pa.Table) -> pa.Table:
-    # A plugin's own code may run here. Asked one by one, each image tells what is wrong with it.
+    # A plugin's own code may run here. DependencyKind one by one, each image tells what is wrong with it.
     try:
         table = indexer.shape(rows)
     except Exception as error:

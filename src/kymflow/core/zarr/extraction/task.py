@@ -134,10 +134,10 @@ def extract_image(ds: ZarrDataset, indexer: DatasetIndexer, contract: TableContr
     # A plugin's own code runs here; whatever it raises concerns this one image.
     try:
         if isinstance(indexer, ArtifactIndexer) and indexer.gives_arrow:
-            return Batch.of_image(image_id, indexer.read_rows(record), store.seen)
+            return Batch.of_image(image_id, indexer.read_rows(record), store.dependencies)
         if in_bulk is not None:
             table = in_bulk.shape(read_artifact(record, in_bulk.bulk_artifact or ""))
-            return Batch.of_image(image_id, table, store.seen)
+            return Batch.of_image(image_id, table, store.dependencies)
         frame: object = indexer.extract_rows(record)
     except (KeyboardInterrupt, GeneratorExit):
         raise
@@ -151,7 +151,7 @@ def extract_image(ds: ZarrDataset, indexer: DatasetIndexer, contract: TableContr
     except ColumnError as error:
         raise fault.rows_error(str(error), error.column) from error
     # A frame without columns may have rows.
-    return Batch.of_table(table, [len(frame)], Dependencies.of({image_id: store.seen}))
+    return Batch.of_table(table, [len(frame)], Dependencies.of({image_id: store.dependencies}))
 
 
 def _stacked(batches: Iterable[Batch]) -> Iterator[Batch]:
