@@ -1,4 +1,4 @@
-"""A read-only store that notes what it was asked for, and whether what it saw still holds."""
+"""A store that notes what is read through it, and the check whether the answers are still the same."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def same_contents(one: Sequence[Dependency], other: Sequence[Dependency]) -> boo
 
 
 def _nothing(key: str) -> Fingerprint:
-    # No file has this size: what is noted with it never holds.
+    # No file has this size, so that a dependency with it never holds.
     return Fingerprint(key, -1, 0)
 
 
@@ -158,7 +158,7 @@ class TrackingStore(StoreReader):
         seen = Dependency(key, asked, fingerprint, sha256, seen_ns)
         before = self._seen.setdefault((key, asked), seen)
         if (before.sha256, before.fingerprint is None) != (sha256, fingerprint is None):
-            # Two answers: rows may be of both, even if the first one comes back.
+            # It changed in between: rows may be made from both answers. Such a dependency never holds.
             self._seen[key, asked] = replace(before, asked="content", sha256="", fingerprint=_nothing(key))
 
     def read(self, key: str) -> tuple[bytes, Fingerprint]:
@@ -201,7 +201,7 @@ class TrackingStore(StoreReader):
         return self._store.is_empty()
 
     def zarr_store(self) -> ZarrStore:
-        # Whoever opens an array reads its documents through this store, and they tell its content.
+        # Pixels need not be noted: an array's documents are, and each write of an array renews them.
         return self._store.zarr_store()
 
     def now_ns(self) -> int:
