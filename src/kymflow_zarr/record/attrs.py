@@ -1,4 +1,4 @@
-"""A record's attributes, by which it begins to count."""
+"""A record's attributes: a record is there as soon as they are written."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def utc_now() -> str:
 def write_attrs(
     store: Store, prefix: str, axes: Sequence[str], zarr_format: int, extra: dict[str, Any] | None = None
 ) -> None:
-    """Write a record's attributes, by which it begins to count; what they held besides stays."""
+    """Write a record's attributes, after which the record is there; other attributes are kept."""
     write_group(store, prefix, new_attrs(store, prefix, axes, extra), zarr_format)
 
 

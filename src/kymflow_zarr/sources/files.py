@@ -14,7 +14,7 @@ from kymflow_zarr.sources.reader import SourceReader
 from kymflow_zarr.store.base import SETTLED_AFTER_NS
 
 _LITTER = frozenset({"__MACOSX", "$RECYCLE.BIN", "System Volume Information"})
-# A folder with one of these is a Zarr hierarchy; what looks like a TIFF in it is a chunk.
+# A folder with one of these is a Zarr hierarchy: a TIFF in it is no source.
 _ZARR_DOCUMENTS = frozenset({"zarr.json", ".zgroup", ".zarray"})
 
 
@@ -79,7 +79,7 @@ def _printable(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def look(path: Path, *, settled_before_ns: int, relative: str = "") -> FileState:
+def read_state(path: Path, *, settled_before_ns: int, relative: str = "") -> FileState:
     """Read one file and return its state.
 
     Raises
@@ -124,7 +124,7 @@ def snapshot(primary: Path, reader: SourceReader, known: Iterable[FileState]) ->
         state = before.get(relative)
         if state is None or not _looks_unchanged(path, state):
             as_known = False
-            state = look(path, settled_before_ns=settled_before_ns, relative=relative)
+            state = read_state(path, settled_before_ns=settled_before_ns, relative=relative)
         states.append(state)
     return states, as_known
 
@@ -136,7 +136,7 @@ def _looks_unchanged(path: Path, state: FileState) -> bool:
 
 
 def first_change(before: Sequence[FileState], now: Sequence[FileState]) -> str | None:
-    """Return the path of the first file that appeared, vanished or changed its content, or None."""
+    """Return the path of the first file that was added, deleted or changed in content, or None."""
     old = {state.path: (state.size, state.sha256) for state in before}
     new = {state.path: (state.size, state.sha256) for state in now}
     for path in [*new, *old]:

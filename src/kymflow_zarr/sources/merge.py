@@ -1,4 +1,4 @@
-"""One record brought up to its source: a three-way merge of what was ingested, edited and has changed."""
+"""Merge a changed source into its record: what was ingested, what was edited since, what it gives now."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kymflow_zarr.sources import parts
 from kymflow_zarr.sources.parts import DATA, Part
 from kymflow_zarr.store.base import Store
 
-# Attribute of a record: digest by part of what an ingest wrote, by which edits since are told.
+# Attribute of a record: the digest of each part that an ingest wrote. An edited part has another one.
 INGESTED_ATTR = "ingested"
 _ABSENT = ""
 
@@ -95,7 +95,7 @@ def merge_image(
 
 
 def review_conflicts(record: Record, conflicts: Mapping[str, str]) -> tuple[dict[str, str], bool]:
-    """Look at conflicts again, the source being as it was.
+    """Check which conflicts remain while the source is unchanged.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""How a folder is to be ingested: what all steps of it are given."""
+"""The options of an ingest, which all of its steps are given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts of a record that an ingest writes: each a key, its bytes and their digest."""
+"""The parts of a record that an ingest writes: pixels, arrays and artifacts, each with its digest."""
 
 from __future__ import annotations
 

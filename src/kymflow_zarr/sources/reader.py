@@ -172,7 +172,7 @@ def _truncation(file: tifffile.TiffFile, size_bytes: int) -> str | None:
 
 @contextmanager
 def _complaints() -> Iterator[list[str]]:
-    """Collect what tifffile only logs: it takes a stack whose end is missing for a smaller one."""
+    """Collect errors that tifffile only logs: it reads a truncated stack as a smaller one."""
     found: list[str] = []
 
     class Handler(logging.Handler):

@@ -1,4 +1,4 @@
-"""Folders of source files: which file each image came from, and what is new or changed."""
+"""The ingest of a folder: each file gets an image id, and what is new or changed is read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kymflow_zarr.errors import CancelledError, SourceError
 from kymflow_zarr.formats import frames
 from kymflow_zarr.formats.groups import ATTRS_DOCUMENT
 from kymflow_zarr.sources import parts
-from kymflow_zarr.sources.files import find_primaries, first_change, look, snapshot
+from kymflow_zarr.sources.files import find_primaries, first_change, read_state, snapshot
 from kymflow_zarr.sources.index import SourceRow, decode_rows, encode_rows, index_frame, path_key
 from kymflow_zarr.sources.merge import Record, merge_image, review_conflicts
 from kymflow_zarr.sources.options import SyncOptions
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from kymflow_zarr.store.base import Store, StoreReader
 
 _KEY = layout.table_key(layout.SOURCES_TABLE)
-# How many ingested images a crash may make us look at again.
+# Rows are written after so many images; after a crash, at most these are ingested again.
 _ROWS_PER_WRITE = 200
 
 
@@ -130,12 +130,12 @@ class _Sync:
 
         if not wanted:
             return
-        # Most runs claim nothing new; they need no lock.
+        # Most runs claim nothing new, and need no lock.
         rows = self._decode(self._present())
         self.claimed, changed = self._claim_in(rows, wanted)
         if changed:
             self.store.update(_KEY, change)
-        self._look_for_ingested()
+        self._find_ingested()
         mine = {row.image_id for row in self.claimed}
         self.report.missing = [
             row.relative_path
@@ -143,8 +143,8 @@ class _Sync:
             if row.root == str(self.root) and row.image_id not in mine and not os.path.lexists(row.path)
         ]
 
-    def _look_for_ingested(self) -> None:
-        """Look all images up together that are known from earlier: most runs find most of them there."""
+    def _find_ingested(self) -> None:
+        """Find out which of the images that were ingested before are there, in few requests."""
         keys = {self._document(row): row.image_id for row in self.claimed if row.ingested_epoch_ns}
         found = self.store.stat_many(list(keys))
         self.ingested = {keys[one.key] for one in found if one is not None}
@@ -206,7 +206,7 @@ class _Sync:
     def _sha256(self, path: Path) -> str:
         if path not in self.hashes:
             try:
-                self.hashes[path] = look(path, settled_before_ns=0).sha256
+                self.hashes[path] = read_state(path, settled_before_ns=0).sha256
             except OSError:
                 self.hashes[path] = ""
         return self.hashes[path]
@@ -215,7 +215,7 @@ class _Sync:
 
     def take(self, row: SourceRow) -> None:
         """Ingest one source if it is new or, in that mode, has changed."""
-        # What was not there may be by now: another run may take the same folder in.
+        # It may be there by now: another run may be ingesting the same folder.
         exists = row.image_id in self.ingested or self.store.exists(self._document(row))
         record = Record(self.store, layout.record_prefix(row.image_id), self.zarr_format)
         try:
@@ -239,13 +239,13 @@ class _Sync:
         self.report.unchanged += 1
         self._report_conflicts(row, held)
         if held != row.conflicts or not as_known:
-            # The times may differ: remember them, so that nothing is read again next time.
+            # Times may have changed without the content: noted, so that the next run need not read it.
             self._finish(replace(row, files=tuple(files), conflicts=held))
 
     def _ingest(self, row: SourceRow, record: Record, *, exists: bool, report_as: list[str]) -> None:
         path = Path(row.path)
         with _blamed_on(row):
-            # Looked at before it is read: a change in between is then seen next time.
+            # Taken before it is read: a change in between is then noticed by the next run.
             files, _ = snapshot(path, self.reader, ())
             image = self.reader.read(path)
             encoded, axes = parts.encode_image(image, self.zarr_format)

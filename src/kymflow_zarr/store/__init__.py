@@ -1,1 +1,1 @@
-"""Keys and bytes on a local disk or in an object store: one contract, and what was read through it."""
+"""Keys and bytes, on a local disk or in an object store, and the dependencies of what was read."""

@@ -18,6 +18,7 @@ SETTLED_AFTER_NS = 2_000_000_000
 
 T = TypeVar("T")
 R = TypeVar("R")
+# What Store.update is given: from the present bytes to the new ones.
 Change = Callable[[bytes | None], bytes | None]
 
 
@@ -48,14 +49,14 @@ class OutdatedError(Exception):
 
 @dataclass(frozen=True)
 class Listing:
-    """What one listing told of many records, as parallel lists: a hundred thousand need no objects.
+    """What one listing tells of many records, in parallel lists, which take less memory than objects.
 
     Attributes
     ----------
     names : list of str
         Names of the records, sorted.
     keys : list of str
-        Every key below the folder that was looked into, of each of them; in no particular order.
+        Every key in the listed folder of each record, in no particular order.
     sizes, mtimes_ns : list of int
         Of each key, as in :class:`Fingerprint`.
     etags : list of str or None
@@ -73,11 +74,11 @@ class Listing:
 
     @cached_property
     def places(self) -> Mapping[str, int]:
-        """Where each key stands in the lists."""
+        """The place of each key in the lists."""
         return {key: place for place, key in enumerate(self.keys)}
 
     def prints(self, keys: Iterable[str]) -> dict[str, Fingerprint]:
-        """Return the fingerprints of those of some keys that it tells of."""
+        """Return the fingerprints of those of `keys` that are in the listing."""
         found = ((key, self.places.get(key)) for key in keys)
         return {
             key: Fingerprint(key, self.sizes[place], self.mtimes_ns[place], self.etags[place])
@@ -123,14 +124,14 @@ class StoreReader(ABC):
         """Return the fingerprint of `key`, or None if there is no such key."""
 
     def stat_many(self, keys: Sequence[str]) -> Sequence[Fingerprint | None]:
-        """Look at many keys, as :meth:`stat`, in whichever way costs least."""
+        """Return the fingerprint of each key, as :meth:`stat`, in whichever way costs least."""
         return self.each(self.stat, keys)
 
     def absent(self, keys: Sequence[str], listing: Listing | None = None) -> Collection[str]:
-        """Return which of these keys are not there, as far as that costs less than to ask for each.
+        """Return those of `keys` of which a listing tells that they are absent.
 
-        What is not among them may be absent all the same. With a `listing` that tells of all of them, they
-        are those that were not there when it was made.
+        Others may be absent, too: keys that would cost more in a listing than one by one are left out.
+        A `listing` that was made before, and covers all of `keys`, saves making another one.
         """
         return ()
 
@@ -143,7 +144,7 @@ class StoreReader(ABC):
         """Yield every key below `prefix`, at any depth, in no particular order."""
 
     def unreadable(self, prefix: str) -> Sequence[str]:
-        """Return keys below `prefix` that a listing passes over: the medium refuses to look at them."""
+        """Return keys below `prefix` that a listing leaves out, as the medium tells nothing of them."""
         return ()
 
     @abstractmethod
@@ -155,7 +156,17 @@ class StoreReader(ABC):
 
     @abstractmethod
     def list_records(self, prefix: str, mark: str, folder: str) -> Listing:
-        """Look at everything below ``<prefix>/<name>/<folder>`` of all names that have the key `mark`."""
+        """List the records below `prefix`, and the keys in one folder of each.
+
+        Parameters
+        ----------
+        prefix : str
+            Where the records are: ``<prefix>/<name>``.
+        mark : str
+            The key within a record without which it does not count.
+        folder : str
+            The folder within a record whose keys, at any depth, are listed.
+        """
 
     @property
     def lists_all_for_names(self) -> bool:
@@ -164,9 +175,9 @@ class StoreReader(ABC):
 
     @abstractmethod
     def leftovers(self) -> Sequence[Fingerprint]:
-        """Return what interrupted writes left behind: files and trees under temporary names.
+        """Return files and trees that interrupted writes left under temporary names.
 
-        A write that is under way looks the same; only time tells. :meth:`Store.delete_tree` takes either.
+        A write in progress looks the same; only its age tells. :meth:`Store.delete_tree` deletes either.
         """
 
     @abstractmethod
@@ -182,7 +193,7 @@ class StoreReader(ABC):
         return time.time_ns()
 
     def each(self, ask: Callable[[T], R], items: Sequence[T]) -> Sequence[R]:
-        """Return what `ask` gives for each item; where the medium is far away, many are asked at once."""
+        """Call `ask` with each item and return the answers; on a remote store, many calls run at once."""
         return [ask(item) for item in items]
 
 
@@ -226,10 +237,9 @@ class Store(StoreReader):
     @property
     @abstractmethod
     def keeps_others_out(self) -> bool:
-        """Whether :meth:`update` keeps other writers out while it runs.
+        """Whether :meth:`update` holds a lock against other writers while it runs.
 
-        If not, others may write until the very end, and only a conditional put tells; a change that
-        writes nothing then proves nothing.
+        If not, only its conditional put notices another writer; where the change writes nothing, nobody does.
         """
 
     @abstractmethod

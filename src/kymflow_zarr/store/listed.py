@@ -1,4 +1,4 @@
-"""A store that answers by listings: a request tells of a thousand keys, and many run side by side."""
+"""A remote store whose listings are made in parts, side by side, and also tell of many single keys."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from kymflow_zarr.layout import is_key
 from kymflow_zarr.store.base import Fingerprint, Listing, R, Store
 
-# Where listings come in a known order, and can begin after any key; only directory buckets have no order.
+# On these, a listing is sorted and can begin after any key; only in directory buckets it is not sorted.
 _ORDERED = ("memory:", "s3:")
 _UNORDERED_BUCKET = "--x-s3"
-# An id that add_image made: these are spread evenly, and the first digits tell how far down a listing it is.
+# An id that add_image made. These are random: the first digits tell how far down a listing one is.
 _UUID4 = re.compile(r"([0-9a-f]{3})[0-9a-f]{5}-[0-9a-f]{4}-4")
 _MAX_PARTS = 64
 
 
 class ListedStore(Store):
-    """Keys of which a page of a listing tells a thousand, where each by itself would take a request.
+    """Keys behind requests: one request for a page of a listing, or for a single key.
 
     Parameters
     ----------
     url : str
-        Where it is; it tells whether listings come in order.
+        Where it is; it tells whether listings are sorted.
     """
 
-    # So many keys come with one request.
+    # Keys on a page.
     _page = 1000
-    # To ask for so many keys one by one, all at once, takes as long as one page.
+    # One page takes as long as requests for so many single keys, all at once.
     _worth_a_page = 64
-    # So many keys are looked up in one listing, page after page; others are looked up beside it.
+    # At most so many keys are looked up along one listing.
     _stretch = 500
 
     def __init__(self, url: str) -> None:
@@ -41,13 +41,13 @@ class ListedStore(Store):
 
     @abstractmethod
     def _pages(self, prefix: str, after: str | None = None) -> Iterator[Sequence[Fingerprint]]:
-        """Yield what is below `prefix`, a request's worth at a time; only what comes after `after`."""
+        """Yield the pages of a listing below `prefix` that begins after a key; none of them is empty."""
 
     @abstractmethod
     def _check(self, key: str) -> str:
-        """Return a key, if it is one."""
+        """Return `key`, or raise InvalidNameError if it is none."""
 
-    # Many keys
+    # Many single keys
 
     def stat_many(self, keys: Sequence[str]) -> Sequence[Fingerprint | None]:
         found = self._look_in_listings(keys)
@@ -61,7 +61,7 @@ class ListedStore(Store):
         return {key for key, found in self._look_in_listings(keys).items() if found is None}
 
     def _look_in_listings(self, keys: Sequence[str]) -> dict[str, Fingerprint | None]:
-        """Look up as many of these keys as cost less so than one by one; the others are left out."""
+        """Look keys up along listings; those that would cost more so than one by one are left out."""
         found: dict[str, Fingerprint | None] = {}
         if self._lists_in_order and len(keys) >= self._worth_a_page:
             for some in self.each(self._look_along, self._stretches(keys)):
@@ -69,8 +69,8 @@ class ListedStore(Store):
         return found
 
     def _stretches(self, keys: Sequence[str]) -> Sequence[Sequence[str]]:
-        """Cut keys into sorted stretches that every server lists in this order; short ones are left out."""
-        # A listing begins after the first key without its last letter, if that can be a key.
+        """Cut keys into stretches that every server lists in the same order; short ones are left out."""
+        # The listing of a stretch begins after its first key less one letter: that must be a key, too.
         ordered = sorted({key for key in map(self._check, keys) if is_key(key[:-1])})
         stretches: list[list[str]] = []
         for key in ordered:
@@ -82,24 +82,24 @@ class ListedStore(Store):
         return [stretch for stretch in stretches if len(stretch) >= self._worth_a_page]
 
     def _look_along(self, keys: Sequence[str]) -> dict[str, Fingerprint | None]:
-        """Look up a stretch of keys in one listing, as long as its pages tell of enough of them."""
+        """Look up a stretch of keys along one listing, for as long as its pages tell of enough of them."""
         wanted = set(keys)
         there: dict[str, Fingerprint] = {}
         n_told = 0
         for number, page in enumerate(self._pages("", after=keys[0][:-1]), 1):
             there.update((one.key, one) for one in page if one.key in wanted)
             last = page[-1].key
-            # What comes before the last key of a page in both orders has been told of.
+            # Keys that come before the last one of a page, in either order of servers, are told of.
             in_both = min(bisect_right(keys, last), bisect_right(keys, _by_folder(last), key=_by_folder))
             n_told = max(n_told, in_both)
             if n_told == len(keys) or n_told < number * self._worth_a_page:
                 break
         else:
-            # The listing has ended: the rest is not there.
+            # The listing has ended: the other keys are absent.
             n_told = len(keys)
         return {**dict.fromkeys(keys[:n_told]), **there}
 
-    # Everything
+    # Whole listings
 
     def list(self, prefix: str = "") -> Iterator[Fingerprint]:
         for page in self._pages(prefix):
@@ -113,7 +113,7 @@ class ListedStore(Store):
         start = len(prefix) + 1
         wanted = set(having)
 
-        # From the keys alone: asked for folders, a server may go on naming those in which nothing is left.
+        # From the keys: a server that is asked for folders may go on naming empty ones.
         def names_in(page: Sequence[Fingerprint]) -> set[str]:
             parted = (one.key[start:].partition("/") for one in page)
             return {name for name, slash, rest in parted if slash and (rest in wanted or not wanted)}
@@ -147,7 +147,7 @@ class ListedStore(Store):
         )
 
     def _each_page(self, prefix: str, use: Callable[[Sequence[Fingerprint]], R]) -> Sequence[R]:
-        """Return what `use` gives for each page of a listing; what follows a full page is listed in parts."""
+        """Return what `use` gives for each page of a listing; after a full page, the rest comes in parts."""
         pages = self._pages(prefix)
         if not self._lists_in_order:
             return [use(page) for page in pages]
@@ -164,7 +164,7 @@ class ListedStore(Store):
     def _each_page_between(
         self, prefix: str, begin: str, end: str | None, use: Callable[[Sequence[Fingerprint]], R]
     ) -> Sequence[R]:
-        """Do that with what comes after one key, up to another one."""
+        """Return what `use` gives for each page after `begin`, as far as `end`."""
         used = []
         for page in self._pages(prefix, begin):
             if end is not None and page[-1].key > end:
@@ -175,14 +175,14 @@ class ListedStore(Store):
 
 
 def _bounds(name: str) -> Sequence[str]:
-    """Return where to part what follows a page that ends at a name; none where names are not spread evenly.
+    """Return where to part a listing whose first page ends in this record; nowhere if its id is not random.
 
-    Each of the other pages will come about as far as this first one did. Parts are a quarter shorter, so
-    that few of them take a second page.
+    Random ids are spread evenly, so that every page covers about as many of them as the first one. Parts
+    are a quarter smaller, so that few of them take a second page.
 
-    Servers differ in their order: some sort whole keys, others go through them folder by folder, where
-    "a/x" comes before "a-1/x". In both, the same names come before a bound. It is no name itself, as none
-    holds a "|": a listing that begins after a folder leaves out, on some servers, all that is in it.
+    Some servers sort whole keys, others folder by folder, where "a/x" comes before "a-1/x". In either order
+    the same keys come before a bound. No name contains a "|", so that a bound is never a folder: some
+    servers leave out the content of a folder after which a listing begins.
     """
     found = _UUID4.match(name)
     if found is None:

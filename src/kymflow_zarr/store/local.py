@@ -1,4 +1,4 @@
-"""A store on the local disk, on `os` alone; the only module that knows file systems' habits."""
+"""A store on the local disk, built on `os`; what differs between file systems is dealt with here."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class LocalStore(Store):
     """Keys are files below a folder."""
 
     def __init__(self, root: Path) -> None:
-        # A link to a dataset is as good as the dataset; below it links are not followed.
+        # The root may be a link; links below it are not followed.
         self.root = os.path.realpath(root)
         self.url = self.root
 
@@ -66,7 +66,7 @@ class LocalStore(Store):
 
     def _read_or_none(self, key: str) -> tuple[bytes, Fingerprint] | None:
         try:
-            # Not `open`: artifacts are many and small, and it takes half as long again.
+            # `open` would take half as long again, and artifacts are many and small.
             descriptor = os.open(self._path(key), _TO_READ)
             try:
                 info = os.fstat(descriptor)
@@ -168,7 +168,7 @@ class LocalStore(Store):
         with scan:
             for entry in scan:
                 try:
-                    # Nearly all are ASCII, which is known without a look at the letters.
+                    # Nearly all names are ASCII, and isascii() is the faster check.
                     if not entry.name.isascii():
                         entry.name.encode("utf-8")
                 except UnicodeEncodeError:
@@ -190,7 +190,7 @@ class LocalStore(Store):
         path = self._path(key)
         folder = os.path.dirname(path)
         if os.path.realpath(folder) != folder or os.path.isdir(path):
-            # Behind a link it is somebody else's; a folder is no key.
+            # What lies behind a link belongs to somebody else, and a folder is no key.
             return False
         try:
             os.unlink(path)
@@ -246,7 +246,7 @@ class LocalStore(Store):
 
     def update(self, key: str, change: Change, *, timeout_s: float = LOCK_TIMEOUT_S) -> Fingerprint | None:
         with self._locked(key, timeout_s):
-            # Handed over and not kept: a table's bytes may be many.
+            # Not kept in a variable, so that `change` can free the bytes of a large table.
             changed = change(self._bytes_or_none(key))
             return None if changed is None else self.put(key, changed, flush=True)
 

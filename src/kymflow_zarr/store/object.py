@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
 
 REQUESTS_AT_ONCE = 64
-# A memory:// URL means the same dataset to everybody in this process.
+# Everybody in this process who opens the same memory:// URL gets the same store.
 _memory: dict[str, MemoryStore] = {}
 _used = False
 _forked = False
@@ -59,7 +59,7 @@ class ObjectStore(ListedStore):
         self._store: Any
         global _used
         if _forked:
-            # The library's threads did not come along: the first request would wait for them for ever.
+            # A fork copies no threads: the first request would wait forever for those of obstore.
             raise DatasetError(
                 f"{url} cannot be opened in a process forked from one that has used URLs. Start processes "
                 "by multiprocessing's method 'forkserver' or 'spawn'.",
@@ -109,7 +109,7 @@ class ObjectStore(ListedStore):
     def each(self, ask: Callable[[T], R], items: Sequence[T]) -> Sequence[R]:
         if len(items) < 2:
             return [ask(item) for item in items]
-        # Each waits for the network, not for this process.
+        # Threads are enough: each call waits for the network.
         with ThreadPoolExecutor(min(REQUESTS_AT_ONCE, len(items))) as threads:
             return list(threads.map(ask, items))
 
@@ -129,7 +129,6 @@ class ObjectStore(ListedStore):
             raise self._refusal(error, "look at", key) from error
 
     def _pages(self, prefix: str, after: str | None = None) -> Iterator[Sequence[Fingerprint]]:
-        """Yield what is below `prefix`, a request's worth at a time; only keys that sort after `after`."""
         below = self._check(prefix) + "/" if prefix else None
         try:
             for batch in obstore.list(self._store, below, offset=after, chunk_size=self._page):
@@ -138,7 +137,7 @@ class ObjectStore(ListedStore):
             raise self._refusal(error, "list", prefix) from error
 
     def delete(self, key: str) -> bool:
-        # The answer to a deletion does not tell.
+        # The answer to a deletion does not tell whether there was anything.
         there = self.exists(key)
         self.discard(key)
         return there
@@ -157,7 +156,7 @@ class ObjectStore(ListedStore):
             for start in range(0, len(keys), self._page):
                 obstore.delete(self._store, keys[start : start + self._page])
         except FileNotFoundError:
-            # Somebody else deletes the same tree.
+            # Somebody else is deleting the same tree.
             for key in keys:
                 self.discard(key)
         except (BaseError, OSError) as error:
@@ -204,7 +203,7 @@ class ObjectStore(ListedStore):
                 raise self._refusal(error, "write", key) from error
 
     def leftovers(self) -> Sequence[Fingerprint]:
-        # A put is there whole, or not at all.
+        # A put is atomic: it leaves nothing when it is interrupted.
         return []
 
     def is_empty(self) -> bool:

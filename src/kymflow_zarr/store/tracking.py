@@ -42,7 +42,7 @@ class Dependency:
 
 
 def _nothing(key: str) -> Fingerprint:
-    # No file has this size: what is noted with it never holds.
+    # No file has this size, so that a dependency with it never holds.
     return Fingerprint(key, -1, 0)
 
 
@@ -114,7 +114,7 @@ class TrackingStore(StoreReader):
         return self._store.is_empty()
 
     def zarr_store(self) -> ZarrStore:
-        # Whoever opens an array reads its documents through this store, and they tell its content.
+        # Pixels need not be noted: an array's documents are, and each write of an array renews them.
         return self._store.zarr_store()
 
     def now_ns(self) -> int:
