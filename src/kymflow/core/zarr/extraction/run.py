@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -57,7 +57,7 @@ def extract_images(
     steps = _Steps(ds, contract, options, len(image_ids))
     stops = options.on_error == "raise"
     task = Task(ds, indexer, contract, stops, listing if options.executor is None else None)
-    results: Iterator[Extracted]
+    results: Generator[Extracted, None, None]
     if options.executor is None:
         chunks = [image_ids[begin : begin + CHUNK] for begin in range(0, len(image_ids), CHUNK)]
         results = task.extract_each(chunks, steps.step)
@@ -66,7 +66,7 @@ def extract_images(
     batches: list[Batch] = []
     failed: dict[str, IndexerError] = {}
     # Closed at once, an executor does not go on with what nobody waits for.
-    with closing(results):  # type: ignore[type-var]
+    with closing(results):
         for found, errors in results:
             if errors and stops:
                 raise next(errors[image_id] for image_id in image_ids if image_id in errors)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -60,7 +60,7 @@ class Task:
         (found,) = self.extract_each([image_ids], lambda images: None)
         return found
 
-    def extract_each(self, chunks: Sequence[Sequence[str]], step: Step) -> Iterator[Extracted]:
+    def extract_each(self, chunks: Sequence[Sequence[str]], step: Step) -> Generator[Extracted, None, None]:
         """Yield the rows of each chunk of images, in order."""
         indexer = as_bulk(self.indexer)
         if indexer is None:
