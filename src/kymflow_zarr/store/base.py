@@ -77,7 +77,7 @@ class Listing:
         """The place of each key in the lists."""
         return {key: place for place, key in enumerate(self.keys)}
 
-    def prints(self, keys: Iterable[str]) -> dict[str, Fingerprint]:
+    def fingerprints(self, keys: Iterable[str]) -> dict[str, Fingerprint]:
         """Return the fingerprints of those of `keys` that are in the listing."""
         found = ((key, self.places.get(key)) for key in keys)
         return {

@@ -220,7 +220,7 @@ def _look(
     flat, whole_keys = dependencies.flat, cast("list[str]", dependencies.keys().to_pylist())
     is_key = pc.not_equal(flat.field("asked"), "names").to_pylist()
     named = list(itertools.compress(whole_keys, is_key))
-    now: dict[str, Fingerprint | None] = {} if listing is None else {**listing.prints(named)}
+    now: dict[str, Fingerprint | None] = {} if listing is None else {**listing.fingerprints(named)}
     left = [key for key in named if key not in now]
     found = _stat_many(store, [*keys, *left])
     now.update(zip(left, found[len(keys) :], strict=True))

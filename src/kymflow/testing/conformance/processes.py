@@ -130,9 +130,7 @@ def _environment() -> dict[str, str]:
 def _extract_all(indexer: Any, ds: ZarrDataset, image_ids: Sequence[str]) -> Answers:
     answers: Answers = {}
     for image_id in image_ids:
-        record = ZarrImageRecord(
-            TrackingStore(ds.store), image_id, zarr_format=ds.zarr_format, read_only=True
-        )
+        record = ZarrImageRecord(TrackingStore(ds.store), image_id, zarr_format=ds.zarr_format)
         try:
             answers[image_id] = indexer.extract_rows(record)
         except Exception as error:  # noqa: BLE001

@@ -128,7 +128,7 @@ def extract_image(ds: ZarrDataset, indexer: DatasetIndexer, contract: TableContr
         It gave something that cannot be rows.
     """
     store = TrackingStore(ds.store)
-    record = ZarrImageRecord(store, image_id, zarr_format=ds.zarr_format, read_only=True)
+    record = ZarrImageRecord(store, image_id, zarr_format=ds.zarr_format)
     fault = ImageFault(contract, image_id)
     in_bulk = as_bulk(indexer)
     # A plugin's own code runs here; whatever it raises concerns this one image.
