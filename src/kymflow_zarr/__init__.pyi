@@ -23,7 +23,7 @@ from kymflow_zarr.errors import TableNotFoundError as TableNotFoundError
 from kymflow_zarr.record.record import ZarrImageRecord as ZarrImageRecord
 from kymflow_zarr.sources.reader import SourceImage as SourceImage
 from kymflow_zarr.sources.reader import SourceReader as SourceReader
-from kymflow_zarr.sources.reader import TiffReader as TiffReader
 from kymflow_zarr.sources.report import Conflict as Conflict
 from kymflow_zarr.sources.report import FolderReport as FolderReport
 from kymflow_zarr.sources.report import IngestWarning as IngestWarning
+from kymflow_zarr.sources.tiff_reader import TiffReader as TiffReader

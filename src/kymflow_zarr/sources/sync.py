@@ -20,8 +20,8 @@ from kymflow_zarr.sources.files import find_primaries, first_change, read_state,
 from kymflow_zarr.sources.index import SourceRow, decode_rows, encode_rows, index_frame, path_key
 from kymflow_zarr.sources.merge import Record, merge_image, review_conflicts
 from kymflow_zarr.sources.options import SyncOptions
-from kymflow_zarr.sources.reader import TiffReader
 from kymflow_zarr.sources.report import Conflict, FolderReport
+from kymflow_zarr.sources.tiff_reader import TiffReader
 
 if TYPE_CHECKING:
     import pandas as pd

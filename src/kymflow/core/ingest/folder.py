@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kymflow.core.ingest.analysis import Acquisition, SidecarPaths, read_acquisition
 from kymflow.core.ingest.events import events_table
 from kymflow.core.ingest.olympus import image_header, parse_header
 from kymflow.core.ingest.radon import radon_report
 from kymflow_zarr import SourceImage
 from kymflow_zarr.errors import SourceError
-from kymflow_zarr.sources.reader import read_tiff
+from kymflow_zarr.sources.tiff import TIFF_SUFFIXES, read_tiff
 
 
 class KymographFolderReader:
@@ -32,6 +34,12 @@ class KymographFolderReader:
         :func:`~kymflow.core.ingest.radon.radon_report`.
     """
 
+    name = "kymflow desktop"
+
+    def matches(self, path: Path) -> bool:
+        """Take every TIFF."""
+        return path.suffix.lower() in TIFF_SUFFIXES
+
     def files(self, primary: Path) -> Sequence[Path]:
         """Return the sidecars that are there."""
         return SidecarPaths(primary).existing()
@@ -46,7 +54,7 @@ class KymographFolderReader:
         OSError
             One of them cannot be opened.
         """
-        pixels = read_tiff(primary)
+        pixels = np.asarray(read_tiff(primary).pixels)
         if pixels.ndim != 2:
             raise SourceError(
                 f"{primary}: a line scan has 2 dimensions, time x space; this one has the shape "

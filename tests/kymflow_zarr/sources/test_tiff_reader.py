@@ -15,7 +15,7 @@ from pandas.testing import assert_frame_equal
 
 from kymflow_zarr import SourceError, TiffReader
 from kymflow_zarr.formats.documents import load_npy
-from kymflow_zarr.sources.reader import read_tiff
+from kymflow_zarr.sources.tiff import read_tiff
 
 LINES = np.random.default_rng(0).integers(1, 4000, (40, 30)).astype(np.uint16)
 STACK = np.random.default_rng(1).integers(1, 4000, (6, 40, 30)).astype(np.uint16)
@@ -134,7 +134,7 @@ def test_bent_npy_header_is_a_value_error() -> None:
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32", ">u2"])
 def test_tiff_types(tmp_path, dtype) -> None:
     tifffile.imwrite(tmp_path / "a.tif", LINES.astype(dtype))
-    np.testing.assert_array_equal(read_tiff(tmp_path / "a.tif"), LINES.astype(dtype))
+    np.testing.assert_array_equal(np.asarray(read_tiff(tmp_path / "a.tif").pixels), LINES.astype(dtype))
 
 
 def plain(path: Path) -> np.ndarray:
@@ -182,7 +182,7 @@ def compressed(path: Path) -> np.ndarray:
 @pytest.mark.parametrize("write", [plain, strips, tiles, stack, page_by_page, imagej, ome, compressed])
 def test_truncated_tiff_is_never_taken_for_a_smaller_image(tmp_path, write) -> None:
     pixels = write(tmp_path / "whole.tif")
-    expected = read_tiff(tmp_path / "whole.tif")
+    expected = np.asarray(read_tiff(tmp_path / "whole.tif").pixels)
     np.testing.assert_array_equal(expected.reshape(pixels.shape), pixels)
     whole = (tmp_path / "whole.tif").read_bytes()
     path = tmp_path / "cut.tif"
@@ -190,7 +190,7 @@ def test_truncated_tiff_is_never_taken_for_a_smaller_image(tmp_path, write) -> N
     for length in range(0, len(whole), max(1, len(whole) // 40)):
         path.write_bytes(whole[:length])
         with contextlib.suppress(SourceError, OSError):
-            back = read_tiff(path)
+            back = np.asarray(read_tiff(path).pixels)
             if not np.array_equal(back, expected):
                 wrong.append((length, back.shape))
     assert wrong == []
@@ -200,18 +200,18 @@ def test_truncated_tiff_is_never_taken_for_a_smaller_image(tmp_path, write) -> N
 def test_what_is_no_tiff(tmp_path, data) -> None:
     (tmp_path / "a.tif").write_bytes(data)
     with pytest.raises(SourceError, match=r"cannot read .*a\.tif as TIFF: \S") as caught:
-        read_tiff(tmp_path / "a.tif")
+        np.asarray(read_tiff(tmp_path / "a.tif").pixels)
     assert caught.value.path == str(tmp_path / "a.tif")
 
 
 def test_missing_tiff(tmp_path) -> None:
     with pytest.raises(FileNotFoundError, match=r"a\.tif"):
-        read_tiff(tmp_path / "a.tif")
+        np.asarray(read_tiff(tmp_path / "a.tif").pixels)
 
 
 def test_real_line_scan(shared_data) -> None:
     path = shared_data / "kymograph_folder" / "Capillary1_0001.tif"
-    pixels = read_tiff(path)
+    pixels = np.asarray(read_tiff(path).pixels)
     assert pixels.ndim == 2
     assert pixels.dtype == np.uint16
     assert json.loads(path.with_suffix(".json").read_bytes())
