@@ -26,6 +26,8 @@ class RadonReportIndexer(ArtifactIndexer):
         Column("vel_n_nan", "int", description="Samples without velocity", required=False),
         Column("vel_n_zero", "int", description="Velocities of exactly 0", required=False),
         Column("vel_n_big", "int", description="Velocities above mean + 2 std", required=False),
+        Column("vel_n_unphysical", "int", description="Velocities that no stripe can show", required=False),
+        Column("velocity_unit", "str", description="mm/s; um/s of AcqStore's velocities", required=False),
         Column("img_min", "float", "grey value", "Darkest pixel of the ROI", required=False),
         Column("img_max", "float", "grey value", "Brightest pixel", required=False),
         Column("img_mean", "float", "grey value", "Mean of its pixels", required=False),

@@ -5,26 +5,29 @@ from __future__ import annotations
 import os
 import threading
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
 from kymflow_zarr import layout, tables
-from kymflow_zarr.errors import DatasetError, DatasetNotFoundError, KymflowError, ReadOnlyError
+from kymflow_zarr.errors import DatasetError, DatasetNotFoundError, KymflowError, ReadOnlyError, SourceError
 from kymflow_zarr.formats.groups import ATTRS_DOCUMENT, Group, read_group, write_group
 from kymflow_zarr.record.attrs import utc_now
 from kymflow_zarr.record.record import ZarrImageRecord
 from kymflow_zarr.sources import sync
 from kymflow_zarr.sources.options import OnProgress, RefreshMode, SyncOptions
+from kymflow_zarr.sources.reader import SourceReader
+from kymflow_zarr.sources.tiff_reader import TiffReader
 from kymflow_zarr.store.base import Listing, Store
 from kymflow_zarr.store.locations import is_url, open_store
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     import numpy.typing as npt
 
-    from kymflow_zarr.sources.reader import SourceReader
     from kymflow_zarr.sources.report import FolderReport
 
 Mode = Literal["r", "a", "w"]
@@ -50,6 +53,12 @@ class ZarrDataset:
         Mode ``r``, and nothing is there.
     DatasetError
         What is there is no kymflow dataset, is of a newer version, or is damaged.
+
+    Attributes
+    ----------
+    readers : callable
+        Returns the readers that folders are ingested with: of plain TIFF files, unless a KymDataset
+        gives it those of kymographs and of plugins.
 
     Notes
     -----
@@ -94,6 +103,7 @@ class ZarrDataset:
             root = _create(self._store, zarr_format)
         self.zarr_format = root.zarr_format
         self.attrs = root.attrs
+        self.readers: Callable[[], Sequence[SourceReader]] = lambda: [TiffReader()]
 
     def __repr__(self) -> str:
         return f"ZarrDataset({self.path!r}, mode={self.mode!r})"
@@ -259,13 +269,15 @@ class ZarrDataset:
     def refresh_from_folder(
         self,
         folder: str | os.PathLike[str],
-        pattern: str = "*.tif",
+        pattern: str | None = None,
         *,
         mode: RefreshMode = "skip",
         reader: SourceReader | None = None,
         overwrite: bool = False,
+        verify: bool = False,
         on_progress: OnProgress | None = None,
         cancel: threading.Event | None = None,
+        executor: Executor | None = None,
     ) -> list[str]:
         """Ingest what is new in a folder, and on demand what has changed.
 
@@ -276,24 +288,30 @@ class ZarrDataset:
         ----------
         folder : str or path-like
             Searched with all folders below; hidden files and folders are not.
-        pattern : str
-            Which files are images, by name; upper and lower case count as the same.
+        pattern : str, optional
+            Only files of these names (``"cap*.tif"``); upper and lower case count as the same. By
+            default all that a reader takes.
         mode : {"skip", "reingest_if_changed"}
             ``skip`` looks only for new files. ``reingest_if_changed`` also replaces pixels and
             artifacts, under the same image id, where a file or a sidecar has changed.
         reader : SourceReader, optional
-            How a source is read; by default a TIFF and ``<stem>.<artifact>.<suffix>`` beside it.
+            How sources are read; by default each by the reader in :attr:`readers` that takes it.
         overwrite : bool
             Replace even what was edited in the dataset and has changed at its source too.
+        verify : bool
+            Read all files again, whatever their sizes and times say; for ``reingest_if_changed``.
         on_progress : callable, optional
-            Called with (done, total) sources.
+            Called with (done, total) sources; `done` is a fraction while a large file is written.
         cancel : threading.Event, optional
-            Set it to stop between two images.
+            Set it to stop between two images, or within a large one.
+        executor : concurrent.futures.Executor, optional
+            Read several sources side by side: in its threads, or in as many threads as it has
+            workers of another kind. It is not shut down.
 
         Returns
         -------
         list of str
-            Ids of new and re-ingested images.
+            Ids of new and re-ingested images, those that an interrupted ingest has left among them.
 
         Raises
         ------
@@ -302,23 +320,39 @@ class ZarrDataset:
         CancelledError
             `cancel` was set; what was ingested until then stays.
         """
-        report = self._sync(folder, SyncOptions(pattern, mode, reader, overwrite, on_progress, cancel))
+        readers = self._readers(reader)
+        options = SyncOptions(pattern, mode, readers, overwrite, verify, on_progress, cancel, executor)
+        report = self._sync(folder, options)
         report.warn()
         return report.image_ids
 
     def sync_from_folder(
         self,
         folder: str | os.PathLike[str],
-        pattern: str = "*.tif",
+        pattern: str | None = None,
         *,
         mode: RefreshMode = "skip",
         reader: SourceReader | None = None,
         overwrite: bool = False,
+        verify: bool = False,
         on_progress: OnProgress | None = None,
         cancel: threading.Event | None = None,
+        executor: Executor | None = None,
     ) -> FolderReport:
         """Do as :meth:`refresh_from_folder`, but report on every file, and warn of nothing."""
-        return self._sync(folder, SyncOptions(pattern, mode, reader, overwrite, on_progress, cancel))
+        readers = self._readers(reader)
+        options = SyncOptions(pattern, mode, readers, overwrite, verify, on_progress, cancel, executor)
+        return self._sync(folder, options)
+
+    def _readers(self, reader: SourceReader | None) -> Sequence[SourceReader]:
+        if reader is None:
+            return self.readers()
+        if not isinstance(reader, SourceReader):
+            raise SourceError(
+                f"reader {reader!r} is no SourceReader: it needs name, matches(path), files(primary) "
+                "and read(primary)"
+            )
+        return [reader]
 
     def _sync(self, folder: str | os.PathLike[str], options: SyncOptions) -> FolderReport:
         self.check_writable()

@@ -237,8 +237,13 @@ def test_hostile_words_of_a_footer_lead_nowhere(watched_lab: Lab) -> None:
 class SmallReader:
     """Reads nothing, and gives parts by the names that it was told."""
 
+    name = "small"
+
     def __init__(self, **parts: Any) -> None:
         self.parts = parts
+
+    def matches(self, path: Path) -> bool:
+        return path.suffix == ".tif"
 
     def files(self, primary: Path) -> list[Path]:
         return []

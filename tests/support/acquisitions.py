@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import tifffile
 
-from kymflow.core.ingest.folder import KymographFolderReader
+from kymflow.core.ingest.desktop import DesktopReader
 from kymflow_zarr import SourceImage
 
 HEADER = '''"[General]"\t""
@@ -45,7 +45,7 @@ class Acquired:
         return self.text(suffix, pd.DataFrame(rows).to_csv(index=False), "flow-analysis")
 
     def read(self) -> SourceImage:
-        return KymographFolderReader().read(self.tiff)
+        return DesktopReader().read(self.tiff)
 
 
 def roi(roi_id: int, **meta: float) -> dict[str, Any]:

@@ -71,12 +71,17 @@ def ingest(
     folder: Annotated[
         str, typer.Argument(metavar="FOLDER", help="Folder of kymographs.", show_default=False)
     ],
-    pattern: Annotated[str, typer.Option(help="Which files are images, by name.")] = "*.tif",
+    pattern: Annotated[
+        str | None, typer.Option(help='Only images of these names, such as "cap*.tif".', show_default=False)
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace even artifacts that were edited in the dataset.")
     ] = False,
     new_only: Annotated[
         bool, typer.Option("--new-only", help="Do not look whether known files have changed.")
+    ] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read all files again, whatever their sizes and times say.")
     ] = False,
     workers: Workers = 1,
     dask: Dask = None,
@@ -93,6 +98,7 @@ def ingest(
             pattern,
             overwrite=overwrite,
             new_only=new_only,
+            verify=verify,
             executor=executor,
             as_json=json,
         )

@@ -13,7 +13,7 @@ class Progress:
     def begin(self, name: str) -> None:
         """Begin something new."""
 
-    def step(self, done: int, total: int) -> None:
+    def step(self, done: float, total: int) -> None:
         """Say how far it is."""
 
 
@@ -42,5 +42,5 @@ class _Bars(Progress):
         self._bars.remove_task(self._task)
         self._task = self._bars.add_task(name, total=None)
 
-    def step(self, done: int, total: int) -> None:
+    def step(self, done: float, total: int) -> None:
         self._bars.update(self._task, completed=done, total=total)

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from kymflow.core.ingest.folder import KymographFolderReader
+from kymflow.core.ingest.desktop import DesktopReader
 from kymflow.core.plugins.registry import IndexerRegistry
 from kymflow.core.zarr.kym_dataset import KymDataset
 from kymflow.testing.damage import KINDS, Damage, damage_artifact
@@ -99,7 +99,7 @@ def make_lab(
 
 def _ingest(kd: KymDataset, folder: Path, n_images: int, seed: int, n_lines: int, n_pixels: int) -> None:
     simulate_folder(folder, n_images, seed=seed, n_lines=n_lines, n_pixels=n_pixels)
-    kd.ds.sync_from_folder(folder, reader=KymographFolderReader())
+    kd.ds.sync_from_folder(folder, reader=DesktopReader())
 
 
 def image_ids_by_file(kd: KymDataset) -> list[str]:

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from kymflow_zarr.formats import frames
-from kymflow_zarr.sources.files import FileState
+from kymflow_zarr.sources.states import FileState
 
 _SCHEMA = pa.schema(
     [
@@ -27,6 +27,11 @@ _SCHEMA = pa.schema(
         ("source_sha256", pa.string()),
         ("source_files", pa.string()),
         ("conflicts", pa.string()),
+        ("reader", pa.string()),
+        ("failure", pa.string()),
+        ("failed_epoch_ns", pa.int64()),
+        ("gone_epoch_ns", pa.int64()),
+        ("returned", pa.bool_()),
     ]
 )
 
@@ -50,6 +55,14 @@ class SourceRow:
     conflicts : dict of str to str
         Parts that were kept because they had been edited in the dataset, with the digest that
         the source gives (empty where it gives none).
+    reader : str
+        The name of the reader that read it last; empty if an earlier version of kymflow did.
+    failure : str
+        Why it could not be ingested when that was tried last; empty if it could.
+    failed_epoch_ns, gone_epoch_ns : int
+        Since when it has failed so, and since when it is not in its folder any more, ns since 1970; else 0.
+    returned : bool
+        Whether an ingest that came to its end has given its image id to whoever called it.
     """
 
     root: str
@@ -58,6 +71,11 @@ class SourceRow:
     ingested_epoch_ns: int = 0
     files: tuple[FileState, ...] = ()
     conflicts: dict[str, str] = field(default_factory=dict)
+    reader: str = ""
+    failure: str = ""
+    failed_epoch_ns: int = 0
+    gone_epoch_ns: int = 0
+    returned: bool = False
 
     @property
     def path(self) -> str:
@@ -117,6 +135,11 @@ def _to_values(row: SourceRow) -> dict[str, Any]:
         "source_sha256": row.sha256,
         "source_files": json.dumps([asdict(state) for state in row.files]),
         "conflicts": json.dumps(row.conflicts),
+        "reader": row.reader,
+        "failure": row.failure,
+        "failed_epoch_ns": row.failed_epoch_ns,
+        "gone_epoch_ns": row.gone_epoch_ns,
+        "returned": row.returned,
     }
 
 
@@ -148,6 +171,12 @@ def _from_values(values: dict[str, Any]) -> SourceRow:
         ingested_epoch_ns=values["ingested_epoch_ns"],
         files=tuple(FileState(**state) for state in json.loads(values["source_files"])),
         conflicts=dict(json.loads(values["conflicts"])),
+        reader=values.get("reader") or "",
+        failure=values.get("failure") or "",
+        failed_epoch_ns=values.get("failed_epoch_ns") or 0,
+        gone_epoch_ns=values.get("gone_epoch_ns") or 0,
+        # Earlier versions of kymflow did not note it.
+        returned=values.get("returned") is not False,
     )
 
 
@@ -163,4 +192,5 @@ def _from_legacy_values(values: dict[str, Any]) -> SourceRow:
         image_id=values["image_id"],
         ingested_epoch_ns=int(values.get("ingested_epoch_ns") or 1),
         files=(primary,),
+        returned=True,
     )

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from kymflow_zarr.errors import SourceError
 from kymflow_zarr.sources.reader import SourceReader
 
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
 RefreshMode = Literal["skip", "reingest_if_changed"]
-OnProgress = Callable[[int, int], None]
+OnProgress = Callable[[float, int], None]
 
 
 @dataclass(frozen=True)
@@ -24,12 +27,14 @@ class SyncOptions:
         There is no such mode.
     """
 
-    pattern: str = "*.tif"
+    pattern: str | None = None
     mode: RefreshMode = "skip"
-    reader: SourceReader | None = None
+    readers: Sequence[SourceReader] = ()
     overwrite: bool = False
+    verify: bool = False
     on_progress: OnProgress | None = None
     cancel: threading.Event | None = None
+    executor: Executor | None = None
 
     def __post_init__(self) -> None:
         if self.mode not in ("skip", "reingest_if_changed"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -47,6 +47,7 @@ class SourceImage:
     remarks: Sequence[str] = ()
 
 
+@runtime_checkable
 class SourceReader(Protocol):
     """Turns a source file and its sidecars into a :class:`SourceImage`.
 

@@ -38,7 +38,7 @@ class FolderReport:
     folder : str
         The folder.
     new : list of str
-        Ids of images that were not in the dataset before.
+        Ids of images that are new, those among them that an interrupted ingest has left without a report.
     changed : list of str
         Ids of images whose sources had changed.
     unchanged : int
@@ -49,6 +49,13 @@ class FolderReport:
         Why a source could not be ingested, by its path relative to the folder.
     missing : list of str
         Sources that were ingested from this folder and are not there any more; their images stay.
+    duplicates : list of tuple of str
+        Sources of the same content, each group sorted: each is an image of its own.
+    passed_over : dict of str to str
+        Why a file of the folder was neither ingested nor used beside one that was, by its path; of a
+        folder that was passed over as a whole, the folder.
+    remarks : dict of str to list of str
+        What was passed over within the files of a source, and why.
     """
 
     folder: str
@@ -58,6 +65,9 @@ class FolderReport:
     conflicts: list[Conflict] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
+    duplicates: list[tuple[str, ...]] = field(default_factory=list)
+    passed_over: dict[str, str] = field(default_factory=dict)
+    remarks: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def image_ids(self) -> list[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from bisect import bisect_left
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +11,7 @@ import pandas as pd
 from kymflow_zarr.errors import SourceError
 from kymflow_zarr.formats import documents, frames
 from kymflow_zarr.sources.reader import SourceImage
+from kymflow_zarr.sources.siblings import beginning_with
 from kymflow_zarr.sources.tiff import TIFF_SUFFIXES, read_tiff
 
 if TYPE_CHECKING:
@@ -26,31 +25,14 @@ class TiffReader:
 
     name = "tiff"
 
-    def __init__(self) -> None:
-        self._listed: tuple[Path, int, list[str]] | None = None
-
     def matches(self, path: Path) -> bool:
         """Take every TIFF."""
         return path.suffix.lower() in TIFF_SUFFIXES
 
     def files(self, primary: Path) -> Sequence[Path]:
         """Return the sidecars beside `primary`, sorted."""
-        names = self._names(primary.parent)
-        start = primary.stem + "."
-        found = []
-        for name in names[bisect_left(names, start) :]:
-            if not name.startswith(start):
-                break
-            if _artifact(primary.parent / name, primary) is not None:
-                found.append(primary.parent / name)
-        return found
-
-    def _names(self, folder: Path) -> list[str]:
-        # One listing serves all images of a folder; a listing for each would be quadratic.
-        mtime_ns = folder.stat().st_mtime_ns
-        if self._listed is None or self._listed[:2] != (folder, mtime_ns):
-            self._listed = (folder, mtime_ns, sorted(os.listdir(folder)))
-        return self._listed[2]
+        beside = beginning_with(primary.parent, primary.stem, ".")
+        return [path for path in beside if _artifact(path, primary) is not None]
 
     def read(self, primary: Path) -> SourceImage:
         """Read the TIFF and its sidecars; see :class:`SourceReader`."""
@@ -79,7 +61,7 @@ def _artifact(path: Path, primary: Path) -> tuple[str, str] | None:
     """Return the artifact name and suffix that a sidecar's name tells, or None if it is none."""
     rest = path.name[len(primary.stem) + 1 :]
     for suffix in _SUFFIXES:
-        name = rest.removesuffix(suffix)
-        if name != rest and name and "." not in name:
+        name = rest[: -len(suffix)]
+        if rest.lower().endswith(suffix) and name and "." not in name:
             return name, suffix
     return None

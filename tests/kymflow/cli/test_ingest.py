@@ -21,7 +21,10 @@ def test_ingest_makes_a_dataset_and_its_tables(run: Run, folder: Path, tmp_path:
 def test_ingest_as_json_has_the_documented_shape(run: Run, folder: Path, tmp_path: Path) -> None:
     content = read_json(run("ingest", tmp_path / "lab.zarr", folder, "--json"))
 
-    assert sorted(content) == ["changed", "conflicts", "failed", "new", "tables"]
+    assert sorted(content) == [
+        *("changed", "conflicts", "duplicates", "failed", "missing", "new", "passed_over", "remarks"),
+        *("tables", "unchanged"),
+    ]
     check_reports(content["tables"])
     assert len(content["new"]) == 4
     assert (content["changed"], content["conflicts"], content["failed"]) == ([], [], [])

@@ -296,8 +296,9 @@ def test_cancelled_ingest_keeps_what_it_has_and_goes_on_later(local, folder) -> 
     with pytest.raises(CancelledError, match=r"ingest of .*tiffs was cancelled after 2 of 3 sources"):
         local.sync_from_folder(folder, on_progress=stop_after_one, cancel=cancel)
     assert len(local.list_image_ids()) == 2
-    assert len(local.refresh_from_folder(folder)) == 1
-    assert len(local.load_sources_index()) == 3
+    # Those that were taken in before nobody has been told of yet.
+    assert local.refresh_from_folder(folder) == local.load_sources_index()["image_id"].tolist()
+    assert local.refresh_from_folder(folder) == []
 
 
 def test_rows_are_written_every_now_and_then(local, folder, monkeypatch) -> None:

@@ -1,1 +1,1 @@
-"""Reads the folders of the kymflow desktop program: TIFF line scans with their sidecars."""
+"""Reads line scans and their sidecars as programs and microscopes leave them in folders."""

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from kymflow.core.ingest.analysis import Acquisition, split_key
+from kymflow.core.ingest.acquisition import Acquisition
+from kymflow.core.ingest.desktop_sidecars import split_key
 
 _RENAMED = {"t_start": "t0_s", "t_end": "t1_s", "event_type": "kind", "score_peak": "score"}
 _FIRST = ("roi_id", "event_id", "t0_s", "t1_s", "kind", "score", "channel")
@@ -38,7 +39,7 @@ def events_table(acquisition: Acquisition) -> pd.DataFrame | None:
     rows = []
     for key, events in acquisition.events.items():
         roi_id, channel = split_key(key)
-        if known is None or roi_id in known:
+        if roi_id is not None and (known is None or roi_id in known):
             rows += [_row(roi_id, channel, event) for event in events]
     _number_duplicates(rows)
     names = dict.fromkeys([*_FIRST, *(name for row in rows for name in row)])

@@ -3,81 +3,128 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from kymflow.core.ingest.analysis import Acquisition, Roi
+from kymflow.core.ingest.acquisition import Acquisition, Roi
+from kymflow.core.ingest.line_scan import Calibration
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
 # Below this a coefficient of variation says nothing.
 _SMALLEST_MEAN = 1e-10
+# The angle of a stripe beyond which a velocity says nothing, and what 1 um/s is in a unit.
+_STEEPEST_DEGREES = 89.9
+_PER_UM_PER_S = {"mm/s": 1e-3, "um/s": 1.0}
 _COLUMNS = (
     *("roi_id", "channel", "mean_velocity", "median_velocity", "n_valid", "notes"),
     *("vel_min", "vel_max", "vel_std", "vel_se", "vel_cv", "vel_n_nan", "vel_n_zero", "vel_n_big"),
+    *("vel_n_unphysical", "velocity_unit"),
     *("img_min", "img_max", "img_mean", "img_std", "accepted", "treatment", "condition", "date"),
 )
 
 
-def radon_report(acquisition: Acquisition) -> pd.DataFrame | None:
-    """Return the report, a row per analysed ROI in ROI order; None without a velocity trace.
+def radon_report(acquisition: Acquisition, calibration: Calibration) -> pd.DataFrame | None:
+    """Return the report, a row per ROI in ROI order; None where there are neither ROIs nor a velocity trace.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+        Its ROIs, analyses and velocity trace.
+    calibration : Calibration
+        Of the line scan, for `vel_n_unphysical`.
 
     Returns
     -------
     DataFrame or None
         roi_id, channel (int); mean_velocity, median_velocity, vel_min, vel_max, vel_std, vel_se
-        (mm/s) and vel_cv of the velocities that are not NaN; n_valid, vel_n_nan, vel_n_zero,
-        vel_n_big (counts); img_* (grey values, missing where not stored); accepted (bool);
-        notes, treatment, condition, date (str; empty text in the last three means missing).
+        (in velocity_unit: mm/s, but um/s in AcqStore's files) and vel_cv of the velocities that are not
+        NaN; n_valid, vel_n_nan, vel_n_zero, vel_n_big, vel_n_unphysical (counts); img_* (grey values,
+        missing where not stored); accepted (bool); notes, treatment, condition, date (str; empty text in
+        the last three means missing). Of an ROI that was not analysed, all that comes of a trace is missing.
 
     Notes
     -----
     As the desktop program's KymImageList defines them: standard deviation with ddof 0,
     ``vel_se = vel_std / sqrt(n_valid)``, ``vel_cv = vel_std / mean_velocity`` unless
     ``abs(mean_velocity) <= 1e-10``, ``vel_n_big`` counts velocities above mean + 2 std. An ROI's
-    channel is that of its first analysis.
+    channel is that of its first analysis; in AcqStore's files each ROI has a row per channel.
+
+    ``vel_n_unphysical`` counts velocities that no stripe of the line scan can have shown. A velocity is
+    ``tan(angle) * (um/pixel) / (s/line)``, with the angle of a stripe against the time axis. A stripe of 89.9
+    degrees crosses ``tan(89.9) = 573`` pixels within a line; whatever is faster is a stripe along the line
+    itself, of which the angle, and not the flow, was found (the tangent of 90 degrees is 2e7 in
+    single precision). Missing where the calibration is not known.
     """
     trace = acquisition.trace
-    if trace is None:
+    rois = _rois(acquisition)
+    if trace is None and not rois:
         return None
-    experiment = acquisition.experiment
-    rows = []
-    for roi in _rois(acquisition):
-        channel = _channel(acquisition, roi.roi_id, trace)
-        if channel is None:
-            continue
-        chosen = (trace["roi_id"] == roi.roi_id) & (trace["channel"] == channel)
-        rows.append(
-            {
-                "roi_id": roi.roi_id,
-                "channel": channel,
-                "notes": "",
-                **velocity_statistics(trace.loc[chosen, "velocity"].to_numpy()),
-                **roi.image_statistics,
-                "accepted": acquisition.accepted,
-                **{name: experiment.get(name) or None for name in ("treatment", "condition", "date")},
-            }
-        )
-    return pd.DataFrame({name: [row.get(name) for row in rows] for name in _COLUMNS})
+    limit = _largest_velocity(calibration, acquisition.velocity_unit)
+    rows = [_row(acquisition, roi, channel, limit) for channel, roi in _channels_and_rois(acquisition, rois)]
+    return pd.DataFrame({name: pd.Series([row.get(name) for row in rows], dtype=object) for name in _COLUMNS})
+
+
+def _row(acquisition: Acquisition, roi: Roi, channel: int | None, limit: float | None) -> dict[str, Any]:
+    trace, experiment = acquisition.trace, acquisition.experiment
+    row = {
+        "roi_id": roi.roi_id,
+        "channel": channel,
+        "notes": str(experiment.get("note") or ""),
+        **roi.image_statistics,
+        "accepted": acquisition.accepted,
+        **{name: experiment.get(name) or None for name in ("treatment", "condition", "date")},
+    }
+    if trace is None or channel is None:
+        return row
+    of_roi = trace.loc[(trace["roi_id"] == roi.roi_id) & (trace["channel"] == channel), "velocity"]
+    if not len(of_roi):
+        return row
+    velocity = of_roi.to_numpy()
+    unphysical = None if limit is None else int((np.abs(velocity) > limit).sum())
+    return {
+        **row,
+        **velocity_statistics(velocity),
+        "vel_n_unphysical": unphysical,
+        "velocity_unit": acquisition.velocity_unit,
+    }
+
+
+def _largest_velocity(calibration: Calibration, unit: str) -> float | None:
+    if calibration.voxels is None:
+        return None
+    seconds_per_line, um_per_pixel = calibration.voxels
+    per_pixel_and_line = um_per_pixel / seconds_per_line
+    return math.tan(math.radians(_STEEPEST_DEGREES)) * per_pixel_and_line * _PER_UM_PER_S[unit]
 
 
 def _rois(acquisition: Acquisition) -> list[Roi]:
     if acquisition.rois is not None:
         return list(acquisition.rois)
-    analysed = dict.fromkeys(analysis.roi_id for analysis in acquisition.analyses)
-    return [Roi(roi_id) for roi_id in analysed]
+    analysed = [analysis.roi_id for analysis in acquisition.analyses]
+    if not analysed and acquisition.trace is not None:
+        analysed = [int(roi_id) for roi_id in acquisition.trace["roi_id"]]
+    return [Roi(roi_id) for roi_id in dict.fromkeys(analysed)]
 
 
-def _channel(acquisition: Acquisition, roi_id: int, trace: pd.DataFrame) -> int | None:
+def _channels_and_rois(acquisition: Acquisition, rois: Sequence[Roi]) -> list[tuple[int | None, Roi]]:
+    if acquisition.channels is not None:
+        return [(channel, roi) for channel in acquisition.channels for roi in rois]
+    return [(_channel(acquisition, roi.roi_id), roi) for roi in rois]
+
+
+def _channel(acquisition: Acquisition, roi_id: int) -> int | None:
     for analysis in acquisition.analyses:
         if analysis.roi_id == roi_id and analysis.channel is not None:
             return analysis.channel
     # Older files do not tell the channel of an analysis; the trace does.
-    channels = trace.loc[trace["roi_id"] == roi_id, "channel"]
-    return int(channels.iloc[0]) if len(channels) else None
+    trace = acquisition.trace
+    channels = () if trace is None else trace.loc[trace["roi_id"] == roi_id, "channel"].tolist()
+    return int(channels[0]) if channels else None
 
 
 def velocity_statistics(velocity: npt.NDArray[np.float64]) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from kymflow_zarr.check.problems import Problem
-from kymflow_zarr.sources.report import Conflict
+from kymflow_zarr.sources.report import FolderReport
 
 
 @dataclass
@@ -60,32 +60,31 @@ class UpdateReport:
 
 
 @dataclass
-class IngestReport:
+class IngestReport(FolderReport):
     """What an ingest of a folder did, to records and then to tables.
 
     Attributes
     ----------
-    new, changed : list of str
-        Ids of images that are new, and of those whose sources had changed.
-    unchanged : int
-        How many sources had not changed.
-    conflicts : list of Conflict
-        Parts that were kept because they were edited in the dataset and changed at their source.
-    failed : dict of str to str
-        Cause by source, relative to the folder.
-    missing : list of str
-        Sources that are not in the folder any more; their images stay.
     tables : dict of str to UpdateReport
         By table name.
     """
 
-    new: list[str] = field(default_factory=list)
-    changed: list[str] = field(default_factory=list)
-    unchanged: int = 0
-    conflicts: list[Conflict] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
-    missing: list[str] = field(default_factory=list)
     tables: dict[str, UpdateReport] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, in the shape that ``ingest --json`` documents."""
+        return {
+            "tables": {name: report.to_dict() for name, report in self.tables.items()},
+            "new": self.new,
+            "changed": self.changed,
+            "unchanged": self.unchanged,
+            "conflicts": [asdict(conflict) for conflict in self.conflicts],
+            "failed": [{"source": source, "error": cause} for source, cause in self.failed.items()],
+            "missing": self.missing,
+            "duplicates": [list(group) for group in self.duplicates],
+            "passed_over": [{"path": path, "reason": reason} for path, reason in self.passed_over.items()],
+            "remarks": [{"source": source, "remarks": list(said)} for source, said in self.remarks.items()],
+        }
 
 
 @dataclass(frozen=True)

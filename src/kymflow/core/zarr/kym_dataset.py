@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from kymflow.core.ingest.folder import KymographFolderReader
+from kymflow.core.ingest.readers import builtin_readers
 from kymflow.core.plugins.registry import IndexerRegistry, get_registry
 from kymflow.core.runs.options import OnError, OnProgress, OnTable, RunOptions
 from kymflow.core.runs.reports import CheckReport, IngestReport, UpdateReport
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from kymflow_zarr import SourceReader
     from kymflow_zarr.dataset import Mode
+    from kymflow_zarr.sources.options import OnProgress as IngestProgress
     from kymflow_zarr.sources.options import RefreshMode
     from kymflow_zarr.store.base import Listing
 
@@ -102,6 +103,7 @@ class KymDataset(LoadedTables):
     ) -> None:
         super().__init__(dataset if isinstance(dataset, ZarrDataset) else ZarrDataset(dataset, mode))
         self.registry = registry if registry is not None else get_registry()
+        self.ds.readers = self.readers
         self.reports: dict[str, UpdateReport] = {}
 
     def __repr__(self) -> str:
@@ -308,16 +310,21 @@ class KymDataset(LoadedTables):
 
     # Images from a folder
 
+    def readers(self) -> Sequence[SourceReader]:
+        """Return the readers of source files: those of kymflow itself, and those of plugins."""
+        return builtin_readers()
+
     def ingest_folder(
         self,
         folder: str | os.PathLike[str],
-        pattern: str = "*.tif",
+        pattern: str | None = None,
         *,
         mode: RefreshMode = "reingest_if_changed",
-        overwrite: bool = False,
         reader: SourceReader | None = None,
+        overwrite: bool = False,
+        verify: bool = False,
         on_error: OnError = "raise",
-        on_progress: OnProgress | None = None,
+        on_progress: IngestProgress | None = None,
         on_table: OnTable | None = None,
         cancel: threading.Event | None = None,
         executor: Executor | None = None,
@@ -326,9 +333,9 @@ class KymDataset(LoadedTables):
 
         Parameters
         ----------
-        folder, pattern, mode, overwrite, reader
-            As :meth:`ZarrDataset.refresh_from_folder`; by default the reader of the kymflow desktop
-            program's folders.
+        folder, pattern, mode, reader, overwrite, verify
+            As :meth:`ZarrDataset.refresh_from_folder`; by default each file is read by the reader in
+            :meth:`readers` that takes it.
         on_error, on_progress, on_table, cancel, executor
             As :meth:`rebuild_all`. A source that cannot be read never stops the others.
 
@@ -348,22 +355,21 @@ class KymDataset(LoadedTables):
         >>> kd.ingest_folder("kymographs").unchanged
         2
         """
-        found = self.ds.sync_from_folder(
+        sources = self.ds.sync_from_folder(
             folder,
             pattern,
             mode=mode,
+            reader=reader,
             overwrite=overwrite,
-            reader=reader or KymographFolderReader(),
+            verify=verify,
             on_progress=on_progress,
             cancel=cancel,
+            executor=executor,
         )
-        report = IngestReport(
-            found.new, found.changed, found.unchanged, found.conflicts, found.failed, found.missing
-        )
-        report.tables = self.refresh_all(
+        tables = self.refresh_all(
             on_error=on_error, on_progress=on_progress, on_table=on_table, cancel=cancel, executor=executor
         )
-        return report
+        return IngestReport(**vars(sources), tables=tables)
 
     # What the methods above share
 

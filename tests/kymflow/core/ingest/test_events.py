@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from kymflow import KymDataset
-from kymflow.core.ingest.analysis import read_acquisition
+from kymflow.core.ingest.desktop_sidecars import find_desktop_sidecars, read_desktop_sidecars
 from kymflow.core.ingest.events import events_table
 from support.acquisitions import Acquired, event, roi
 
@@ -16,7 +16,7 @@ def events_of(acquired: Acquired, content: dict[str, Any], **metadata: Any) -> p
     if metadata:
         acquired.json(metadata)
     acquired.analysis("_events.json", {"velocity_events": content})
-    table = events_table(read_acquisition(acquired.tiff))
+    table = events_table(read_desktop_sidecars(find_desktop_sidecars(acquired.tiff)))
     assert table is not None
     return table
 

@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 
 from kymflow import KymDataset
-from kymflow.core.ingest.analysis import read_acquisition
+from kymflow.core.ingest.desktop_sidecars import find_desktop_sidecars, read_desktop_sidecars
+from kymflow.core.ingest.line_scan import Calibration
 from kymflow.core.ingest.radon import radon_report, velocity_statistics
 from support.acquisitions import Acquired, roi, samples
+
+CALIBRATED = Calibration(seconds_per_line=0.001, um_per_pixel=0.25)
 
 
 def test_statistics_are_those_of_the_definition() -> None:
@@ -52,7 +55,7 @@ def test_there_is_a_row_per_roi_in_roi_order_with_its_first_channel(acquired: Ac
     acquired.analysis("_radon.json", {"analysis_metadata": {"1:2": {}, "1:1": {}, "3:1": {}}})
     acquired.trace(samples(1.0) + samples(2.0, channel=2) + samples(3.0, roi_id=3) + samples(9.0, roi_id=4))
 
-    report = radon_report(read_acquisition(acquired.tiff))
+    report = radon_report(read_desktop_sidecars(find_desktop_sidecars(acquired.tiff)), CALIBRATED)
 
     assert report is not None
     assert report["roi_id"].tolist() == [3, 1]
@@ -64,13 +67,15 @@ def test_there_is_a_row_per_roi_in_roi_order_with_its_first_channel(acquired: Ac
     assert report["notes"].tolist() == ["", ""]
 
 
-def test_an_roi_that_was_never_analysed_has_no_row(acquired: Acquired) -> None:
+def test_an_roi_that_was_never_analysed_has_a_row_of_missing_values(acquired: Acquired) -> None:
     acquired.json({"rois": [roi(1), roi(2)]}).trace(samples(1.0))
 
-    report = radon_report(read_acquisition(acquired.tiff))
+    report = radon_report(read_desktop_sidecars(find_desktop_sidecars(acquired.tiff)), CALIBRATED)
 
     assert report is not None
-    assert report["roi_id"].tolist() == [1]
+    assert report["roi_id"].tolist() == [1, 2]
+    never = report.iloc[1].drop(["roi_id", "accepted", "notes"])
+    assert never.isna().all(), never
 
 
 @pytest.mark.parametrize("metadata", [{"rois": []}, {}], ids=["all rois removed", "no metadata at all"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,9 +10,8 @@ import pytest
 import tifffile
 
 from kymflow import KymDataset
-from kymflow.core.ingest.analysis import split_key
-from kymflow.core.ingest.folder import KymographFolderReader
-from kymflow_zarr import SourceError
+from kymflow.core.ingest.desktop import DesktopReader
+from kymflow.core.ingest.desktop_sidecars import split_key
 from support.acquisitions import HEADER, Acquired, event, roi, samples
 
 # The files of one image
@@ -38,7 +36,7 @@ def test_a_tiff_alone_gives_pixels_and_a_payload_and_no_analysis(acquired: Acqui
 def test_sidecars_that_are_there_are_the_files_of_an_image(acquired: Acquired) -> None:
     acquired.json({}).text(".txt", "").analysis("_events.json", {}).trace(samples(1.0))
 
-    names = {path.name for path in KymographFolderReader().files(acquired.tiff)}
+    names = {path.name for path in DesktopReader().files(acquired.tiff)}
 
     assert names == {"cap.json", "cap.txt", "cap_events.json", "cap_radon.csv"}
 
@@ -108,24 +106,9 @@ MALFORMED = {
     "metadata is no JSON": (".json", "{", "cap.json as JSON"),
     "metadata is a list": (".json", "[]", "cap.json: expected a JSON object, got list"),
     "rois is an object": (".json", '{"rois": {}}', "expected a list of ROIs, got dict"),
-    "an roi is a number": (".json", '{"rois": [1]}', "expected an object for each ROI, got int"),
-    "an roi without id": (".json", '{"rois": [{}]}', "roi_id must be an integer, got None"),
-    "an infinite roi id": (".json", '{"rois": [{"roi_id": Infinity}]}', "cap.json.*roi_id"),
-    "statistics as a list": (".json", '{"rois": [{"roi_id": 1, "meta": [1]}]}', "cap.json.*meta"),
     "experiment as a list": (".json", '{"experiment_metadata": [1]}', "cap.json.*experiment_metadata"),
     "lone surrogate": (".json", '{"note": "\\ud800"}', "JSON"),
     "events is a list": ("_events.json", '{"velocity_events": []}', "expected an object of velocity events"),
-    "events of an roi is an object": (
-        "_events.json",
-        '{"velocity_events": {"1:1": {}}}',
-        "a list of objects",
-    ),
-    "an event is a number": ("_events.json", '{"velocity_events": {"1:1": [1]}}', "a list of objects"),
-    "event key is no number": (
-        "_events.json",
-        '{"velocity_events": {"x:1": [{}]}}',
-        "cap_events.json.*'x:1'",
-    ),
     "event file is empty": ("_events.json", "", "cap_events.json as JSON"),
     "event values of two types": (
         "_events.json",
@@ -133,16 +116,6 @@ MALFORMED = {
         "artifact 'velocity_events'.*column 't0_s'",
     ),
     "analyses is a list": ("_radon.json", '{"analysis_metadata": [1]}', "expected an object of analyses"),
-    "an analysis is a number": (
-        "_radon.json",
-        '{"analysis_metadata": {"1:1": 5}}',
-        "an object for analysis '1:1'",
-    ),
-    "a channel as a list": (
-        "_radon.json",
-        '{"analysis_metadata": {"1:1": {"channel": [1]}}}',
-        "cap_radon.json.*channel",
-    ),
     "trace lacks a column": ("_radon.csv", "roi_id,channel,time\n1,1,0.5\n", "column 'velocity' is missing"),
     "trace holds text": ("_radon.csv", "roi_id,channel,time,velocity\n1,1,0,fast\n", "a value is no number"),
     "trace roi is missing": ("_radon.csv", "roi_id,channel,time,velocity\n,1,0,1\n", "a value is no number"),
@@ -166,6 +139,64 @@ def test_a_malformed_sidecar_fails_only_that_image_and_is_named(
     assert len(report.new) == 1
     assert list(report.failed) == ["cap.tif"]
     assert pd.Series(report.failed).str.contains(cause).all(), report.failed
+
+
+ODD = {
+    "an roi is a number": (".json", '{"rois": [1]}', "ROI 1 has no whole number for an id"),
+    "an roi without id": (".json", '{"rois": [{}]}', "ROI {} has no whole number"),
+    "an infinite roi id": (".json", '{"rois": [{"roi_id": Infinity}]}', "has no whole number"),
+    "statistics as a list": (
+        ".json",
+        '{"rois": [{"roi_id": 1, "meta": [1]}]}',
+        "statistics of ROI 1 are no object",
+    ),
+    "events of an roi is an object": (
+        "_events.json",
+        '{"velocity_events": {"1:1": {}}}',
+        "the events of '1:1' are no list",
+    ),
+    "an event is a number": (
+        "_events.json",
+        '{"velocity_events": {"1:1": [1]}}',
+        "1 events of '1:1' are no objects",
+    ),
+    "event key is no number": (
+        "_events.json",
+        '{"velocity_events": {"x:1": [{}]}}',
+        "the events of 'x:1' are of no ROI",
+    ),
+    "an analysis is a number": (
+        "_radon.json",
+        '{"analysis_metadata": {"1:1": 5}}',
+        "analysis '1:1' is of no ROI",
+    ),
+    "a channel as a list": (
+        "_radon.json",
+        '{"analysis_metadata": {"1:1": {"channel": [1]}}}',
+        "channel of analysis '1:1' is no whole number",
+    ),
+    "an analysis of all ROIs": (
+        "_radon.json",
+        '{"analysis_metadata": {"default": {"window": 16}, "1:1": {}}}',
+        "analysis 'default' is of no ROI",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_what_is_odd_in_a_sidecar_is_passed_over_with_a_remark(
+    acquired: Acquired, kd: KymDataset, kind: str
+) -> None:
+    suffix, content, remark = ODD[kind]
+    acquired.json({"rois": [roi(1)]}).trace(samples(1.0, 3.0))
+    acquired.text(suffix, content, "." if suffix == ".json" else "flow-analysis")
+
+    report = kd.ingest_folder(acquired.tiff.parent)
+
+    assert (len(report.new), report.failed) == (1, {})
+    (said,) = report.remarks["cap.tif"]
+    assert said.startswith(f"cap{suffix}: ")
+    assert remark in said
 
 
 def test_a_truncated_tiff_fails_only_that_image(acquired: Acquired, kd: KymDataset) -> None:
@@ -196,11 +227,9 @@ def test_null_in_place_of_an_object_is_as_if_it_were_not_there(acquired: Acquire
     assert "velocity_events" not in image.tables
 
 
-@pytest.mark.parametrize(("key", "expected"), [("1:2", (1, 2)), ("3", (3, None))])
-def test_keys_are_roi_and_channel_or_roi_alone(key: str, expected: tuple[int, int | None]) -> None:
+KEYS = [("1:2", (1, 2)), ("3", (3, None)), ("a:1", (None, 1)), ("1:a", (None, None)), ("", (None, None))]
+
+
+@pytest.mark.parametrize(("key", "expected"), KEYS)
+def test_keys_are_roi_and_channel_or_roi_alone(key: str, expected: tuple[int | None, int | None]) -> None:
     assert split_key(key) == expected
-
-
-def test_a_key_that_is_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="events.json: the ROI in key 'a:1' must be an integer, got 'a'"):
-        split_key("a:1", tmp_path / "events.json")

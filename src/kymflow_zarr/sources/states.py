@@ -1,8 +1,7 @@
-"""Source files on disk: which of a folder are images, and whether they have changed."""
+"""Source files as they were when they were ingested, and whether they have changed since."""
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import os
 import time
@@ -12,10 +11,6 @@ from pathlib import Path
 
 from kymflow_zarr.sources.reader import SourceReader
 from kymflow_zarr.store.base import SETTLED_AFTER_NS
-
-_LITTER = frozenset({"__MACOSX", "$RECYCLE.BIN", "System Volume Information"})
-# A folder with one of these is a Zarr hierarchy: a TIFF in it is no source.
-_ZARR_DOCUMENTS = frozenset({"zarr.json", ".zgroup", ".zarray"})
 
 
 @dataclass(frozen=True)
@@ -42,41 +37,6 @@ class FileState:
     mtime_ns: int
     sha256: str
     settled: bool
-
-
-def find_primaries(root: Path, pattern: str, failed: dict[str, str]) -> list[str]:
-    """Return the image files below `root`, relative, with ``/``, sorted.
-
-    Hidden files and folders, other programs' litter and Zarr hierarchies are passed over; folder
-    links are not followed. What cannot be looked at is added to `failed`.
-    """
-    found = []
-
-    def refuse(error: OSError) -> None:
-        where = os.path.relpath(error.filename, root) if error.filename else "."
-        failed[_printable(where)] = f"cannot look into it: {error.strerror or error}"
-
-    for folder, folders, names in os.walk(root, onerror=refuse):
-        if _ZARR_DOCUMENTS.intersection(names):
-            folders.clear()
-            continue
-        folders[:] = [name for name in folders if not name.startswith(".") and name not in _LITTER]
-        for name in names:
-            if name.startswith(".") or not fnmatch.fnmatchcase(name.lower(), pattern.lower()):
-                continue
-            path = os.path.join(folder, name)
-            relative = os.path.relpath(path, root).replace(os.sep, "/")
-            if not os.path.isfile(path):
-                failed[_printable(relative)] = "it is no regular file, or a link that leads nowhere"
-            elif _printable(relative) != relative:
-                failed[_printable(relative)] = "its name is no UTF-8; rename it to ingest it"
-            else:
-                found.append(relative)
-    return sorted(found)
-
-
-def _printable(name: str) -> str:
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def read_state(path: Path, *, settled_before_ns: int, relative: str = "") -> FileState:

@@ -1,0 +1,155 @@
+"""One source taken in: compared with what was ingested of it, read, and merged into its record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from kymflow_zarr import layout
+from kymflow_zarr.errors import KymflowError, SourceError
+from kymflow_zarr.sources import parts
+from kymflow_zarr.sources.claims import failing
+from kymflow_zarr.sources.index import SourceRow
+from kymflow_zarr.sources.merge import Record, merge_image, review_conflicts
+from kymflow_zarr.sources.options import SyncOptions
+from kymflow_zarr.sources.reader import SourceReader
+from kymflow_zarr.sources.siblings import is_at_hand
+from kymflow_zarr.sources.states import FileState, first_change, snapshot
+from kymflow_zarr.store.base import Store
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of one source.
+
+    Attributes
+    ----------
+    outcome : str
+        Whether its image is new, was changed, stays as it is, or could not be made.
+    row : SourceRow
+        Its row in the sources table, as it is to be.
+    remarks : sequence of str
+        What was passed over within its files.
+    left_behind : sequence of str
+        Sidecars that still have the name, or are still in the folder, that the source had before.
+    """
+
+    outcome: Literal["new", "changed", "unchanged", "failed"]
+    row: SourceRow
+    remarks: Sequence[str] = ()
+    left_behind: Sequence[str] = ()
+
+
+class Taker:
+    """Takes in sources, one at a time or several side by side."""
+
+    def __init__(self, store: Store, zarr_format: int, options: SyncOptions) -> None:
+        self._store = store
+        self._zarr_format = zarr_format
+        self._options = options
+
+    def take(self, row: SourceRow, reader: SourceReader, *, exists: bool) -> Taken:
+        """Ingest a source if it is new or, in that mode, has changed."""
+        record = Record(self._store, layout.record_prefix(row.image_id), self._zarr_format)
+        try:
+            if exists and row.ingested_epoch_ns:
+                return self._take_known(row, reader, record)
+            return self._ingest(row, reader, record, exists=exists, outcome="new")
+        except SourceError as error:
+            return Taken("failed", failing(row, str(error)))
+
+    def _take_known(self, row: SourceRow, reader: SourceReader, record: Record) -> Taken:
+        if self._options.mode == "skip" and not row.failure:
+            return Taken("unchanged", row)
+        known = () if self._options.verify else row.files
+        with _blamed_on(row, reader):
+            files, as_known = snapshot(Path(row.path), reader, known)
+        left_behind = _left_behind(row, reader, files)
+        if left_behind:
+            return _waiting_for_sidecars(row, files, left_behind)
+        held, reverted = review_conflicts(record, row.conflicts)
+        wanted = held and self._options.overwrite
+        if first_change(row.files, files) is not None or reverted or wanted:
+            return self._ingest(row, reader, record, exists=True, outcome="changed")
+        if self._options.verify or (row.reader and row.reader != reader.name):
+            # The same files, but they may be read as something else now.
+            before = record.ingested()
+            taken = self._ingest(row, reader, record, exists=True, outcome="changed")
+            return taken if record.ingested() != before else replace(taken, outcome="unchanged")
+        # Times may have changed without the content: noted, so that the next run need not read it.
+        noted = row.files if as_known else tuple(files)
+        return Taken("unchanged", replace(row, files=noted, conflicts=held, failure=""))
+
+    def _ingest(
+        self,
+        row: SourceRow,
+        reader: SourceReader,
+        record: Record,
+        *,
+        exists: bool,
+        outcome: Literal["new", "changed"],
+    ) -> Taken:
+        with _blamed_on(row, reader):
+            # Taken before it is read: a change in between is then noticed by the next run.
+            files, _ = snapshot(Path(row.path), reader, ())
+            image = reader.read(Path(row.path))
+            encoded, axes = parts.encode_image(image, self._zarr_format)
+        conflicts = merge_image(record, encoded, axes, exists=exists, overwrite=self._options.overwrite)
+        now = replace(
+            row,
+            ingested_epoch_ns=time.time_ns(),
+            files=tuple(files),
+            conflicts=conflicts,
+            reader=reader.name,
+            failure="",
+            returned=False,
+        )
+        return Taken(outcome, now, tuple(image.remarks))
+
+
+def _left_behind(row: SourceRow, reader: SourceReader, files: Sequence[FileState]) -> list[str]:
+    """Return known sidecars that are still there and that the reader does not find any more.
+
+    Raises
+    ------
+    SourceError
+        A known sidecar is not at hand: it must not count as deleted.
+    """
+    found = {state.path for state in files}
+    folder = Path(row.path).parent
+    there = [
+        state.path for state in row.files[1:] if state.path not in found and is_at_hand(folder / state.path)
+    ]
+    return there if row.reader == reader.name else []
+
+
+def _waiting_for_sidecars(row: SourceRow, files: Sequence[FileState], left_behind: Sequence[str]) -> Taken:
+    if files[0].sha256 != row.sha256:
+        raise SourceError(
+            f"{row.path} has moved and changed, but its sidecar {left_behind[0]} has stayed behind; "
+            "move or rename it, too",
+            path=row.path,
+        )
+    kept = (files[0], *row.files[1:])
+    return Taken("unchanged", replace(row, files=kept, failure=""), left_behind=left_behind)
+
+
+@contextmanager
+def _blamed_on(row: SourceRow, reader: SourceReader) -> Iterator[None]:
+    """Turn whatever a reader raises into a failure of its one source."""
+    try:
+        yield
+    except SourceError:
+        raise
+    except KymflowError as error:
+        raise SourceError(str(error), path=row.path) from error
+    # A reader is somebody else's code, and files are what they are.
+    except Exception as error:
+        reason = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+        raise SourceError(
+            f"cannot read {row.path} with reader {reader.name!r}: {reason}", path=row.path
+        ) from error

@@ -1,0 +1,89 @@
+"""Everything in a folder of source files, each thing once: what it is, before anybody reads it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from kymflow_zarr.layout import is_litter
+from kymflow_zarr.sources.siblings import evicted
+
+_LITTER_FOLDERS = frozenset({"__MACOSX", "$RECYCLE.BIN", "System Volume Information"})
+# A folder with one of these is a Zarr hierarchy: a TIFF in it is no source.
+_ZARR_DOCUMENTS = frozenset({"zarr.json", ".zgroup", ".zarray"})
+
+Kind = Literal["file", "hidden", "zarr", "in cloud", "irregular", "unnamed", "unreadable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing in the folder.
+
+    Attributes
+    ----------
+    path : str
+        Relative to the folder, with ``/``; what is no UTF-8 is written out with backslashes.
+    kind : str
+        ``file``: a regular file with a name that can be stored. ``hidden``: a hidden or left-over file,
+        or a folder of such. ``zarr``: a Zarr hierarchy. ``in cloud``: iCloud keeps this file elsewhere.
+        ``irregular``: neither file nor folder, or a link that leads nowhere. ``unnamed``: its name is
+        no UTF-8. ``unreadable``: it cannot be looked into.
+    reason : str
+        What the system said of what is unreadable.
+    """
+
+    path: str
+    kind: Kind
+    reason: str = ""
+
+
+def walk(root: str) -> Iterator[Entry]:
+    """Yield every file below `root`; of folders that are passed over as a whole, the folder.
+
+    Links to folders are not followed.
+    """
+    refused: list[Entry] = []
+
+    def refuse(error: OSError) -> None:
+        where = _relative(root, error.filename) if error.filename else "."
+        refused.append(Entry(where, "unreadable", error.strerror or str(error)))
+
+    for folder, folders, names in os.walk(root, onerror=refuse):
+        # The folder itself may be one, or be within one.
+        if _ZARR_DOCUMENTS.intersection(names):
+            folders.clear()
+            yield Entry(_relative(root, folder), "zarr")
+            continue
+        for name in [name for name in folders if name.startswith(".") or name in _LITTER_FOLDERS]:
+            folders.remove(name)
+            yield Entry(_relative(root, os.path.join(folder, name)), "hidden")
+        folders.sort()
+        for name in [name for name in folders if os.path.islink(os.path.join(folder, name))]:
+            yield Entry(_relative(root, os.path.join(folder, name)), "irregular")
+        for name in sorted(names):
+            yield _entry(root, folder, name)
+    yield from refused
+
+
+def _entry(root: str, folder: str, name: str) -> Entry:
+    path = os.path.join(folder, name)
+    relative = _relative(root, path)
+    if relative != os.path.relpath(path, root).replace(os.sep, "/"):
+        return Entry(relative, "unnamed")
+    if evicted(name):
+        return Entry(_relative(root, os.path.join(folder, evicted(name))), "in cloud")
+    if name.startswith(".") or is_litter(name):
+        return Entry(relative, "hidden")
+    try:
+        regular = stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        regular = False
+    return Entry(relative, "file" if regular else "irregular")
+
+
+def _relative(root: str, path: str) -> str:
+    relative = os.path.relpath(path, root).replace(os.sep, "/")
+    return relative.encode("utf-8", "backslashreplace").decode("utf-8")
