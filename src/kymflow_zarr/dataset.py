@@ -19,6 +19,7 @@ from kymflow_zarr.record.record import ZarrImageRecord
 from kymflow_zarr.sources import sync
 from kymflow_zarr.sources.options import OnProgress, RefreshMode, SyncOptions
 from kymflow_zarr.sources.reader import SourceReader
+from kymflow_zarr.sources.standing import SourcesStanding, standing_of
 from kymflow_zarr.sources.tiff_reader import TiffReader
 from kymflow_zarr.store.base import Listing, Store
 from kymflow_zarr.store.locations import is_url, open_store
@@ -265,6 +266,10 @@ class ZarrDataset:
     def load_sources_index(self) -> pd.DataFrame:
         """Return which file each image came from, a row per file; columns in the on-disk layout page."""
         return sync.load_index(self._store)
+
+    def sources_standing(self) -> SourcesStanding:
+        """Return which sources failed, were gone, are in conflict or there twice at the last ingest."""
+        return standing_of(self.load_sources_index())
 
     def refresh_from_folder(
         self,

@@ -9,6 +9,7 @@ from kymflow.cli.datasets import hint_at_indexers, open_existing
 from kymflow.cli.failures import interrupted, say
 from kymflow.cli.output import print_json, print_table
 from kymflow.cli.progress import progress
+from kymflow.cli.sources import print_failed_sources, print_odd_sources
 from kymflow.cli.update import finish
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ def show_status(dataset: str, *, as_json: bool) -> None:
     )
     if status.problem:
         say(f"kymflow: {status.problem}")
+    print_failed_sources(status.sources)
+    print_odd_sources(status.sources)
     if status.missing_sources:
         first = next(iter(status.missing_sources.values()))
         say(

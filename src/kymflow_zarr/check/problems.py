@@ -11,6 +11,7 @@ Kind = Literal[
     "half record",
     "leftover",
     "unreadable sources",
+    "failed source",
     "unknown image",
     "unreadable table",
     "missing table",

@@ -21,6 +21,7 @@ from kymflow_zarr.formats import pixels
 from kymflow_zarr.formats.groups import ATTRS_DOCUMENT
 from kymflow_zarr.record.record import ZarrImageRecord
 from kymflow_zarr.sources import sync
+from kymflow_zarr.sources.standing import SourcesStanding, standing_of
 from kymflow_zarr.store.base import StoreReader
 
 if TYPE_CHECKING:
@@ -44,12 +45,15 @@ class StorageCheck:
         None repaired yet.
     sweepable : list of str
         Keys of leftovers that nobody needs any more.
+    sources : SourcesStanding
+        How the sources stand; failed ones are problems, too.
     """
 
     images: int
     artifacts: int
     problems: list[Problem]
     sweepable: list[str]
+    sources: SourcesStanding
 
 
 def check_storage(
@@ -96,9 +100,9 @@ def check_storage(
                 problems.append(problem)
     if on_progress is not None:
         on_progress(len(names), len(names))
-    problems += _check_sources(store)
+    faults, sources = _check_sources(store)
     leftovers, sweepable = _find_leftovers(store, zarr_format)
-    return StorageCheck(len(live), artifacts, [*problems, *leftovers], sweepable)
+    return StorageCheck(len(live), artifacts, [*problems, *faults, *leftovers], sweepable, sources)
 
 
 def _half_record(image_id: str) -> Problem:
@@ -183,13 +187,18 @@ def _check_array(
     )
 
 
-def _check_sources(store: StoreReader) -> list[Problem]:
+def _check_sources(store: StoreReader) -> tuple[list[Problem], SourcesStanding]:
+    table = layout.SOURCES_TABLE
     try:
-        sync.load_index(store)
+        sources = standing_of(sync.load_index(store))
     except TableError as error:
-        key = layout.table_key(layout.SOURCES_TABLE)
-        return [Problem("unreadable sources", str(error), key=key, table_name=layout.SOURCES_TABLE)]
-    return []
+        fault = Problem("unreadable sources", str(error), key=layout.table_key(table), table_name=table)
+        return [fault], SourcesStanding()
+    failed = [
+        Problem("failed source", f"{path} could not be ingested: {reason}", table_name=table)
+        for path, reason in sources.failed.items()
+    ]
+    return failed, sources
 
 
 def _find_leftovers(store: StoreReader, zarr_format: int) -> tuple[list[Problem], list[str]]:

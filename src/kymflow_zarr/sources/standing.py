@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pandas as pd
 
 from kymflow_zarr.sources.index import SourceRow
 from kymflow_zarr.sources.report import Conflict
@@ -30,15 +34,34 @@ class SourcesStanding:
     conflicts: list[Conflict] = field(default_factory=list)
     duplicates: list[tuple[str, ...]] = field(default_factory=list)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, in the shape that ``status --json`` documents."""
+        return {
+            "failed": [{"source": path, "error": reason} for path, reason in self.failed.items()],
+            "gone": [{"image_id": image_id, "source": path} for image_id, path in self.gone.items()],
+            "conflicts": [asdict(conflict) for conflict in self.conflicts],
+            "duplicates": [list(group) for group in self.duplicates],
+        }
 
-def standing_of(rows: Iterable[SourceRow]) -> SourcesStanding:
-    """Return how the sources of these rows stand."""
-    rows = list(rows)
+
+def standing_of(sources: pd.DataFrame) -> SourcesStanding:
+    """Return how the sources of a dataset stand, from its sources table."""
+    failed = sources[sources["failure"] != ""]
+    gone = sources[sources["gone_epoch_ns"] > 0]
+    in_conflict = sources[sources["conflicts"] != "{}"]
+    there = sources[(sources["gone_epoch_ns"] == 0) & (sources["ingested_epoch_ns"] > 0)]
+    twice = there[(there["source_sha256"] != "") & there["source_sha256"].duplicated(keep=False)]
     return SourcesStanding(
-        {row.path: row.failure for row in rows if row.failure},
-        {row.image_id: row.path for row in rows if row.gone_epoch_ns},
-        [Conflict(row.image_id, row.relative_path, part) for row in rows for part in row.conflicts],
-        [tuple(sorted(row.path for row in group)) for group in duplicates_of(rows)],
+        dict(zip(failed["source_primary_path"], failed["failure"], strict=True)),
+        dict(zip(gone["image_id"], gone["source_primary_path"], strict=True)),
+        [
+            Conflict(image_id, source, part)
+            for image_id, source, parts in zip(
+                in_conflict["image_id"], in_conflict["source_rel_path"], in_conflict["conflicts"], strict=True
+            )
+            for part in json.loads(parts)
+        ],
+        [tuple(sorted(group)) for _, group in twice.groupby("source_sha256")["source_primary_path"]],
     )
 
 

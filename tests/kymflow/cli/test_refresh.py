@@ -102,7 +102,7 @@ def test_status_in_json(run: Run, lab: Path, tmp_path: Path) -> None:
     (tmp_path / "in").rename(tmp_path / "moved")
 
     found = read_json(run("status", lab, "--json"))
-    assert sorted(found) == ["dataset", "images", "missing_sources", "problem", "tables"]
+    assert sorted(found) == ["dataset", "images", "missing_sources", "problem", "sources", "tables"]
     assert (found["dataset"], found["images"]) == (str(lab), 3)
     assert found["tables"] == [
         {

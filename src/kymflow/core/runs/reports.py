@@ -7,6 +7,7 @@ from typing import Any
 
 from kymflow_zarr.check.problems import Problem
 from kymflow_zarr.sources.report import FolderReport
+from kymflow_zarr.sources.standing import SourcesStanding
 
 
 @dataclass
@@ -101,6 +102,8 @@ class CheckReport:
         All that is wrong, or was and has been repaired.
     stale : dict of str to list of str
         Images that have changed since, by table name; that is no fault, and a refresh takes it up.
+    sources : SourcesStanding
+        Which sources failed (these are problems, too), were gone, are in conflict or there twice.
     """
 
     images: int
@@ -108,6 +111,7 @@ class CheckReport:
     tables: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     stale: dict[str, list[str]] = field(default_factory=dict)
+    sources: SourcesStanding = field(default_factory=SourcesStanding)
 
     @property
     def is_clean(self) -> bool:
@@ -122,5 +126,6 @@ class CheckReport:
             "tables": self.tables,
             "problems": [problem.to_dict() for problem in self.problems],
             "stale": self.stale,
+            "sources": self.sources.to_dict(),
             "clean": self.is_clean,
         }

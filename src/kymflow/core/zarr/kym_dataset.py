@@ -371,6 +371,39 @@ class KymDataset(LoadedTables):
         )
         return IngestReport(**vars(sources), tables=tables)
 
+    def refresh_from_folder(
+        self,
+        folder: str | os.PathLike[str],
+        pattern: str | None = None,
+        *,
+        mode: RefreshMode = "skip",
+        on_progress: IngestProgress | None = None,
+        cancel: threading.Event | None = None,
+    ) -> list[str]:
+        """Take a folder's new kymographs in, and leave the tables to :meth:`update_images`.
+
+        Parameters
+        ----------
+        folder, pattern, mode, on_progress, cancel
+            As :meth:`ZarrDataset.refresh_from_folder`.
+
+        Returns
+        -------
+        list of str
+            Ids of new and re-ingested images, and of images of this folder that the table of a registered
+            indexer does not know yet, because an earlier run was interrupted before or while it was updated.
+        """
+        ids = self.ds.refresh_from_folder(folder, pattern, mode=mode, on_progress=on_progress, cancel=cancel)
+        sources = self.ds.load_sources_index()
+        below = os.path.join(os.path.realpath(folder), "")
+        inside = set(sources.loc[sources["source_primary_path"].str.startswith(below), "image_id"])
+        listing = self.ds.listing()
+        for contract in map(contract_of, self.registry.indexers()):
+            state = find_state(self.ds.store, contract.table_name)
+            unknown = make_plan(self.ds, contract, listing, state, RunOptions(cancel=cancel)).new
+            ids += [image_id for image_id in unknown if image_id in inside and image_id not in ids]
+        return ids
+
     # What the methods above share
 
     def _resolve(self, indexer: DatasetIndexer | str) -> DatasetIndexer:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -233,3 +235,97 @@ KEYS = [("1:2", (1, 2)), ("3", (3, None)), ("a:1", (None, 1)), ("1:a", (None, No
 @pytest.mark.parametrize(("key", "expected"), KEYS)
 def test_keys_are_roi_and_channel_or_roi_alone(key: str, expected: tuple[int | None, int | None]) -> None:
     assert split_key(key) == expected
+
+
+# Older and other sidecars
+
+
+def test_the_oldest_analyses_are_of_roi_1(acquired: Acquired) -> None:
+    folder = acquired.tiff.parent
+    (folder / f"{folder.name}-analysis").mkdir()
+    acquired.text(".csv", "time,velocity\n0,1\n0.5,3\n", f"{folder.name}-analysis")
+
+    report = acquired.read().tables["radon_report"]
+
+    assert report[["roi_id", "channel", "mean_velocity"]].to_numpy().tolist() == [[1, 1, 2.0]]
+
+
+def test_statistics_at_the_roi_itself_count_as_those_in_its_meta(acquired: Acquired) -> None:
+    acquired.json({"rois": [{"roi_id": 1, "img_mean": 5.5}, roi(2, img_mean=6.5)]})
+
+    assert acquired.read().tables["radon_report"]["img_mean"].tolist() == [5.5, 6.5]
+
+
+@pytest.mark.parametrize(
+    ("image", "events", "combined", "accepted"),
+    [
+        (True, None, None, True),
+        (True, False, None, False),
+        (True, None, False, False),
+        (False, None, True, True),
+        (True, True, False, False),
+        (None, None, None, True),
+    ],
+)
+def test_the_analysis_files_decide_whether_an_image_is_accepted(
+    acquired: Acquired, image: bool | None, events: bool | None, combined: bool | None, accepted: bool
+) -> None:
+    for suffix, value in {"_events.json": events, "_kymanalysis.json": combined}.items():
+        if value is not None:
+            acquired.analysis(suffix, {"accepted": value})
+    acquired.json({"rois": [roi(1)], **({} if image is None else {"accepted": image})})
+
+    found = acquired.read()
+
+    assert found.json["metadata"]["accepted"] is accepted
+    assert found.tables["radon_report"]["accepted"].tolist() == [accepted]
+
+
+def test_analyses_of_other_kinds_are_kept_under_their_names(acquired: Acquired) -> None:
+    acquired.text(".diameter.json", '{"schema_version": 1}').text(".diameter.csv", "time_s,um\n0,5.1\n")
+
+    image = acquired.read()
+
+    assert image.json["diameter"] == {"schema_version": 1}
+    assert image.tables["diameter"]["um"].tolist() == [5.1]
+    assert {path.name for path in DesktopReader().files(acquired.tiff)} == {
+        "cap.diameter.csv",
+        "cap.diameter.json",
+    }
+
+
+def test_suffixes_in_upper_case_and_other_forms_of_accents_are_the_same_names(tmp_path: Path) -> None:
+    stem, other = (unicodedata.normalize(form, "größe") for form in ("NFC", "NFD"))
+    tifffile.imwrite(tmp_path / f"{stem}.TIF", np.ones((8, 5), np.uint16))
+    (tmp_path / f"{other}.JSON").write_text('{"rois": [{"roi_id": 3}]}')
+    (tmp_path / f"{other}.Txt").write_text(HEADER)
+    (tmp_path / "flow-analysis").mkdir()
+    pd.DataFrame(samples(1.0, roi_id=3)).to_csv(
+        tmp_path / "flow-analysis" / f"{other}_RADON.CSV", index=False
+    )
+
+    image = DesktopReader().read(tmp_path / f"{stem}.TIF")
+
+    assert image.tables["radon_report"][["roi_id", "mean_velocity"]].to_numpy().tolist() == [[3, 1.0]]
+    assert (image.scale, image.units) == ([0.5, 0.331], ["second", "micrometer"])
+
+
+def test_a_header_of_the_image_wins_over_the_microscope_s(acquired: Acquired) -> None:
+    acquired.json({"header": {"voxels": [0.25, 0.125]}}).text(".txt", HEADER)
+
+    assert acquired.read().scale == [0.25, 0.125]
+
+
+def test_velocities_that_no_stripe_can_show_are_counted(acquired: Acquired) -> None:
+    # tan(89.9 degrees) x 0.331 um / 0.5 s is 0.379 mm/s.
+    acquired.json({"rois": [roi(1)]}).text(".txt", HEADER).trace(samples(0.37, -0.38, -5_553_288.0, math.nan))
+
+    report = acquired.read().tables["radon_report"]
+
+    assert report[["vel_n_unphysical", "n_valid"]].to_numpy().tolist() == [[2, 3]]
+
+
+def test_without_a_calibration_nobody_knows_which_velocities_are_unphysical(acquired: Acquired) -> None:
+    acquired.json({"rois": [roi(1)]}).trace(samples(-5_553_288.0))
+
+    assert acquired.read().tables["radon_report"]["vel_n_unphysical"].tolist() == [None]

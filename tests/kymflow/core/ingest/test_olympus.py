@@ -32,3 +32,24 @@ def test_a_header_in_another_code_page_is_read(acquired: Acquired) -> None:
     path.write_bytes(HEADER.encode() + '"Unit"\t"µm"\n'.encode("cp1252"))
 
     assert acquired.read().json["metadata"]["header"]["voxels"] == [0.5, 0.331]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "voxels"),
+    [
+        ("0.284 [µm/pixel]", 0.284),
+        ("0.284 [μm/pixel]", 0.284),
+        ("0,284 [um/pixel]", 0.284),
+        ("284.0 [nm/pixel]", 0.284),
+        ("0.25 [mm/pixel]", 250.0),
+    ],
+)
+def test_sizes_of_a_pixel_are_read_in_any_unit(sizes: str, voxels: float) -> None:
+    text = (
+        f'"[Dimensions]"\n"X Dimension"\t"6, 0.0 - 1.7 [um], {sizes}"\n"T Dimension"\t"1, 0.0 - 100.0 [ms]"\n'
+    )
+
+    assert image_header(parse_header(text), (50, 6))["voxels"] == [
+        pytest.approx(0.002),
+        pytest.approx(voxels),
+    ]

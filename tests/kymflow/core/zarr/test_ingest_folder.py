@@ -213,3 +213,45 @@ def test_changes_of_an_ingest_that_never_came_to_the_tables_are_taken_up_by_the_
     empty.ingest_folder(folder)
 
     assert empty.get_table("velocity_events")["user_type"].unique().tolist() == ["true_stall"]
+
+
+def test_a_refresh_of_the_storage_reads_kymographs_as_an_ingest_does(empty: KymDataset, folder: Path) -> None:
+    other = KymDataset(Path(empty.ds.path).with_name("other.zarr"), registry=builtin_registry())
+    other.ingest_folder(folder)
+
+    new = empty.ds.refresh_from_folder(folder)
+    for name in ("velocity_events", "radon_report"):
+        empty.update_images(name, new)
+
+    found, wanted = content(empty), content(other)
+    assert sorted(found) == sorted(wanted)
+    for name in wanted:
+        assert_frame_equal(found[name], wanted[name], obj=name)
+
+
+def test_images_of_a_cancelled_run_are_returned_by_the_next_one(empty: KymDataset, tmp_path: Path) -> None:
+    folder = tmp_path / "many"
+    simulate_folder(folder, 30, n_lines=20, n_pixels=8)
+    with pytest.raises(CancelledError, match="cancelled after 11 of 30"):
+        empty.ds.refresh_from_folder(folder, **cancel_at(11))
+
+    new = empty.ds.refresh_from_folder(folder)
+
+    assert sorted(new) == empty.ds.list_image_ids()
+    assert len(new) == 30
+    empty.update_images("radon_report", new)
+    assert empty.plan("radon_report").is_empty
+    assert empty.ds.refresh_from_folder(folder) == []
+
+
+def test_images_whose_update_was_cancelled_are_returned_again(empty: KymDataset, folder: Path) -> None:
+    for name in ("velocity_events", "radon_report"):
+        empty.rebuild(name)
+    new = empty.refresh_from_folder(folder)
+    empty.update_images("radon_report", new)
+    with pytest.raises(CancelledError, match="cancelled"):
+        empty.update_images("velocity_events", new, **cancel_at(1))
+
+    assert sorted(empty.refresh_from_folder(folder)) == sorted(new)
+    empty.update_images("velocity_events", new)
+    assert empty.refresh_from_folder(folder) == []

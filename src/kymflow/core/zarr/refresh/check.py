@@ -216,7 +216,8 @@ def check_dataset(
         `cancel` was set.
     """
     stored = check_storage(ds.store, ds.zarr_format, on_progress=options.on_progress, cancel=options.cancel)
-    report = CheckReport(stored.images, stored.artifacts, problems=[*stored.problems, *_check_ledgers(ds)])
+    problems = [*stored.problems, *_check_ledgers(ds)]
+    report = CheckReport(stored.images, stored.artifacts, problems=problems, sources=stored.sources)
     by_table = {contract_of(indexer).table_name: indexer for indexer in indexers}
     for name in sorted({*by_table, *ds.list_table_names()}):
         if on_table is not None:

@@ -13,6 +13,7 @@ from kymflow.core.zarr.refresh.plan import make_plan
 from kymflow.core.zarr.tables.info import TableInfo, describe_table
 from kymflow.core.zarr.tables.state import find_state
 from kymflow_zarr.errors import TableError
+from kymflow_zarr.sources.standing import SourcesStanding
 
 if TYPE_CHECKING:
     from kymflow.core.plugins.info import IndexerInfo
@@ -72,6 +73,8 @@ class DatasetStatus:
         Those on disk and those that registered indexers would make, ordered by name.
     missing_sources : dict of str to str
         Path of the source file, by image id, of images whose source is not where it was ingested from.
+    sources : SourcesStanding
+        Which sources failed, were gone, are in conflict or there twice, as the last ingest found them.
     problem : str
         Why the sources are not known; empty if they are.
     """
@@ -79,6 +82,7 @@ class DatasetStatus:
     images: int
     tables: list[TableStatus] = field(default_factory=list)
     missing_sources: dict[str, str] = field(default_factory=dict)
+    sources: SourcesStanding = field(default_factory=SourcesStanding)
     problem: str = ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -89,6 +93,7 @@ class DatasetStatus:
             "missing_sources": [
                 {"image_id": image_id, "source": path} for image_id, path in self.missing_sources.items()
             ],
+            "sources": self.sources.to_dict(),
             "problem": self.problem,
         }
 
@@ -135,7 +140,7 @@ def dataset_status(ds: ZarrDataset, registry: IndexerRegistry, options: RunOptio
         )
     images = len(listing.names)
     try:
-        return DatasetStatus(images, tables, _missing_sources(ds))
+        return DatasetStatus(images, tables, _missing_sources(ds), ds.sources_standing())
     except TableError as error:
         return DatasetStatus(images, tables, problem=str(error))
 
