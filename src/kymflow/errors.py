@@ -19,6 +19,14 @@ class InvalidIndexerError(IndexerError, TypeError):
     """An object that does not meet the contract of an indexer."""
 
 
+class UnknownReaderError(KymflowError, KeyError):
+    """No usable reader of this name is registered."""
+
+
+class InvalidReaderError(KymflowError, TypeError):
+    """An object that does not meet the contract of a reader of source files."""
+
+
 class ExtractionError(IndexerError, RuntimeError):
     """An indexer raised while it extracted one image's rows."""
 

@@ -59,12 +59,12 @@ def test_the_authors_page_works_when_pasted(tmp_path: Path) -> None:
 
 
 def test_the_plugins_of_the_plugins_page_work_when_installed(tmp_path: Path) -> None:
-    stalls, follower, own, without = python_blocks(REPO / "docs" / "plugins.md")
+    stalls, npy, follower, own, without = python_blocks(REPO / "docs" / "plugins.md")
     (entry_points,) = re.findall(
         r"^```toml\n(.*?)^```", (REPO / "docs" / "plugins.md").read_text("utf-8"), re.S | re.M
     )
     (group,) = tomllib.loads(entry_points)["project"]["entry-points"]
-    for name, code in (("lab_stalls", stalls), ("lab_follower", follower)):
+    for name, code in (("lab_stalls", stalls), ("lab_npy", npy), ("lab_follower", follower)):
         (tmp_path / f"{name}.py").write_text(code, "utf-8")
         info = tmp_path / f"{name}-1.0.dist-info"
         info.mkdir()
@@ -72,11 +72,12 @@ def test_the_plugins_of_the_plugins_page_work_when_installed(tmp_path: Path) -> 
         (info / "entry_points.txt").write_text(f"[{group}]\nlab = {name}\n", "utf-8")
     prepare = (
         "import os\n"
-        "os.environ['KYMFLOW_PLUGINS'] = 'lab-stalls,lab-follower'\n"
+        "os.environ['KYMFLOW_PLUGINS'] = 'lab-stalls,lab-npy,lab-follower'\n"
         "from kymflow import IndexerRegistry\n"
     )
     work = (
-        "print([(info.name, info.summary, info.status) for info in registry.list()])\n"
+        "for info in [*registry.list(), *registry.list_readers()]:\n"
+        "    print(info.name, info.status, info.summary)\n"
         "record = kd.ds.add_image([[1, 2], [3, 4]])\n"
         "record.save_json('stalls', [{'roi_id': 1}, {'roi_id': 2}])\n"
         "kd.rebuild_all()\n"
@@ -87,7 +88,8 @@ def test_the_plugins_of_the_plugins_page_work_when_installed(tmp_path: Path) -> 
     image_id = re.search(r"repaint \['([0-9a-f-]{36})'\] in stalls\n", out)
     assert image_id is not None, out
     assert out.splitlines() == [
-        "[('stalls', 'Stalls of every line scan.', 'ok')]",
+        "stalls ok Stalls of every line scan.",
+        "npy ok Line scans saved by numpy (.npy), time x space.",
         "stalls: 1 images updated, 2 rows",
         f"repaint ['{image_id[1]}'] in stalls",
     ]

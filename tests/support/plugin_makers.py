@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 from importlib_metadata import EntryPoint
 
-from kymflow import ArtifactIndexer, IndexerInfo, IndexerRegistry, hookimpl
+from kymflow import ArtifactIndexer, IndexerInfo, IndexerRegistry, ReaderInfo, SourceImage, hookimpl
 
 from .paths import SRC
 
@@ -39,12 +39,45 @@ class NeedsArguments:
         return pd.DataFrame()
 
 
+class ScanReader:
+    """Line scans in an invented text format.
+
+    More words.
+    """
+
+    def __init__(self, name: str = "scan", priority: int = 0) -> None:
+        self.name = name
+        self.priority = priority
+
+    def matches(self, path: Path) -> bool:
+        return path.suffix.lower() == ".scan"
+
+    def files(self, primary: Path) -> list[Path]:
+        return []
+
+    def read(self, primary: Path) -> SourceImage:
+        lines = primary.read_text("utf-8").splitlines()
+        return SourceImage([[int(word) for word in line.split()] for line in lines])
+
+
 def offering(*indexers: object) -> object:
     @hookimpl
     def kymflow_indexers() -> list[object]:
         return list(indexers)
 
     return kymflow_indexers
+
+
+def offering_readers(*readers: object) -> object:
+    @hookimpl
+    def kymflow_readers() -> list[object]:
+        return list(readers)
+
+    return kymflow_readers
+
+
+def reader_infos(*entry_points: EntryPoint) -> dict[str, ReaderInfo]:
+    return {info.name: info for info in IndexerRegistry(entry_points).list_readers()}
 
 
 def infos(*entry_points: EntryPoint) -> dict[str, IndexerInfo]:

@@ -17,8 +17,8 @@ def list_indexers(*, verbose: bool, as_json: bool) -> None:
     """Print the registered indexers."""
     registry = get_registry()
     with warnings.catch_warnings():
-        # The list itself tells of every broken plugin.
-        warnings.filterwarnings("ignore", "plugin ", PluginWarning)
+        # The list itself tells of every broken plugin; `kymflow readers` tells of readers.
+        warnings.filterwarnings("ignore", "(plugin|reader) ", PluginWarning)
         infos = registry.list()
         observers = registry.observers()
     if as_json:

@@ -120,6 +120,15 @@ def indexers(
 
 @app.command()
 @one_line_failures
+def readers(json: Json = False) -> None:
+    """List the readers of source files, and those of plugins that are broken and why."""
+    from kymflow.cli.readers import print_readers
+
+    print_readers(as_json=json)
+
+
+@app.command()
+@one_line_failures
 def new_indexer(
     name: Annotated[str, typer.Argument(help="What its table is about, in a few words.", show_default=False)],
     directory: Annotated[

@@ -6,29 +6,31 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kymflow.core.plugins.info import IndexerInfo
-from kymflow.core.plugins.loading import Registered
+from kymflow.core.plugins.info import IndexerInfo, ReaderInfo
+from kymflow.core.plugins.loading import Info, Offered, Registered
 from kymflow.core.plugins.switches import DISABLED
 
 
-def mark_conflicts(entries: Sequence[Registered]) -> list[Registered]:
+def mark_conflicts(entries: Sequence[Registered[Offered, Info]]) -> list[Registered[Offered, Info]]:
     """Return the entries, with status ``conflict`` where others claim the same name or table."""
-    claimants: dict[tuple[str, str], list[IndexerInfo]] = defaultdict(list)
+    claimants: dict[tuple[str, str], list[Info]] = defaultdict(list)
     for entry in entries:
-        if entry.indexer is not None:
+        if entry.offered is not None:
             for claim in entry.info.claims:
                 claimants[claim].append(entry.info)
-    return [entry if entry.indexer is None else _marked(entry, claimants) for entry in entries]
+    return [entry if entry.offered is None else _marked(entry, claimants) for entry in entries]
 
 
-def _marked(entry: Registered, claimants: dict[tuple[str, str], list[IndexerInfo]]) -> Registered:
+def _marked(
+    entry: Registered[Offered, Info], claimants: dict[tuple[str, str], list[Info]]
+) -> Registered[Offered, Info]:
     errors = [_words(claim, claimants[claim]) for claim in entry.info.claims if len(claimants[claim]) > 1]
     if not errors:
         return entry
-    return Registered(entry.indexer, replace(entry.info, status="conflict", error=". ".join(errors)))
+    return Registered(entry.offered, replace(entry.info, status="conflict", error=". ".join(errors)))
 
 
-def _words(claim: tuple[str, str], infos: Sequence[IndexerInfo]) -> str:
+def _words(claim: tuple[str, str], infos: Sequence[IndexerInfo | ReaderInfo]) -> str:
     kind, name = claim
     same_distribution = len({info.distribution for info in infos}) < len(infos)
     who = [info.plugin if same_distribution else info.origin for info in infos]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pluggy import HookimplOpts, HookspecOpts
 
 INDEXERS = "kymflow_indexers"
+READERS = "kymflow_readers"
 TABLE_UPDATED = "kymflow_table_updated"
 
 
@@ -62,7 +63,7 @@ class HookedPlugin:
         manager.check_pending()
         self._hook = manager.hook
         self._names = {caller.name for caller in manager.get_hookcallers(target) or ()}
-        for hook in (INDEXERS, TABLE_UPDATED):
+        for hook in (INDEXERS, READERS, TABLE_UPDATED):
             if hook not in self._names and callable(getattr(target, hook, None)):
                 raise PluginError(f"{hook} of {name} is not marked with @kymflow.hookimpl")
 

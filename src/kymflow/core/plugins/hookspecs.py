@@ -10,6 +10,7 @@ import pluggy
 if TYPE_CHECKING:
     from kymflow.core.runs.reports import UpdateReport
     from kymflow.core.zarr.indexers.base import DatasetIndexer
+    from kymflow_zarr import SourceReader
 
 PROJECT = "kymflow"
 
@@ -49,6 +50,54 @@ def kymflow_indexers() -> Sequence[DatasetIndexer]:  # type: ignore[empty-body]
 
         [project.entry-points."kymflow.indexers"]
         lab = "lab_indexers"
+    """
+
+
+@hookspec
+def kymflow_readers() -> Sequence[SourceReader]:  # type: ignore[empty-body]
+    """Return the readers of source files that a plugin offers, for folders that are ingested.
+
+    Called once per process, together with :func:`kymflow_indexers`. A plugin may implement this
+    hook alone. One that raises, or returns something else, is listed as broken and harms no other.
+
+    Returns
+    -------
+    sequence of SourceReader
+        Instances, not classes. One alone may stand without a list around it. Of several readers,
+        built-in ones among them, that take one file, the one with the highest ``priority`` reads it.
+
+    Examples
+    --------
+    A whole plugin, module ``lab_reader``, for line scans saved by :func:`numpy.save`::
+
+        import numpy as np
+
+        from kymflow import SourceImage, hookimpl
+
+
+        class NpyReader:
+            '''Line scans saved by numpy.'''
+
+            name = "npy"
+
+            def matches(self, path):
+                return path.suffix.lower() == ".npy"
+
+            def files(self, primary):
+                return []
+
+            def read(self, primary):
+                return SourceImage(np.load(primary, allow_pickle=False))
+
+
+        @hookimpl
+        def kymflow_readers():
+            return [NpyReader()]
+
+    registered in its ``pyproject.toml``, in the same group as indexers are::
+
+        [project.entry-points."kymflow.indexers"]
+        lab = "lab_reader"
     """
 
 

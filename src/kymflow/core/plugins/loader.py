@@ -7,7 +7,16 @@ from dataclasses import dataclass, field, replace
 
 from kymflow.core.plugins.conflicts import mark_conflicts
 from kymflow.core.plugins.faults import in_full, in_words
-from kymflow.core.plugins.loading import Registered, info_of, load_plugin
+from kymflow.core.plugins.hooking import INDEXERS, READERS, HookedPlugin
+from kymflow.core.plugins.info import IndexerInfo, ReaderInfo
+from kymflow.core.plugins.loading import (
+    Registered,
+    RegisteredIndexer,
+    RegisteredReader,
+    import_plugin,
+    info_of,
+    load_plugin,
+)
 from kymflow.core.plugins.observers import Observer
 from kymflow.core.plugins.source import PluginSource
 from kymflow.core.plugins.switches import ONLY, Switches
@@ -16,9 +25,10 @@ from kymflow.errors import PluginError
 
 @dataclass
 class LoadedPlugins:
-    """What all plugins together gave: indexers and failures, observers, and what to warn of."""
+    """What all plugins together gave: indexers, readers and failures, observers, and what to warn of."""
 
-    indexers: list[Registered] = field(default_factory=list)
+    indexers: list[RegisteredIndexer] = field(default_factory=list)
+    readers: list[RegisteredReader] = field(default_factory=list)
     observers: list[Observer] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -41,30 +51,60 @@ def load_all(sources: Sequence[PluginSource], switches: Switches) -> LoadedPlugi
         if not switches.off_by(source):
             _try(source, loaded, strict=switches.strict)
     loaded.indexers = mark_conflicts(loaded.indexers)
-    for entry in loaded.indexers:
-        if switches.strict and entry.info.status == "conflict":
-            raise PluginError(f"indexer {entry.info.name!r} cannot be used: {entry.info.error}")
+    loaded.readers = mark_conflicts(loaded.readers)
+    infos: list[IndexerInfo | ReaderInfo] = [entry.info for entry in loaded.indexers]
+    infos += [entry.info for entry in loaded.readers]
+    for info in infos:
+        if info.status != "conflict":
+            continue
+        kind = "indexer" if isinstance(info, IndexerInfo) else "reader"
+        message = f"{kind} {info.name!r} cannot be used: {info.error}"
+        if switches.strict:
+            raise PluginError(message)
+        # Nobody asks for a reader by its name, and so would learn that it is not used.
+        if kind == "reader" and message not in loaded.warnings:
+            loaded.warnings.append(message)
     return loaded
 
 
 def _try(source: PluginSource, loaded: LoadedPlugins, *, strict: bool) -> None:
+    # Until it is imported, it may offer anything.
+    offers = {INDEXERS, READERS}
     # A plugin's own code runs here. Whatever it does wrong, sys.exit() included, is its own
     # failure; only the user's Ctrl-C is not.
     try:
-        plugin = load_plugin(source)
+        imported = import_plugin(source)
+        if isinstance(imported, HookedPlugin):
+            offers = {hook for hook in offers if imported.has(hook)}
+        else:
+            offers = {INDEXERS}
+        plugin = load_plugin(imported, source)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        info = info_of(source)
-        cause = in_words(error)
-        of_whom = f" of {info.origin}" if info.distribution else ""
-        message = f"plugin {source.entry_point!r}{of_whom} cannot be used: {cause}"
+        message = _note_failure(source, error, offers, loaded)
         if strict:
             raise PluginError(message) from error
-        loaded.warnings.append(message)
-        broken = replace(info, status="broken", error=cause, traceback=in_full(error))
-        loaded.indexers.append(Registered(None, broken))
         return
     loaded.indexers += plugin.indexers
+    loaded.readers += plugin.readers
     if plugin.observer is not None:
         loaded.observers.append(plugin.observer)
+
+
+def _note_failure(source: PluginSource, error: BaseException, offers: set[str], loaded: LoadedPlugins) -> str:
+    """List a plugin as broken where it would have offered something; return what to tell of it."""
+    info = info_of(source, IndexerInfo)
+    cause, traceback = in_words(error), in_full(error)
+    of_whom = f" of {info.origin}" if info.distribution else ""
+    message = f"plugin {source.entry_point!r}{of_whom} cannot be used: {cause}"
+    loaded.warnings.append(message)
+    if INDEXERS in offers:
+        broken = replace(info, status="broken", error=cause, traceback=traceback)
+        loaded.indexers.append(Registered(None, broken))
+    if READERS in offers:
+        unread = info_of(source, ReaderInfo)
+        loaded.readers.append(
+            Registered(None, replace(unread, status="broken", error=cause, traceback=traceback))
+        )
+    return message

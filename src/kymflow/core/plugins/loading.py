@@ -1,45 +1,65 @@
-"""One plugin loaded: what it names is imported, its hooks and every indexer are checked."""
+"""One plugin loaded: what it names is imported, its hooks and all that they offer are checked."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from kymflow.core.plugins.hooking import INDEXERS, TABLE_UPDATED, HookedPlugin
-from kymflow.core.plugins.info import IndexerInfo
+from kymflow.core.plugins.hooking import INDEXERS, READERS, TABLE_UPDATED, HookedPlugin
+from kymflow.core.plugins.info import IndexerInfo, ReaderInfo
 from kymflow.core.plugins.observers import Observer
+from kymflow.core.plugins.readers import describe_reader, first_line
 from kymflow.core.plugins.source import PluginSource
 from kymflow.core.zarr.indexers.base import DatasetIndexer
 from kymflow.core.zarr.indexers.contract import contract_of
-from kymflow.errors import InvalidIndexerError, PluginError
-from kymflow_zarr import layout
+from kymflow.errors import InvalidIndexerError, InvalidReaderError, PluginError
+from kymflow_zarr import SourceReader, layout
 
 # A generator that never ends must not fill the memory.
-MAX_INDEXERS = 1000
+MAX_OFFERED = 1000
+
+Offered = TypeVar("Offered")
+Info = TypeVar("Info", IndexerInfo, ReaderInfo)
 
 
 @dataclass(frozen=True)
-class Registered:
-    """An indexer and what is known of it; no indexer, if its plugin failed."""
+class Registered(Generic[Offered, Info]):
+    """An indexer or a reader, and what is known of it; None instead, if its plugin failed."""
 
-    indexer: DatasetIndexer | None
-    info: IndexerInfo
+    offered: Offered | None
+    info: Info
+
+
+RegisteredIndexer = Registered[DatasetIndexer, IndexerInfo]
+RegisteredReader = Registered[SourceReader, ReaderInfo]
 
 
 @dataclass(frozen=True)
 class LoadedPlugin:
     """What a plugin offers."""
 
-    indexers: list[Registered]
+    indexers: list[RegisteredIndexer]
+    readers: list[RegisteredReader]
     observer: Observer | None = None
 
 
-def info_of(source: PluginSource) -> IndexerInfo:
+@dataclass(frozen=True)
+class _Kind(Generic[Offered, Info]):
+    """A kind of thing that a hook returns a list of: how one is told, described and refused."""
+
+    hook: str
+    plural: str
+    is_one: Callable[[object], bool]
+    describe: Callable[[Offered, Info], Info]
+    error: type[InvalidIndexerError | InvalidReaderError]
+
+
+def info_of(source: PluginSource, kind: type[Info]) -> Info:
     """Return what is known of a plugin before it is loaded."""
-    return IndexerInfo(
+    return kind(
         name=source.name,
         distribution=source.distribution,
         version=source.version,
@@ -47,72 +67,87 @@ def info_of(source: PluginSource) -> IndexerInfo:
     )
 
 
-def load_plugin(source: PluginSource) -> LoadedPlugin:
-    """Import what an entry point names, and check all that it offers.
+def import_plugin(source: PluginSource) -> HookedPlugin | DatasetIndexer:
+    """Import what an entry point names: hooks, or an indexer.
 
     Raises
     ------
     BaseException
         Whatever the plugin's own code raises.
-    PluginError, InvalidIndexerError, pluggy.PluginValidationError
-        It is not what a plugin must be; see :func:`describe` and :class:`HookedPlugin`.
+    PluginError, pluggy.PluginValidationError
+        It is not what a plugin must be; see :class:`HookedPlugin`.
     """
     target = source.load()
     if inspect.isclass(target) and hasattr(target, "extract_rows"):
         target = target()
     if isinstance(target, DatasetIndexer):
-        return LoadedPlugin(_checked([target], source))
+        return target
     plugin = HookedPlugin(target, repr(source.value))
-    observer = Observer(plugin, info_of(source).plugin) if plugin.has(TABLE_UPDATED) else None
-    if plugin.has(INDEXERS):
-        return LoadedPlugin(_checked(_asked(plugin, source), source), observer)
-    if observer is None:
+    if not any(plugin.has(hook) for hook in (INDEXERS, READERS, TABLE_UPDATED)):
         raise PluginError(
-            f"{source.value!r} is neither an indexer nor has it a function {INDEXERS} or {TABLE_UPDATED} "
-            "marked with @kymflow.hookimpl"
+            f"{source.value!r} is neither an indexer nor has it a function {INDEXERS}, {READERS} or "
+            f"{TABLE_UPDATED} marked with @kymflow.hookimpl"
         )
-    return LoadedPlugin([], observer)
+    return plugin
 
 
-def _asked(plugin: HookedPlugin, source: PluginSource) -> list[DatasetIndexer]:
-    answers = plugin.call(INDEXERS)
+def load_plugin(plugin: HookedPlugin | DatasetIndexer, source: PluginSource) -> LoadedPlugin:
+    """Ask an imported plugin for all that it offers, and check it.
+
+    Raises
+    ------
+    BaseException
+        Whatever the plugin's own code raises.
+    InvalidIndexerError, InvalidReaderError
+        Something that it offers does not meet the contract.
+    """
+    origin = info_of(source, IndexerInfo)
+    if not isinstance(plugin, HookedPlugin):
+        return LoadedPlugin(_checked([plugin], source, origin, _INDEXERS), [])
+    return LoadedPlugin(
+        _checked(_asked(plugin, source, _INDEXERS), source, origin, _INDEXERS),
+        _checked(_asked(plugin, source, _READERS), source, info_of(source, ReaderInfo), _READERS),
+        Observer(plugin, origin.plugin) if plugin.has(TABLE_UPDATED) else None,
+    )
+
+
+def _asked(plugin: HookedPlugin, source: PluginSource, kind: _Kind[Offered, Info]) -> list[Offered]:
+    if not plugin.has(kind.hook):
+        return []
+    must = f"{kind.hook}() of {source.value!r} must return a list of {kind.plural}, got"
+    answers = plugin.call(kind.hook)
     if not isinstance(answers, list) or not answers:
-        raise InvalidIndexerError(
-            f"{INDEXERS}() of {source.value!r} must return a list of indexers, got None"
-        )
-    indexers: list[Any] = []
+        raise kind.error(f"{must} None")
+    offered: list[Any] = []
     for answer in answers:
         if isinstance(answer, list | tuple):
-            indexers.extend(answer)
-        elif inspect.isclass(answer) or isinstance(answer, DatasetIndexer):
-            indexers.append(answer)
+            offered.extend(answer)
+        elif inspect.isclass(answer) or kind.is_one(answer):
+            offered.append(answer)
         elif isinstance(answer, Iterable) and not isinstance(answer, str | bytes | Mapping):
-            indexers.extend(islice(answer, MAX_INDEXERS + 1))
+            offered.extend(islice(answer, MAX_OFFERED + 1))
         else:
-            raise InvalidIndexerError(
-                f"{INDEXERS}() of {source.value!r} must return a list of indexers, got {answer!r}"
-            )
-    if len(indexers) > MAX_INDEXERS:
-        raise InvalidIndexerError(f"{INDEXERS}() of {source.value!r} gives more than {MAX_INDEXERS} indexers")
-    return indexers
+            raise kind.error(f"{must} {answer!r}")
+    if len(offered) > MAX_OFFERED:
+        raise kind.error(f"{kind.hook}() of {source.value!r} gives more than {MAX_OFFERED} {kind.plural}")
+    return offered
 
 
-def _checked(indexers: Iterable[DatasetIndexer], source: PluginSource) -> list[Registered]:
-    origin = info_of(source)
-    entries: list[Registered] = []
+def _checked(
+    offered: Iterable[Offered], source: PluginSource, origin: Info, kind: _Kind[Offered, Info]
+) -> list[Registered[Offered, Info]]:
+    entries: list[Registered[Offered, Info]] = []
     seen: dict[tuple[str, str], str] = {}
-    for indexer in indexers:
-        info = describe(indexer, origin)
+    for one in offered:
+        info = kind.describe(one, origin)
         for claim in info.claims:
             if claim in seen:
-                raise InvalidIndexerError(
-                    f"{source.value!r} offers two indexers that claim the {claim[0]} {claim[1]!r}: "
-                    f"{seen[claim]!r} and {info.name!r}; each must be there once",
-                    indexer=info.name,
-                    table_name=info.table_name,
+                raise kind.error(
+                    f"{source.value!r} offers two {kind.plural} that claim the {claim[0]} {claim[1]!r}: "
+                    f"{seen[claim]!r} and {info.name!r}; each must be there once"
                 )
             seen[claim] = info.name
-        entries.append(Registered(indexer, info))
+        entries.append(Registered(one, info))
     return entries
 
 
@@ -134,13 +169,19 @@ def describe(indexer: DatasetIndexer, origin: IndexerInfo) -> IndexerInfo:
         raise InvalidIndexerError(
             f"indexer {name!r}: this name is kept by the dataset itself; choose another", indexer=name
         )
-    words = type(indexer).__doc__
-    summary = words.strip().partition("\n")[0].strip() if isinstance(words, str) else ""
     return replace(
         origin,
         name=name,
         table_name=contract.table_name,
         schema_version=contract.schema_version,
         required_columns=contract.required,
-        summary=summary,
+        summary=first_line(indexer),
     )
+
+
+_INDEXERS = _Kind[DatasetIndexer, IndexerInfo](
+    INDEXERS, "indexers", lambda one: isinstance(one, DatasetIndexer), describe, InvalidIndexerError
+)
+_READERS = _Kind[SourceReader, ReaderInfo](
+    READERS, "readers", lambda one: hasattr(one, "read"), describe_reader, InvalidReaderError
+)

@@ -1,4 +1,4 @@
-"""The registry: which indexers there are, from plugins and from the program, and who follows their tables."""
+"""The registry: the indexers, readers and observers of plugins and of the program."""
 
 from __future__ import annotations
 
@@ -11,25 +11,33 @@ from typing import TYPE_CHECKING
 from kymflow.core.plugins.discovery import in_order, installed_plugins, source_of
 from kymflow.core.plugins.faults import PluginWarning, in_words
 from kymflow.core.plugins.hooking import TABLE_UPDATED, HookedPlugin
-from kymflow.core.plugins.info import IndexerInfo, SwitchedOff
+from kymflow.core.plugins.info import IndexerInfo, ReaderInfo, SwitchedOff
 from kymflow.core.plugins.loader import LoadedPlugins, load_all
-from kymflow.core.plugins.loading import Registered, describe
+from kymflow.core.plugins.loading import Registered, RegisteredIndexer, RegisteredReader, describe
 from kymflow.core.plugins.observers import Observer, tell_all
+from kymflow.core.plugins.readers import describe_reader
 from kymflow.core.plugins.source import PluginSource, normalized
 from kymflow.core.plugins.switches import Switches
 from kymflow.core.zarr.indexers.base import DatasetIndexer
-from kymflow.errors import InvalidIndexerError, PluginError, UnknownIndexerError
+from kymflow.errors import (
+    InvalidIndexerError,
+    InvalidReaderError,
+    PluginError,
+    UnknownIndexerError,
+    UnknownReaderError,
+)
 
 if TYPE_CHECKING:
     from importlib_metadata import EntryPoint
 
     from kymflow.core.runs.reports import UpdateReport
+    from kymflow_zarr import SourceReader
 
 BUILTIN_DISTRIBUTION = "kymflow-indexers-builtin"
 
 
 class IndexerRegistry:
-    """The indexers that are there, from plugins and from the program itself.
+    """The indexers, readers and observers that are there, from plugins and from the program itself.
 
     Parameters
     ----------
@@ -69,7 +77,8 @@ class IndexerRegistry:
         self._switches = switches
         self._sources: list[PluginSource] | None = None
         self._loaded: LoadedPlugins | None = None
-        self._own: list[Registered] = []
+        self._own: list[RegisteredIndexer] = []
+        self._own_readers: list[RegisteredReader] = []
         self._own_observers: list[Observer] = []
         self._lock = threading.RLock()
         self._loading = False
@@ -86,7 +95,7 @@ class IndexerRegistry:
     def indexers(self) -> Sequence[DatasetIndexer]:
         """Return the indexers that can be used, ordered by name."""
         usable = [
-            (entry.info.name, entry.indexer) for entry in self._registered() if entry.info.status == "ok"
+            (entry.info.name, entry.offered) for entry in self._registered() if entry.info.status == "ok"
         ]
         return [indexer for _, indexer in sorted(usable, key=lambda pair: pair[0]) if indexer is not None]
 
@@ -102,8 +111,8 @@ class IndexerRegistry:
         """
         entries = [entry for entry in self._registered() if entry.info.name == name]
         for entry in entries:
-            if entry.indexer is not None and entry.info.status == "ok":
-                return entry.indexer
+            if entry.offered is not None and entry.info.status == "ok":
+                return entry.offered
         for entry in entries:
             raise UnknownIndexerError(
                 f"indexer {name!r} of {entry.info.origin} cannot be used ({entry.info.status}): "
@@ -111,6 +120,25 @@ class IndexerRegistry:
                 indexer=name,
             )
         raise UnknownIndexerError(f"no indexer is named {name!r}; {self.what_there_is()}", indexer=name)
+
+    def list_readers(self) -> Sequence[ReaderInfo]:
+        """Return one entry per reader of a plugin or the program, and per plugin that failed, by name.
+
+        kymflow's own readers are not among them.
+        """
+        return sorted(
+            (entry.info for entry in self._registered_readers()),
+            key=lambda info: (info.name, info.distribution, info.entry_point),
+        )
+
+    def readers(self) -> Sequence[SourceReader]:
+        """Return the readers of plugins and the program that can be used, ordered by name."""
+        usable = [
+            (entry.info.name, entry.offered)
+            for entry in self._registered_readers()
+            if entry.info.status == "ok"
+        ]
+        return [reader for _, reader in sorted(usable, key=lambda pair: pair[0]) if reader is not None]
 
     def switched_off(self) -> Sequence[SwitchedOff]:
         """Return the plugins that the environment keeps from being loaded; none is imported for it."""
@@ -163,8 +191,8 @@ class IndexerRegistry:
         Nothing, if it comes from no plugin.
         """
         from_plugins = self._load().indexers
-        same = [entry for entry in from_plugins if entry.indexer is indexer]
-        like = [entry for entry in from_plugins if type(entry.indexer) is type(indexer)]
+        same = [entry for entry in from_plugins if entry.offered is indexer]
+        like = [entry for entry in from_plugins if type(entry.offered) is type(indexer)]
         for entry in same or [entry for entry in like if entry.info.name == indexer.name]:
             if entry.info.distribution:
                 return {
@@ -185,7 +213,7 @@ class IndexerRegistry:
         """
         entry = Registered(indexer, describe(indexer, IndexerInfo(name="")))
         for other in self._registered():
-            if other.indexer is not None and set(other.info.claims) & set(entry.info.claims):
+            if other.offered is not None and set(other.info.claims) & set(entry.info.claims):
                 raise InvalidIndexerError(
                     f"indexer {entry.info.name!r} with table {entry.info.table_name!r}: "
                     f"{other.info.origin} has already one of that name or table ({other.info.name!r})",
@@ -207,6 +235,36 @@ class IndexerRegistry:
                 self._own.remove(entry)
                 return
         raise UnknownIndexerError(f"this program registered no indexer named {name!r}", indexer=name)
+
+    def register_reader(self, reader: SourceReader) -> None:
+        """Add a reader of source files of the program's own.
+
+        Raises
+        ------
+        InvalidReaderError
+            It does not meet the contract, or its name is taken.
+        """
+        entry = Registered(reader, describe_reader(reader, ReaderInfo(name="")))
+        for other in self._registered_readers():
+            if other.offered is not None and set(other.info.claims) & set(entry.info.claims):
+                raise InvalidReaderError(
+                    f"reader {entry.info.name!r}: {other.info.origin} has already one of that name"
+                )
+        self._own_readers.append(entry)
+
+    def unregister_reader(self, name: str) -> None:
+        """Take back a reader that :meth:`register_reader` added.
+
+        Raises
+        ------
+        UnknownReaderError
+            The program added none of this name.
+        """
+        for entry in self._own_readers:
+            if entry.info.name == name:
+                self._own_readers.remove(entry)
+                return
+        raise UnknownReaderError(f"this program registered no reader named {name!r}")
 
     # Who follows changes
 
@@ -255,8 +313,11 @@ class IndexerRegistry:
 
     # Loading
 
-    def _registered(self) -> Sequence[Registered]:
+    def _registered(self) -> Sequence[RegisteredIndexer]:
         return [*self._load().indexers, *self._own]
+
+    def _registered_readers(self) -> Sequence[RegisteredReader]:
+        return [*self._load().readers, *self._own_readers]
 
     def _found(self) -> Sequence[PluginSource]:
         if self._sources is None:
