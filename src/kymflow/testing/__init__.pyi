@@ -8,3 +8,4 @@ from kymflow.testing.indexer_contract import IndexerContract as IndexerContract
 from kymflow.testing.lab import LabImage as LabImage
 from kymflow.testing.lab import simulate_folder as simulate_folder
 from kymflow.testing.lab_dataset import make_lab as make_lab
+from kymflow.testing.reader_contract import check_reader as check_reader

@@ -16,6 +16,7 @@ def test_every_public_name_can_be_imported_and_is_listed() -> None:
         "IndexerContract",
         "LabImage",
         "check_indexer",
+        "check_reader",
         "make_lab",
         "simulate_folder",
     ]

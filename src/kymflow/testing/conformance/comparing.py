@@ -49,7 +49,7 @@ def difference(got: pd.DataFrame, expected: pd.DataFrame) -> str | None:
             return f"column {name!r} of type {one.dtype} instead of {other.dtype}"
         if any(map(_is_nested, [*one, *other])):
             # pandas cannot compare lists within objects within cells.
-            if not all(map(_same_values, one, other)):
+            if not all(map(same_values, one, other)):
                 return f"column {name!r} with {_few(one)} instead of {_few(other)}"
             continue
         how: dict[str, Any] = {"check_exact": True}
@@ -66,15 +66,15 @@ def _is_nested(value: object) -> bool:
     return isinstance(value, dict | list | tuple | np.ndarray)
 
 
-def _same_values(one: Any, other: Any) -> bool:
+def same_values(one: Any, other: Any) -> bool:
     """Compare what is in two cells, to any depth; what is missing is the same as what is missing."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(
-            _same_values(value, other[key]) for key, value in one.items()
+            same_values(value, other[key]) for key, value in one.items()
         )
     if _is_nested(one) and _is_nested(other) and not isinstance(one, dict) and not isinstance(other, dict):
         one, other = (list(np.atleast_1d(x)) if isinstance(x, np.ndarray) else list(x) for x in (one, other))
-        return len(one) == len(other) and all(map(_same_values, one, other))
+        return len(one) == len(other) and all(map(same_values, one, other))
     if _is_nested(one) or _is_nested(other):
         return False
     if isinstance(one, float | np.floating) and isinstance(other, float | np.floating):

@@ -139,7 +139,7 @@ class ConformanceReport:
 
 
 class ConformanceError(KymflowError, AssertionError):
-    """An indexer fails a check of its contract, or the check could not run.
+    """An indexer or a reader fails a check of its contract, or the check could not run.
 
     Attributes
     ----------
