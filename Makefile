@@ -13,6 +13,7 @@ DEV_STAMP := $(VENV)/.kymflow-dev-installed
 SEAWEEDFS_STAMP := $(VENV)/.kymflow-seaweedfs-installed
 BENCH_STAMP := $(VENV)/.kymflow-bench-installed
 HEART_RATE := examples/kymflow-indexer-heart-rate
+CZI := examples/kymflow-reader-czi
 PROJECTS := pyproject.toml src/kymflow_indexers_builtin/pyproject.toml
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
@@ -63,6 +64,7 @@ style: $(DEV_STAMP)
 types: $(DEV_STAMP)
 	$(BIN)/python -m mypy
 	$(BIN)/python -m mypy --config-file $(HEART_RATE)/pyproject.toml $(HEART_RATE)/src $(HEART_RATE)/tests
+	$(BIN)/python -m mypy --config-file $(CZI)/pyproject.toml $(CZI)/src $(CZI)/tests
 
 imports: $(DEV_STAMP)
 	$(BIN)/lint-imports
