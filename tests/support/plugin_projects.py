@@ -47,6 +47,34 @@ def kymflow_table_updated(table_name, report):
     print("told of", table_name)
 """
 
+SCANS = """
+from kymflow import SourceImage, hookimpl
+
+
+class ScanReader:
+    \"\"\"Line scans in an invented text format (.scan), a line of numbers each.\"\"\"
+
+    name = "{name}"
+    priority = {priority}
+
+    def matches(self, path):
+        return path.suffix.lower() == ".scan"
+
+    def files(self, primary):
+        sidecar = primary.with_suffix(".note")
+        return [sidecar] if sidecar.exists() else []
+
+    def read(self, primary):
+        pixels = [[int(word) for word in line.split()] for line in primary.read_text("utf-8").splitlines()]
+        notes = [path.read_text("utf-8") for path in self.files(primary)]
+        return SourceImage(pixels, json={{"metadata": {{"read_by": "{name}", "notes": notes}}}})
+
+
+@hookimpl
+def kymflow_readers():
+    return [ScanReader()]
+"""
+
 _HOOK = "from kymflow import hookimpl\n\n@hookimpl\ndef "
 _INDEXER = "class Indexer:\n    name, table_name = 'odd', {table!r}\n    def extract_rows(self, rec): ...\n"
 
@@ -86,6 +114,11 @@ def write_project(folder: Path, name: str, code: str, *, version: str = "1.0", a
 def write_events(folder: Path, name: str = "lab-events", *, version: str = "1.0", schema: str = "1") -> Path:
     """Write a good plugin: one indexer, ``lab_events``, and an observer that prints."""
     return write_project(folder, name, EVENTS.format(schema_version=schema), version=version)
+
+
+def write_scans(folder: Path, name: str = "lab-scans", *, priority: int = 0) -> Path:
+    """Write a plugin that offers a reader alone, of files ``.scan``; the reader is named as the plugin."""
+    return write_project(folder, name, SCANS.format(name=name, priority=priority))
 
 
 def write_broken(folder: Path) -> dict[str, Path]:
