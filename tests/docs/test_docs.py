@@ -58,6 +58,15 @@ def test_the_authors_page_works_when_pasted(tmp_path: Path) -> None:
     assert "[2.0, 5.0]\n[200.0]" in run_python(declared + tried + computed + in_bulk + more, other)
 
 
+def test_the_page_on_readers_works_when_pasted(tmp_path: Path) -> None:
+    page = (REPO / "docs" / "writing-a-reader.md").read_text("utf-8")
+    module, tried = python_blocks(REPO / "docs" / "writing-a-reader.md")
+    (printed,) = re.findall(r"^    1 new.*\n    .*\n", page, re.MULTILINE)
+    (tmp_path / "lab_reader.py").write_text(module, "utf-8")
+
+    assert run_python(tried, tmp_path) == printed.replace("    ", "")
+
+
 def test_the_plugins_of_the_plugins_page_work_when_installed(tmp_path: Path) -> None:
     stalls, npy, follower, own, without = python_blocks(REPO / "docs" / "plugins.md")
     (entry_points,) = re.findall(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from kymflow import IndexerRegistry, KymDataset
 from support.environments import Environment, Make
 from support.plugin_projects import build_wheels, write_project, write_scans
 
@@ -48,3 +50,27 @@ def test_a_broken_one_is_listed_and_told_to_who_ingests(lab: Environment, tmp_pa
         made.stderr.count("kymflow: warning: plugin 'bad_scans = bad_scans' of bad-scans 1.0 cannot be") == 1
     )
     assert '"radon_report"' in made.stdout
+
+
+def test_an_ingest_takes_its_files(lab: Environment, tmp_path: Path) -> None:
+    lab.install(*build_wheels(tmp_path / "wheels", write_scans(tmp_path)))
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    (folder / "good.scan").write_text("1 2 3\n4 5 6\n", "utf-8")
+    (folder / "bad.scan").write_text("not a number\n", "utf-8")
+
+    told = lab.kymflow("ingest", "lab.zarr", folder, "--json", code=1).stdout
+
+    report = json.loads(told)
+    (image_id,) = report["new"]
+    assert [failed["source"] for failed in report["failed"]] == ["bad.scan"]
+    assert "ValueError: invalid literal" in report["failed"][0]["error"]
+    kd = KymDataset(lab.folder / "lab.zarr", "r", registry=IndexerRegistry(()))
+    assert kd.ds.record(image_id).load_array().tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert kd.ds.record(image_id).load_metadata_payload() == {"read_by": "lab-scans", "notes": []}
+
+    # A sidecar that its reader names makes the image one that has changed.
+    (folder / "good.note").write_text("looked at", "utf-8")
+    told = lab.kymflow("ingest", "lab.zarr", folder, "--json", code=1).stdout
+    assert json.loads(told)["changed"] == [image_id]
+    assert kd.ds.record(image_id).load_metadata_payload()["notes"] == ["looked at"]

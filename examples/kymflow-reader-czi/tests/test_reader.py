@@ -58,7 +58,9 @@ def test_several_channels_are_one_image_with_a_channel_axis(tmp_path: Path, writ
     assert image.axes == ("c", "y", "x")
     assert image.scale == pytest.approx([1.0, 0.0021, 0.25])
     assert image.units == [None, "second", "micrometer"]
-    assert image.json["metadata"]["header"]["physical_size"] == pytest.approx([0.0252, 1.75])
+    header = image.json["metadata"]["header"]
+    assert (header["shape"], header["ndim"], header["num_channels"]) == ([N_LINES, N_PIXELS], 2, 2)
+    assert header["physical_size"] == pytest.approx([0.0252, 1.75])
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])

@@ -97,7 +97,10 @@ def _line_scan(path: Path, pixels: Pixels, dims: Sequence[str]) -> Pixels:
 
 
 def _image_header(shape: tuple[int, ...], sizes: Calibration) -> dict[str, Any]:
-    header: dict[str, Any] = {"shape": list(shape), "ndim": len(shape)}
+    """Return what kymflow's own readers tell of a line scan: of one channel, and how many there are."""
+    header: dict[str, Any] = {"shape": list(shape[-2:]), "ndim": 2}
+    if len(shape) == 3:
+        header["num_channels"] = shape[0]
     if sizes.s_per_line is not None and sizes.um_per_pixel is not None:
         header |= {
             "voxels": [sizes.s_per_line, sizes.um_per_pixel],

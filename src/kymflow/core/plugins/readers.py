@@ -43,6 +43,6 @@ def describe_reader(reader: SourceReader, origin: ReaderInfo) -> ReaderInfo:
 
 
 def first_line(offered: object) -> str:
-    """Return the first line of the docstring of an object's class; empty without one."""
+    """Return the first line of the docstring of an object's class, as plain text; empty without one."""
     words = type(offered).__doc__
-    return words.strip().partition("\n")[0].strip() if isinstance(words, str) else ""
+    return words.strip().partition("\n")[0].strip().replace("``", "") if isinstance(words, str) else ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from kymflow.core.ingest.readers import builtin_readers
+from kymflow.core.ingest.readers import usable_readers
 from kymflow.core.plugins.registry import IndexerRegistry, get_registry
 from kymflow.core.runs.options import OnError, OnProgress, OnTable, RunOptions
 from kymflow.core.runs.reports import CheckReport, IngestReport, UpdateReport
@@ -311,8 +311,8 @@ class KymDataset(LoadedTables):
     # Images from a folder
 
     def readers(self) -> Sequence[SourceReader]:
-        """Return the readers of source files: those of kymflow itself, and those of plugins."""
-        return builtin_readers()
+        """Return the readers of source files: those of kymflow itself, and those of the registry."""
+        return usable_readers(self.registry)
 
     def ingest_folder(
         self,
