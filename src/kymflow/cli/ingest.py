@@ -80,7 +80,7 @@ def _print(report: IngestReport, folder: str, pattern: str | None, dataset: str)
     for group in report.duplicates:
         print(f"twice: {', '.join(group)} have the same content; each is an image of its own")
     for reason, paths in _by_reason(report.passed_over).items():
-        print(f"passed over: {len(paths)} {reason}: {', '.join(paths[:2])}{', ...' if paths[2:] else ''}")
+        print(f"passed over ({len(paths)}), {reason}: {', '.join(paths[:2])}{', ...' if paths[2:] else ''}")
     for conflict in report.conflicts:
         print(
             f"kept: {conflict.part} of image {conflict.image_id} was edited in the dataset and changed "

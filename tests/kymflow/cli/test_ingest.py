@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from kymflow import KymDataset
@@ -92,3 +93,61 @@ def test_an_object_store_is_as_good_as_a_disk(run: Run, folder: Path, object_url
 
     assert read_json(run("show", object_url, "--json"))["images"] == 4
     assert "there is no dataset at" in one_line(run("rebuild", f"{object_url}-not", code=1))
+
+
+def test_every_file_of_a_folder_is_accounted_for(run: Run, folder: Path, tmp_path: Path) -> None:
+    (folder / "bad.tif").write_text("no image")
+    (folder / "scan.oir").touch()
+    (folder / "other.czi").touch()
+    (folder / "more.lsm").touch()
+    (folder / "lost_radon.csv").touch()
+    (folder / "day 1" / "twin.tif").write_bytes((folder / "day 1" / "capillary_0001.tif").read_bytes())
+
+    result = run("ingest", tmp_path / "lab.zarr", folder, code=1)
+
+    said = result.stdout.partition("\ntables")[0].splitlines()
+    assert said[0].endswith(": 5 new, 0 changed, 0 unchanged, 1 failed")
+    assert said[1].startswith("failed: bad.tif: cannot read ")
+    assert said[2:] == [
+        "twice: day 1/capillary_0001.tif, day 1/twin.tif have the same content; each is an image of its own",
+        "passed over (1), a sidecar of no image: lost_radon.csv",
+        "passed over (3), an image of a format that no reader takes: more.lsm, other.czi, ...",
+    ]
+    content = read_json(run("ingest", tmp_path / "lab.zarr", folder, "--json", code=1))
+    assert [one["path"] for one in content["passed_over"]] == [
+        *("lost_radon.csv", "more.lsm", "other.czi", "scan.oir"),
+    ]
+
+
+def test_what_failed_is_told_until_it_is_mended(run: Run, folder: Path, tmp_path: Path) -> None:
+    lab = tmp_path / "lab.zarr"
+    run("ingest", lab, folder)
+    (folder / "bad.tif").write_text("no image")
+    (folder / "day 2" / "capillary_0003.tif").unlink()
+    run("ingest", lab, folder, code=1)
+
+    for command, code in (("status", 0), ("check", 1)):
+        said = run(command, lab, code=code).stdout
+        assert "failed source: " in said
+        assert f"{folder / 'bad.tif'}" in said
+        assert f"gone: {folder / 'day 2' / 'capillary_0003.tif'}, from which image " in said
+    found = read_json(run("status", lab, "--json"))["sources"]
+    assert [one["source"] for one in found["failed"]] == [str(folder / "bad.tif")]
+
+    (folder / "bad.tif").unlink()
+    run("ingest", lab, folder)
+    assert "failed source" not in run("status", lab).stdout
+    assert "nothing is wrong" in run("check", lab).stdout
+
+
+def test_verify_finds_an_edit_under_the_same_size_and_time(run: Run, folder: Path, lab: Path) -> None:
+    (path,) = folder.rglob("capillary_0002_events.json")
+    then = path.stat().st_mtime_ns
+    os.utime(path, ns=(then, then - 10**10))
+    assert read_json(run("ingest", lab, folder, "--json"))["changed"] == []
+    text = path.read_text("utf-8")
+    path.write_text(text.replace("unreviewed", "reviewed__"), "utf-8")
+    os.utime(path, ns=(then, then - 10**10))
+    assert read_json(run("ingest", lab, folder, "--json"))["changed"] == []
+
+    assert len(read_json(run("ingest", lab, folder, "--verify", "--json"))["changed"]) == 1
