@@ -154,7 +154,7 @@ def test_the_example_runs(tmp_path: Path) -> None:
     script = REPO / "examples" / "demo_kym_dataset_v01.py"
     done = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "radon_report: 6 rows, velocity_events: 4 rows" in done.stdout
+    assert "radon_report: 5 rows, velocity_events: 4 rows" in done.stdout
     assert re.search(r"updated \['[0-9a-f-]{36}'\] in .* 5 images untouched", done.stdout)
     assert "true_stall" in done.stdout
 

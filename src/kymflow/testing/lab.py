@@ -181,7 +181,10 @@ def _write_sidecars(image: LabImage, velocity: Floats, n_pixels: int, random: np
     }
     experiment = {"condition": "simulated", "treatment": "", "date": "", "note": ""}
     metadata = {"version": "1.0", "header": header, "experiment_metadata": experiment}
-    _write_json(image.tiff.with_suffix(".json"), {**metadata, "rois": [roi], "accepted": True})
+    _write_json(
+        image.tiff.with_suffix(".json"),
+        {**metadata, "rois": [roi] if image.analysed else [], "accepted": True},
+    )
     if not image.analysed:
         return
     analysis = image.tiff.parent / "flow-analysis"

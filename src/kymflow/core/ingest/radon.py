@@ -20,12 +20,18 @@ _SMALLEST_MEAN = 1e-10
 # The angle of a stripe beyond which a velocity says nothing, and what 1 um/s is in a unit.
 _STEEPEST_DEGREES = 89.9
 _PER_UM_PER_S = {"mm/s": 1e-3, "um/s": 1.0}
-_COLUMNS = (
-    *("roi_id", "channel", "mean_velocity", "median_velocity", "n_valid", "notes"),
-    *("vel_min", "vel_max", "vel_std", "vel_se", "vel_cv", "vel_n_nan", "vel_n_zero", "vel_n_big"),
-    *("vel_n_unphysical", "velocity_unit"),
-    *("img_min", "img_max", "img_mean", "img_std", "accepted", "treatment", "condition", "date"),
-)
+_COLUMNS: dict[str, str] = {
+    **dict.fromkeys(("roi_id", "channel"), "Int64"),
+    **dict.fromkeys(("mean_velocity", "median_velocity"), "float64"),
+    "n_valid": "Int64",
+    "notes": "str",
+    **dict.fromkeys(("vel_min", "vel_max", "vel_std", "vel_se", "vel_cv"), "float64"),
+    **dict.fromkeys(("vel_n_nan", "vel_n_zero", "vel_n_big", "vel_n_unphysical"), "Int64"),
+    "velocity_unit": "str",
+    **dict.fromkeys(("img_min", "img_max", "img_mean", "img_std"), "float64"),
+    "accepted": "bool",
+    **dict.fromkeys(("treatment", "condition", "date"), "str"),
+}
 
 
 def radon_report(acquisition: Acquisition, calibration: Calibration) -> pd.DataFrame | None:
@@ -66,7 +72,13 @@ def radon_report(acquisition: Acquisition, calibration: Calibration) -> pd.DataF
         return None
     limit = _largest_velocity(calibration, acquisition.velocity_unit)
     rows = [_row(acquisition, roi, channel, limit) for channel, roi in _channels_and_rois(acquisition, rois)]
-    return pd.DataFrame({name: pd.Series([row.get(name) for row in rows], dtype=object) for name in _COLUMNS})
+    # Types of their own, so that a column in which all is missing still tells what it is.
+    return pd.DataFrame({name: _column(name, [row.get(name) for row in rows]) for name in _COLUMNS})
+
+
+def _column(name: str, values: list[Any]) -> pd.Series[Any]:
+    whole = _COLUMNS[name] == "Int64" and None not in values
+    return pd.Series(values, dtype="int64" if whole else _COLUMNS[name])
 
 
 def _row(acquisition: Acquisition, roi: Roi, channel: int | None, limit: float | None) -> dict[str, Any]:

@@ -328,4 +328,4 @@ def test_velocities_that_no_stripe_can_show_are_counted(acquired: Acquired) -> N
 def test_without_a_calibration_nobody_knows_which_velocities_are_unphysical(acquired: Acquired) -> None:
     acquired.json({"rois": [roi(1)]}).trace(samples(-5_553_288.0))
 
-    assert acquired.read().tables["radon_report"]["vel_n_unphysical"].tolist() == [None]
+    assert acquired.read().tables["radon_report"]["vel_n_unphysical"].isna().all()
