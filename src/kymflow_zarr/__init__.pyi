@@ -9,6 +9,7 @@ from kymflow_zarr.errors import ColumnError as ColumnError
 from kymflow_zarr.errors import ConflictError as ConflictError
 from kymflow_zarr.errors import DatasetError as DatasetError
 from kymflow_zarr.errors import DatasetNotFoundError as DatasetNotFoundError
+from kymflow_zarr.errors import InstallationError as InstallationError
 from kymflow_zarr.errors import InvalidNameError as InvalidNameError
 from kymflow_zarr.errors import KymflowError as KymflowError
 from kymflow_zarr.errors import LockTimeoutError as LockTimeoutError

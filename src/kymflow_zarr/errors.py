@@ -134,5 +134,9 @@ class SourceError(KymflowError, ValueError):
     """A source file, outside the dataset, that cannot be read as an image."""
 
 
+class InstallationError(KymflowError, ImportError):
+    """What kymflow needs cannot be imported, as something installed beside it is damaged."""
+
+
 class CancelledError(KymflowError, RuntimeError):
     """The caller's cancel event was set; what is on disk is whole."""

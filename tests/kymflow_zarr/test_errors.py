@@ -17,6 +17,7 @@ BUILTINS = {
     "ConflictError": [RuntimeError],
     "DatasetError": [ValueError],
     "DatasetNotFoundError": [FileNotFoundError, ValueError],
+    "InstallationError": [ImportError],
     "InvalidNameError": [ValueError],
     "KymflowError": [Exception],
     "LockTimeoutError": [TimeoutError],

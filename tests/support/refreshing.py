@@ -20,7 +20,7 @@ from kymflow_zarr.store.base import Change, Fingerprint
 from kymflow_zarr.store.local import LocalStore
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
 import threading
 
 from kymflow import CheckReport
@@ -167,7 +167,7 @@ class HookedStore(LocalStore):
         with self._around("put", key):
             return super().put(key, data, flush=flush)
 
-    def put_tree(self, prefix: str, blobs: Mapping[str, bytes], *, last: str) -> None:
+    def put_tree(self, prefix: str, blobs: Iterable[tuple[str, bytes]], *, last: str) -> None:
         with self._around("put_tree", prefix):
             super().put_tree(prefix, blobs, last=last)
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import math
 import operator
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
+
+from kymflow_zarr.errors import KymflowError, SourceError
+from kymflow_zarr.formats.zarr_import import require_zarr
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -24,6 +29,8 @@ DEFAULT_AXES: dict[int, tuple[str, ...]] = {
     5: ("t", "z", "y", "x", "c"),
 }
 CHUNK_BYTES = 8 * 2**20
+# What is read, hashed and encoded at a time: enough for zarr to encode several chunks at once.
+BLOCK_BYTES = 4 * CHUNK_BYTES
 DIGEST_ATTR = "content_sha256"
 AXES_ATTR = "axes"
 # The document without which there is no array; it is removed first and written last.
@@ -32,24 +39,43 @@ ARRAY_DOCUMENT = {2: ".zarray", 3: "zarr.json"}
 ATTRS_DOCUMENT = {2: ".zattrs", 3: "zarr.json"}
 
 
-@dataclass(frozen=True)
-class EncodedArray:
-    """An array as it will lie in the store: keys relative to the array, and a digest of its content."""
-
-    blobs: dict[str, bytes]
-    digest: str
-    last: str
+# Told between blocks how many bytes of pixels are done, and of how many; it may raise to end the work.
+OnChunk = Callable[[int, int], None]
 
 
-def check_pixels(arr: object) -> npt.NDArray[Any]:
-    """Return `arr` as a numeric or boolean ndarray.
+class PixelSource(Protocol):
+    """Pixels that are read piece by piece: an ndarray, a memory map, a zarr array, the pixels of a TIFF."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each dimension."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of one value."""
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return the values at a tuple of slices, one per dimension."""
+
+    def __array__(self) -> npt.NDArray[Any]:
+        """Return all values."""
+
+
+def check_pixels(arr: object) -> PixelSource:
+    """Return `arr` as pixels; what has `shape`, `dtype` and slices is not read yet.
 
     Raises
     ------
     ValueError
-        It holds something else (objects, text, dates).
+        It holds something else than numbers and booleans (objects, text, dates).
     """
-    array = np.asarray(arr)
+    lazy = (
+        not isinstance(arr, np.ndarray | np.generic)
+        and isinstance(getattr(arr, "dtype", None), np.dtype)
+        and hasattr(arr, "shape")
+        and hasattr(arr, "__getitem__")
+    )
+    array = cast("PixelSource", arr) if lazy else np.asarray(arr)
     if array.dtype.kind not in "biufc":
         raise ValueError(f"pixels must be numbers or booleans, got dtype {array.dtype}")
     return array
@@ -111,55 +137,177 @@ def check_chunks(shape: Sequence[int], itemsize: int, chunks: Sequence[int] | No
     return given
 
 
-def encode_array(
-    arr: npt.NDArray[Any],
-    zarr_format: int,
-    *,
-    axes: Sequence[str] | None = None,
-    chunks: Sequence[int] | None = None,
-) -> EncodedArray:
-    """Encode an array in memory as the keys and bytes that zarr would write.
+class EncodedArray:
+    """An array as it will lie in the store, read and encoded block by block when it is asked for.
 
     Parameters
     ----------
-    arr : ndarray
-        Numbers or booleans, any shape.
+    pixels : array_like
+        Numbers or booleans, any shape; see :func:`check_pixels`.
     zarr_format : int
         2 or 3.
     axes : sequence of str, optional
         A name per dimension, kept among the array's attributes beside the digest of its content.
     chunks : sequence of int, optional
         About 8 MiB each unless given.
-    """
-    import zarr as zarr_library
-    from zarr.storage import MemoryStore
 
-    chunk_shape = check_chunks(arr.shape, arr.dtype.itemsize, chunks)
-    digest = content_digest(arr)
-    attrs: dict[str, Any] = {DIGEST_ATTR: digest}
-    if axes is not None:
-        attrs[AXES_ATTR] = list(axes)
-    held: dict[str, Any] = {}
-    array = zarr_library.create_array(
-        MemoryStore(held),
-        shape=arr.shape,
-        dtype=arr.dtype,
-        chunks=chunk_shape,
-        zarr_format=cast("Any", zarr_format),
-        dimension_names=list(axes) if axes is not None and zarr_format == 3 else None,
-        attributes=attrs,
+    Attributes
+    ----------
+    last : str
+        The key without which there is no array; it comes last.
+
+    Raises
+    ------
+    ValueError
+        Zarr cannot hold it.
+    """
+
+    def __init__(
+        self,
+        pixels: PixelSource,
+        zarr_format: int,
+        *,
+        axes: Sequence[str] | None = None,
+        chunks: Sequence[int] | None = None,
+    ) -> None:
+        self.last = ARRAY_DOCUMENT[zarr_format]
+        self._pixels = pixels
+        self._shape = tuple(pixels.shape)
+        self._dtype = pixels.dtype
+        # Blocks of chunks that were chosen here follow each other in memory, as the digest wants them.
+        self._in_order = chunks is None
+        self._chunks = check_chunks(self._shape, self._dtype.itemsize, chunks)
+        self._digest = ""
+        self._held: dict[str, Any] = {}
+        self._array = self._create(axes, zarr_format)
+        self._documents = self._take_held()
+
+    def _create(self, axes: Sequence[str] | None, zarr_format: int) -> zarr.Array[Any]:
+        require_zarr()
+        import zarr as zarr_library
+        from zarr.storage import MemoryStore
+
+        attrs: dict[str, Any] = {DIGEST_ATTR: ""}
+        if axes is not None:
+            attrs[AXES_ATTR] = list(axes)
+        return zarr_library.create_array(
+            MemoryStore(self._held),
+            shape=self._shape,
+            dtype=self._dtype,
+            chunks=self._chunks,
+            zarr_format=cast("Any", zarr_format),
+            dimension_names=list(axes) if axes is not None and zarr_format == 3 else None,
+            attributes=attrs,
+        )
+
+    def _take_held(self) -> dict[str, bytes]:
+        held = {key: buffer.to_bytes() for key, buffer in self._held.items()}
+        self._held.clear()
+        return held
+
+    def digest(self, on_chunk: OnChunk | None = None) -> str:
+        """Return the SHA-256 of dtype, shape and values; all of it is read unless it was before.
+
+        Raises
+        ------
+        SourceError
+            The pixels cannot be read.
+        """
+        if not self._digest:
+            sha = _new_digest(self._dtype, self._shape)
+            for _, values in self._blocks(choose_chunks(self._shape, self._dtype.itemsize), on_chunk):
+                sha.update(_bytes_of(values))
+            self._digest = sha.hexdigest()
+        return self._digest
+
+    def blobs(self, on_chunk: OnChunk | None = None) -> Iterator[tuple[str, bytes]]:
+        """Yield keys, relative to the array, with their bytes; the documents come last.
+
+        Raises
+        ------
+        SourceError
+            The pixels cannot be read.
+        """
+        if not self._in_order:
+            self.digest()
+        # Also where it is known: of what is written, even if the pixels have changed since.
+        sha = _new_digest(self._dtype, self._shape) if self._in_order else None
+        with ThreadPoolExecutor(1) as hashing:
+            for where, values in self._blocks(self._chunks, on_chunk):
+                # Both let go of the GIL.
+                hashed = hashing.submit(sha.update, _bytes_of(values)) if sha else None
+                self._array[where] = values
+                yield from self._take_held().items()
+                if hashed is not None:
+                    hashed.result()
+        if sha is not None:
+            self._digest = sha.hexdigest()
+        self._array.update_attributes({DIGEST_ATTR: self._digest})
+        documents = {**self._documents, **self._take_held()}
+        last = documents.pop(self.last)
+        yield from documents.items()
+        yield self.last, last
+
+    def _blocks(
+        self, chunks: Sequence[int], on_chunk: OnChunk | None
+    ) -> Iterator[tuple[tuple[slice, ...], npt.NDArray[Any]]]:
+        """Yield where each block of whole chunks is, and its values."""
+        total = math.prod(self._shape) * self._dtype.itemsize
+        done = 0
+        for where in _block_slices(self._shape, chunks, self._dtype.itemsize):
+            values = self._read(where)
+            yield where, values
+            done += values.nbytes
+            if on_chunk is not None:
+                on_chunk(done, total)
+
+    def _read(self, where: tuple[slice, ...]) -> npt.NDArray[Any]:
+        try:
+            values = np.asarray(self._pixels[where])
+        except KymflowError:
+            raise
+        # Somebody else's array, which may fail in any way.
+        except Exception as error:
+            raise SourceError(f"the pixels cannot be read: {type(error).__name__}: {error}") from error
+        expected = tuple(one.stop - one.start for one in where)
+        if values.shape != expected or values.dtype != self._dtype:
+            raise SourceError(
+                f"the pixels cannot be read: expected {self._dtype} of shape {expected}, "
+                f"got {values.dtype} of shape {values.shape}"
+            )
+        return values
+
+
+def _block_slices(shape: Sequence[int], chunks: Sequence[int], itemsize: int) -> Iterator[tuple[slice, ...]]:
+    """Yield slices of blocks of whole chunks, of about `BLOCK_BYTES`, in the order of the values."""
+    room = max(1, BLOCK_BYTES // itemsize)
+    lengths = []
+    left = max(1, room // math.prod(chunks))
+    for length, chunk in zip(reversed(shape), reversed(chunks), strict=True):
+        count = min(left, -(-length // chunk))
+        lengths.append(max(1, count) * chunk)
+        # An axis that is cut ends the block: those before it stay at one chunk.
+        left = left // count if count and count * chunk >= length else 1
+    ranges = (
+        [slice(start, min(start + step, length)) for start in range(0, length, step)]
+        for length, step in zip(shape, reversed(lengths), strict=True)
     )
-    if arr.size:
-        array[...] = arr
-    blobs = {key: buffer.to_bytes() for key, buffer in held.items()}
-    return EncodedArray(blobs, digest, ARRAY_DOCUMENT[zarr_format])
+    yield from itertools.product(*ranges)
 
 
 def content_digest(arr: npt.NDArray[Any]) -> str:
     """Return the SHA-256 of an array's dtype, shape and values."""
-    sha = hashlib.sha256(f"{arr.dtype.str}{arr.shape}".encode())
-    sha.update(np.ascontiguousarray(arr).view(np.uint8).data if arr.size else b"")
+    sha = _new_digest(arr.dtype, arr.shape)
+    sha.update(_bytes_of(arr))
     return sha.hexdigest()
+
+
+def _new_digest(dtype: np.dtype[Any], shape: tuple[int, ...]) -> hashlib._Hash:
+    return hashlib.sha256(f"{dtype.str}{shape}".encode())
+
+
+def _bytes_of(arr: npt.NDArray[Any]) -> memoryview | bytes:
+    return np.ascontiguousarray(arr).view(np.uint8).data if arr.size else b""
 
 
 def open_array(store: StoreReader, prefix: str, zarr_format: int) -> zarr.Array[Any]:
@@ -172,6 +320,7 @@ def open_array(store: StoreReader, prefix: str, zarr_format: int) -> zarr.Array[
     ValueError, TypeError, KeyError
         Its documents are damaged.
     """
+    require_zarr()
     import zarr as zarr_library
 
     return zarr_library.open_array(

@@ -146,13 +146,13 @@ class ZarrImageRecord:
         """
         store = self._writable_store()
         array = pixels.check_pixels(arr)
-        names = pixels.check_axes(array.ndim, axes)
+        names = pixels.check_axes(len(array.shape), axes)
         key = f"{self._prefix}/data"
-        encoded = pixels.encode_array(array, self._zarr_format, axes=names, chunks=chunks)
+        encoded = pixels.EncodedArray(array, self._zarr_format, axes=names, chunks=chunks)
         if not overwrite and store.exists(f"{key}/{self._array_document()}"):
             raise ValueError(f"{self._faults.who} has pixels already; pass overwrite=True to replace them")
         attrs = new_attrs(store, self._prefix, names, extra_attrs)
-        store.put_tree(key, encoded.blobs, last=encoded.last)
+        store.put_tree(key, encoded.blobs(), last=encoded.last)
         write_group(store, self._prefix, attrs, self._zarr_format)
 
     def open_array(self) -> zarr.Array[Any]:
@@ -379,11 +379,11 @@ class ZarrImageRecord:
         """
         key = self._array_key(name)
         array = pixels.check_pixels(arr)
-        if axes is not None and len(axes) != array.ndim:
-            raise ValueError(f"axes must name {array.ndim} dimensions, got {list(axes)}")
+        if axes is not None and len(axes) != len(array.shape):
+            raise ValueError(f"axes must name {len(array.shape)} dimensions, got {list(axes)}")
         names = None if axes is None else [str(axis) for axis in axes]
-        encoded = pixels.encode_array(array, self._zarr_format, axes=names, chunks=chunks)
-        self._writable_store(existing=True).put_tree(key, encoded.blobs, last=encoded.last)
+        encoded = pixels.EncodedArray(array, self._zarr_format, axes=names, chunks=chunks)
+        self._writable_store(existing=True).put_tree(key, encoded.blobs(), last=encoded.last)
 
     def load_array_artifact(self, name: str) -> npt.NDArray[Any]:
         """Read an array artifact; errors as :meth:`open_array`."""

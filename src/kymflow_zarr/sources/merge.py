@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kymflow_zarr.formats.groups import read_group
+from kymflow_zarr.formats.pixels import OnChunk
 from kymflow_zarr.record.attrs import write_attrs
 from kymflow_zarr.sources import parts
 from kymflow_zarr.sources.parts import DATA, Part
@@ -38,7 +39,13 @@ class Record:
 
 
 def merge_image(
-    record: Record, theirs: Mapping[str, Part], axes: Sequence[str], *, exists: bool, overwrite: bool
+    record: Record,
+    theirs: Mapping[str, Part],
+    axes: Sequence[str],
+    *,
+    exists: bool,
+    overwrite: bool,
+    on_chunk: OnChunk | None = None,
 ) -> dict[str, str]:
     """Write what has changed at the source, and keep what was edited in the dataset since.
 
@@ -54,6 +61,10 @@ def merge_image(
         Whether the record counts already; if not, there is nothing to keep.
     overwrite : bool
         Whether the source wins where both have changed.
+    on_chunk : callable, optional
+        Told how many bytes of an array are done, and of how many, while it is read: of each array once
+        to compare it with what the record holds, if it exists, and once to write it, if it has changed.
+        What it raises ends the merge, after which the record's attributes are as they were.
 
     Returns
     -------
@@ -66,8 +77,8 @@ def merge_image(
     conflicts: dict[str, str] = {}
     keeps_pixels = False
     for name in dict.fromkeys([*theirs, *base]):
-        wanted = theirs[name].digest if name in theirs else _ABSENT
         if exists:
+            wanted = theirs[name].digest(on_chunk) if name in theirs else _ABSENT
             ours, was = record.digest(name), base.get(name, _ABSENT)
             edited = ours not in (was, wanted)
             if edited and (wanted == was or not overwrite):
@@ -80,10 +91,11 @@ def merge_image(
                 base_now[name] = wanted
                 continue
         if name in theirs:
-            parts.write_part(record.store, record.prefix, name, theirs[name])
+            parts.write_part(record.store, record.prefix, name, theirs[name], on_chunk)
+            # What is written for the first time is read once, for both.
+            base_now[name] = theirs[name].digest()
         else:
             parts.delete_part(record.store, record.prefix, name)
-        base_now[name] = wanted
     write_attrs(
         record.store,
         record.prefix,

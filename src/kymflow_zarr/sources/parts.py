@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 from kymflow_zarr import layout
-from kymflow_zarr.errors import ColumnError, SourceError
+from kymflow_zarr.errors import ColumnError, InstallationError, SourceError
 from kymflow_zarr.formats import documents, frames, pixels
 from kymflow_zarr.sources.reader import SourceImage
 from kymflow_zarr.store.base import Store, StoreReader
@@ -16,14 +17,21 @@ DATA = "data"
 
 @dataclass(frozen=True)
 class Part:
-    """One part, encoded: a blob of its own, or an array's tree of blobs."""
+    """One part: the bytes of a blob of its own, or an array, which is read and encoded as it is written."""
 
-    digest: str
     content: bytes | pixels.EncodedArray
+
+    @cached_property
+    def _sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest() if isinstance(self.content, bytes) else ""
+
+    def digest(self, on_chunk: pixels.OnChunk | None = None) -> str:
+        """Return its digest, for which an array is read; `on_chunk` as in :func:`write_part`."""
+        return self._sha256 if isinstance(self.content, bytes) else self.content.digest(on_chunk)
 
 
 def encode_image(image: SourceImage, zarr_format: int) -> tuple[dict[str, Part], list[str]]:
-    """Encode all parts of an image, and check them, before anything is written.
+    """Encode all artifacts of an image, and check all its parts, before anything is written.
 
     Returns
     -------
@@ -39,33 +47,26 @@ def encode_image(image: SourceImage, zarr_format: int) -> tuple[dict[str, Part],
     """
     try:
         array = pixels.check_pixels(image.pixels)
-        axes = pixels.check_axes(array.ndim, image.axes)
-        parts = {DATA: _array(pixels.encode_array(array, zarr_format, axes=axes))}
+        axes = pixels.check_axes(len(array.shape), image.axes)
+        parts = {DATA: Part(pixels.EncodedArray(array, zarr_format, axes=axes))}
         for name, other in image.arrays.items():
-            encoded = pixels.encode_array(pixels.check_pixels(other), zarr_format)
-            parts[f"analysis_arrays/{layout.check_array_name(name)}"] = _array(encoded)
+            encoded = pixels.EncodedArray(pixels.check_pixels(other), zarr_format)
+            parts[f"analysis_arrays/{layout.check_array_name(name)}"] = Part(encoded)
         for name, obj in image.json.items():
             key = f"analysis/{layout.check_artifact_name(name)}.json"
-            parts[key] = _blob(documents.json_to_bytes(obj))
+            parts[key] = Part(documents.json_to_bytes(obj))
         for name, df in image.tables.items():
             key = f"analysis/{layout.check_artifact_name(name)}.parquet"
             try:
-                parts[key] = _blob(frames.frame_to_parquet(df))
+                parts[key] = Part(frames.frame_to_parquet(df))
             except ColumnError as error:
                 raise SourceError(f"artifact {name!r}: {error}") from error
     except SourceError:
         raise
-    except ValueError as error:
+    except (ValueError, InstallationError) as error:
+        # The message about an installation names what is damaged; the source is not.
         raise SourceError(str(error)) from error
     return parts, axes
-
-
-def _blob(data: bytes) -> Part:
-    return Part(hashlib.sha256(data).hexdigest(), data)
-
-
-def _array(encoded: pixels.EncodedArray) -> Part:
-    return Part(encoded.digest, encoded)
 
 
 def _tree(prefix: str, part: str) -> str:
@@ -95,12 +96,23 @@ def current_digest(store: StoreReader, prefix: str, part: str, zarr_format: int)
     return str(attrs.get(pixels.DIGEST_ATTR, "unknown"))
 
 
-def write_part(store: Store, prefix: str, name: str, part: Part) -> None:
-    """Write one part of a record, replacing what was there."""
+def write_part(
+    store: Store, prefix: str, name: str, part: Part, on_chunk: pixels.OnChunk | None = None
+) -> None:
+    """Write one part of a record, replacing what was there.
+
+    Parameters
+    ----------
+    store, prefix, name, part
+        What is written, and where.
+    on_chunk : callable, optional
+        Told while an array is read how many bytes of it are done, and of how many. What it raises ends
+        the writing; the array then is as it was, or, on an object store, absent.
+    """
     if isinstance(part.content, bytes):
         store.put(f"{prefix}/{name}", part.content)
     else:
-        store.put_tree(_tree(prefix, name), part.content.blobs, last=part.content.last)
+        store.put_tree(_tree(prefix, name), part.content.blobs(on_chunk), last=part.content.last)
 
 
 def delete_part(store: Store, prefix: str, name: str) -> None:

@@ -220,15 +220,16 @@ class Store(StoreReader):
         """Delete `prefix` and every key below it; symbolic links are removed, never followed."""
 
     @abstractmethod
-    def put_tree(self, prefix: str, blobs: Mapping[str, bytes], *, last: str) -> None:
+    def put_tree(self, prefix: str, blobs: Iterable[tuple[str, bytes]], *, last: str) -> None:
         """Replace everything below `prefix` by `blobs`, as nearly at once as the medium can.
 
         Parameters
         ----------
         prefix : str
             Key prefix that this tree owns alone.
-        blobs : mapping of str to bytes
-            Keys relative to `prefix`.
+        blobs : iterable of (str, bytes)
+            Keys relative to `prefix`, with their bytes, each written as it comes. What it raises ends
+            the replacement.
         last : str
             The key of `blobs` without which the tree does not count. Where a tree cannot be
             swapped in one step it is removed first and written last.

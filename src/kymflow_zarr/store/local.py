@@ -10,7 +10,7 @@ import socket
 import stat as stat_module
 import time
 import uuid
-from collections.abc import Iterator, Mapping, MutableSequence, Sequence
+from collections.abc import Iterable, Iterator, MutableSequence, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -209,17 +209,25 @@ class LocalStore(Store):
         except OSError as error:
             raise self._refusal(error, "delete", prefix) from error
 
-    def put_tree(self, prefix: str, blobs: Mapping[str, bytes], *, last: str) -> None:
+    def put_tree(self, prefix: str, blobs: Iterable[tuple[str, bytes]], *, last: str) -> None:
         target = self._path(prefix)
         staged = os.path.join(os.path.dirname(target), _temporary_name())
         try:
-            for name, data in blobs.items():
-                _write_new(os.path.join(staged, *name.split("/")), data, flush=False)
-            self._swap(staged, target)
-        except OSError as error:
-            raise self._refusal(error, "write", prefix) from error
+            # An error of `blobs` itself is not the disk's.
+            for name, data in blobs:
+                with self._refusing("write", prefix):
+                    _write_new(os.path.join(staged, *name.split("/")), data, flush=False)
+            with self._refusing("write", prefix):
+                self._swap(staged, target)
         finally:
             shutil.rmtree(staged, ignore_errors=True)
+
+    @contextmanager
+    def _refusing(self, doing: str, key: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise self._refusal(error, doing, key) from error
 
     def _swap(self, staged: str, target: str) -> None:
         for attempt in range(_REPLACE_ATTEMPTS):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
 
 REQUESTS_AT_ONCE = 64
+BYTES_AT_ONCE = 64 * 2**20
 # Everybody in this process who opens the same memory:// URL gets the same store.
 _memory: dict[str, MemoryStore] = {}
 _used = False
@@ -162,11 +163,18 @@ class ObjectStore(ListedStore):
         except (BaseError, OSError) as error:
             raise self._refusal(error, "delete", prefix) from error
 
-    def put_tree(self, prefix: str, blobs: Mapping[str, bytes], *, last: str) -> None:
-        self.discard(f"{prefix}/{last}")
-        self.each(lambda name: self.put(f"{prefix}/{name}", blobs[name]), [*(blobs.keys() - {last})])
-        self.put(f"{prefix}/{last}", blobs[last])
-        keep = {f"{prefix}/{name}" for name in blobs}
+    def put_tree(self, prefix: str, blobs: Iterable[tuple[str, bytes]], *, last: str) -> None:
+        keep: set[str] = set()
+        document = b""
+        for batch in _batches(blobs):
+            if not keep:
+                # Not before there is something to replace it by.
+                self.discard(f"{prefix}/{last}")
+            document = dict(batch).get(last, document)
+            others = [blob for blob in batch if blob[0] != last]
+            self.each(lambda blob: self.put(f"{prefix}/{blob[0]}", blob[1]), others)
+            keep.update(f"{prefix}/{name}" for name, _ in batch)
+        self.put(f"{prefix}/{last}", document)
         self.each(self.discard, [found.key for found in self.list(prefix) if found.key not in keep])
 
     @property
@@ -213,6 +221,20 @@ class ObjectStore(ListedStore):
         from zarr.storage import ObjectStore as ZarrObjectStore
 
         return ZarrObjectStore(self._store, read_only=True)
+
+
+def _batches(blobs: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
+    """Yield what is put at the same time: few enough blobs to be held in memory."""
+    batch = []
+    size = 0
+    for name, data in blobs:
+        batch.append((name, data))
+        size += len(data)
+        if size >= BYTES_AT_ONCE or len(batch) >= REQUESTS_AT_ONCE:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def _fingerprint(key: str, meta: Any) -> Fingerprint:

@@ -137,8 +137,8 @@ def test_delete_tree_leaves_neighbours_of_like_name(store) -> None:
 
 
 def test_put_tree_replaces_all_that_was_below(store) -> None:
-    store.put_tree("a/data", {"zarr.json": b"1", "c/0/0": b"x", "c/0/1": b"y"}, last="zarr.json")
-    store.put_tree("a/data", {"zarr.json": b"2", "c/0/0": b"z"}, last="zarr.json")
+    store.put_tree("a/data", {"zarr.json": b"1", "c/0/0": b"x", "c/0/1": b"y"}.items(), last="zarr.json")
+    store.put_tree("a/data", {"zarr.json": b"2", "c/0/0": b"z"}.items(), last="zarr.json")
     assert {found.key: store.read(found.key)[0] for found in store.list()} == {
         "a/data/zarr.json": b"2",
         "a/data/c/0/0": b"z",
@@ -163,7 +163,7 @@ def test_key_cannot_climb_out(store, key) -> None:
         lambda: store.stat(key),
         lambda: store.delete(key),
         lambda: store.delete_tree(key),
-        lambda: store.put_tree(key, {"a": b"x"}, last="a"),
+        lambda: store.put_tree(key, {"a": b"x"}.items(), last="a"),
         lambda: store.update(key, lambda _: b"x"),
     ):
         with pytest.raises(InvalidNameError, match="is no key of a dataset"):

@@ -32,14 +32,14 @@ def test_failing_update_leaves_the_old_bytes_and_no_litter(disk, disk_full, temp
 def test_failing_put_tree_leaves_the_old_tree_and_no_litter(
     disk, monkeypatch, disk_full, temporary_files, broken
 ) -> None:
-    disk.put_tree("a", {"zarr.json": b"old", "c/0": b"old"}, last="zarr.json")
+    disk.put_tree("a", {"zarr.json": b"old", "c/0": b"old"}.items(), last="zarr.json")
     with monkeypatch.context():
         if broken == "rename":
             disk_full("rename")
         else:
             monkeypatch.setattr("kymflow_zarr.store.local._write_new", _fail_at_the_second_file())
         with pytest.raises(StoreError, match=r"cannot write 'a' in .*No space left"):
-            disk.put_tree("a", {"zarr.json": b"new", "c/0": b"new"}, last="zarr.json")
+            disk.put_tree("a", {"zarr.json": b"new", "c/0": b"new"}.items(), last="zarr.json")
     assert {found.key: disk.read(found.key)[0] for found in disk.list()} == {
         "a/zarr.json": b"old",
         "a/c/0": b"old",
@@ -64,7 +64,7 @@ def _fail_at_the_second_file():
 def test_second_rename_of_a_swap_fails_and_the_old_tree_comes_back(
     disk, monkeypatch, temporary_files
 ) -> None:
-    disk.put_tree("a", {"zarr.json": b"old"}, last="zarr.json")
+    disk.put_tree("a", {"zarr.json": b"old"}.items(), last="zarr.json")
     rename = os.rename
     calls = []
 
@@ -76,7 +76,7 @@ def test_second_rename_of_a_swap_fails_and_the_old_tree_comes_back(
 
     monkeypatch.setattr(os, "rename", fail_second)
     with pytest.raises(StoreError, match=r"cannot write 'a' in .*Input/output error"):
-        disk.put_tree("a", {"zarr.json": b"new"}, last="zarr.json")
+        disk.put_tree("a", {"zarr.json": b"new"}.items(), last="zarr.json")
     assert disk.read("a/zarr.json")[0] == b"old"
     assert temporary_files(disk.url) == []
 

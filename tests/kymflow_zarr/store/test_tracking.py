@@ -184,7 +184,7 @@ def test_a_record_refuses_every_write_where_its_store_only_reads(
         (lambda store: store.delete("images/a/x"), "images/a/x"),
         (lambda store: store.discard("images/a/x"), "images/a/x"),
         (lambda store: store.delete_tree("images/a"), "images/a"),
-        (lambda store: store.put_tree("images/a", {"x": b""}, last="x"), "images/a"),
+        (lambda store: store.put_tree("images/a", {"x": b""}.items(), last="x"), "images/a"),
         (lambda store: store.update("images/a/x", lambda present: b""), "images/a/x"),
     ],
     ids=["put", "delete", "discard", "delete_tree", "put_tree", "update"],

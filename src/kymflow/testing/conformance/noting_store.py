@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from kymflow_zarr.errors import ReadOnlyError
 from kymflow_zarr.store.base import LOCK_TIMEOUT_S, Change, Fingerprint, Store, StoreReader
@@ -49,7 +49,7 @@ class NotingStore(TrackingStore, Store):
         """Refuse it."""
         raise self._refuse(prefix)
 
-    def put_tree(self, prefix: str, blobs: Mapping[str, bytes], *, last: str) -> None:
+    def put_tree(self, prefix: str, blobs: Iterable[tuple[str, bytes]], *, last: str) -> None:
         """Refuse it."""
         raise self._refuse(prefix)
 
