@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 TIFF_SUFFIXES = (".tif", ".tiff")
 # Of pages that differ, tifffile compares each one with all others.
 _MOST_PAGES_UNLIKE = 10_000
+# A page that leads back to itself is the last one. Pixels need neither resolution nor software, date or
+# author; the description may say how many pages there are.
+_HARMLESS = re.compile(r"circular reference|TiffTag (?:282|283|296|305|306|315) ")
 _OME_COUNTS = re.compile(r'\b(?:Size[ZCT]|First[ZCT]|PlaneCount|NumPlanes|IFD)\s*=\s*["\'](\d+)["\']')
 
 
@@ -74,7 +77,7 @@ def read_tiff(path: Path) -> TiffImage:
 
 
 def _open_pixels(file: tifffile.TiffFile, path: Path, chain: Chain) -> PixelSource:
-    if not file.pages:
+    if not file.pages or 0 in file.pages.first.shaped:
         raise ValueError("it holds no pixels")
     pages, shape = _find_image(file, chain)
     stored = [page for page in pages if page is not None]
@@ -167,8 +170,8 @@ def _complaints() -> Iterator[list[str]]:
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            # Other threads read other files. A page that leads back to itself is the last one.
-            if record.thread == thread and "circular reference" not in record.getMessage():
+            # Other threads read other files.
+            if record.thread == thread and not _HARMLESS.search(record.getMessage()):
                 found.append(record.getMessage())
 
     handler = Handler(logging.ERROR)
