@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from kymflow_zarr import layout
-from kymflow_zarr.errors import ColumnError, InstallationError, SourceError
+from kymflow_zarr.errors import ColumnError, SourceError
 from kymflow_zarr.formats import documents, frames, pixels
 from kymflow_zarr.sources.reader import SourceImage
 from kymflow_zarr.store.base import Store, StoreReader
@@ -63,8 +63,7 @@ def encode_image(image: SourceImage, zarr_format: int) -> tuple[dict[str, Part],
                 raise SourceError(f"artifact {name!r}: {error}") from error
     except SourceError:
         raise
-    except (ValueError, InstallationError) as error:
-        # The message about an installation names what is damaged; the source is not.
+    except ValueError as error:
         raise SourceError(str(error)) from error
     return parts, axes
 

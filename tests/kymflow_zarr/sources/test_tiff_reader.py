@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import contextlib
 import gzip
 import io
-import json
 import os
 from pathlib import Path
 
@@ -15,10 +13,8 @@ from pandas.testing import assert_frame_equal
 
 from kymflow_zarr import SourceError, TiffReader
 from kymflow_zarr.formats.documents import load_npy
-from kymflow_zarr.sources.tiff import read_tiff
 
 LINES = np.random.default_rng(0).integers(1, 4000, (40, 30)).astype(np.uint16)
-STACK = np.random.default_rng(1).integers(1, 4000, (6, 40, 30)).astype(np.uint16)
 FRAME = pd.DataFrame({"x": [1.0, 2.0], "kind": ["rise", "drop"]})
 
 
@@ -32,9 +28,6 @@ def npy(arr: np.ndarray) -> bytes:
 def primary(tmp_path: Path) -> Path:
     tifffile.imwrite(tmp_path / "a.tif", LINES)
     return tmp_path / "a.tif"
-
-
-# Sidecars
 
 
 def test_sidecars_become_artifacts(primary) -> None:
@@ -126,92 +119,3 @@ def test_bent_npy_header_is_a_value_error() -> None:
             except Exception as error:  # noqa: BLE001
                 escaped.add(type(error).__name__)
     assert escaped == set()
-
-
-# TIFF
-
-
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32", ">u2"])
-def test_tiff_types(tmp_path, dtype) -> None:
-    tifffile.imwrite(tmp_path / "a.tif", LINES.astype(dtype))
-    np.testing.assert_array_equal(np.asarray(read_tiff(tmp_path / "a.tif").pixels), LINES.astype(dtype))
-
-
-def plain(path: Path) -> np.ndarray:
-    tifffile.imwrite(path, LINES)
-    return LINES
-
-
-def strips(path: Path) -> np.ndarray:
-    tifffile.imwrite(path, LINES, rowsperstrip=4)
-    return LINES
-
-
-def tiles(path: Path) -> np.ndarray:
-    tifffile.imwrite(path, LINES, tile=(16, 16))
-    return LINES
-
-
-def stack(path: Path) -> np.ndarray:
-    tifffile.imwrite(path, STACK)
-    return STACK
-
-
-def page_by_page(path: Path) -> np.ndarray:
-    with tifffile.TiffWriter(path) as writer:
-        for page in STACK:
-            writer.write(page, contiguous=False)
-    return STACK
-
-
-def imagej(path: Path) -> np.ndarray:
-    tifffile.imwrite(path, STACK, imagej=True)
-    return STACK
-
-
-def ome(path: Path) -> np.ndarray:
-    tifffile.imwrite(path, STACK, ome=True)
-    return STACK
-
-
-def compressed(path: Path) -> np.ndarray:
-    tifffile.imwrite(path, STACK, compression="zlib")
-    return STACK
-
-
-@pytest.mark.parametrize("write", [plain, strips, tiles, stack, page_by_page, imagej, ome, compressed])
-def test_truncated_tiff_is_never_taken_for_a_smaller_image(tmp_path, write) -> None:
-    pixels = write(tmp_path / "whole.tif")
-    expected = np.asarray(read_tiff(tmp_path / "whole.tif").pixels)
-    np.testing.assert_array_equal(expected.reshape(pixels.shape), pixels)
-    whole = (tmp_path / "whole.tif").read_bytes()
-    path = tmp_path / "cut.tif"
-    wrong = []
-    for length in range(0, len(whole), max(1, len(whole) // 40)):
-        path.write_bytes(whole[:length])
-        with contextlib.suppress(SourceError, OSError):
-            back = np.asarray(read_tiff(path).pixels)
-            if not np.array_equal(back, expected):
-                wrong.append((length, back.shape))
-    assert wrong == []
-
-
-@pytest.mark.parametrize("data", [b"", b"II*\0", b"II*\0\x08\0\0\0", b"\x89PNG\r\n", b"MM\0*" + b"\xff" * 40])
-def test_what_is_no_tiff(tmp_path, data) -> None:
-    (tmp_path / "a.tif").write_bytes(data)
-    with pytest.raises(SourceError, match=r"cannot read .*a\.tif as TIFF: \S") as caught:
-        np.asarray(read_tiff(tmp_path / "a.tif").pixels)
-    assert caught.value.path == str(tmp_path / "a.tif")
-
-
-def test_missing_tiff(tmp_path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"a\.tif"):
-        np.asarray(read_tiff(tmp_path / "a.tif").pixels)
-
-
-def test_real_line_scan(shared_data) -> None:
-    path = shared_data / "kymograph_folder" / "Capillary1_0001.tif"
-    pixels = np.asarray(read_tiff(path).pixels)
-    assert pixels.ndim == 2
-    assert pixels.dtype == np.uint16
-    assert json.loads(path.with_suffix(".json").read_bytes())

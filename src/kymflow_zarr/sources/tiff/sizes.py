@@ -49,7 +49,7 @@ def pixel_sizes(file: tifffile.TiffFile) -> Sizes:
     if file.is_imagej:
         return _imagej_sizes(page, resolution)
     unit = _RESOLUTION_UNITS.get(page.tags.valueof(296), "")
-    return _known({axis: _size(value, unit) for axis, value in resolution.items()})
+    return _known({axis: _resolution(value, unit) for axis, value in resolution.items()})
 
 
 def _known(sizes: Mapping[str, tuple[float, str] | None]) -> Sizes:
@@ -65,9 +65,14 @@ def _size(value: object, unit: str) -> tuple[float, str] | None:
     name = unit.strip().lower()
     seconds = name in _SECONDS
     size = number * (_SECONDS if seconds else _MICROMETERS).get(name, math.nan)
-    if not 0 < size < math.inf or (name in _PRINT_UNITS and size >= _SMALLEST_PRINTED_UM):
-        return None
-    return size, "second" if seconds else "micrometer"
+    return (size, "second" if seconds else "micrometer") if 0 < size < math.inf else None
+
+
+def _resolution(value: float | None, unit: str) -> tuple[float, str] | None:
+    """Return what a resolution tag means, or None if it is meant for a printer."""
+    size = _size(value, unit)
+    printed = unit.strip().lower() in _PRINT_UNITS and size is not None and size[0] >= _SMALLEST_PRINTED_UM
+    return None if printed else size
 
 
 def _per_unit(page: tifffile.TiffPage, code: int) -> float | None:
@@ -88,8 +93,8 @@ def _imagej_sizes(page: tifffile.TiffPage, resolution: Mapping[str, float | None
     unit = words.get("unit", "")
     return _known(
         {
-            "x": _size(resolution["x"], unit),
-            "y": _size(resolution["y"], words.get("yunit", unit)),
+            "x": _resolution(resolution["x"], unit),
+            "y": _resolution(resolution["y"], words.get("yunit", unit)),
             "z": _size(words.get("spacing"), words.get("zunit", unit)),
             "t": _size(words.get("finterval"), words.get("tunit", "sec")),
         }

@@ -15,22 +15,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kymflow_zarr.errors import SourceError
-from kymflow_zarr.sources.tiff_chain import MOST_PAGES, Chain, read_chain
-from kymflow_zarr.sources.tiff_pixels import TiffPixels, keyframe_of, refuse_false_claims
-from kymflow_zarr.sources.tiff_sizes import pixel_sizes
+from kymflow_zarr.sources.tiff.chain import MOST_PAGES, Chain, read_chain
+from kymflow_zarr.sources.tiff.pixels import TiffPixels, keyframe_of, refuse_false_claims
+from kymflow_zarr.sources.tiff.sizes import pixel_sizes
 
 if TYPE_CHECKING:
     import tifffile
 
     from kymflow_zarr.formats.pixels import PixelSource
-    from kymflow_zarr.sources.tiff_pixels import AnyPage
+    from kymflow_zarr.sources.tiff.pixels import AnyPage
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 # Of pages that differ, tifffile compares each one with all others.
 _MOST_PAGES_UNLIKE = 10_000
-# A page that leads back to itself is the last one. Pixels need neither resolution nor software, date or
-# author; the description may say how many pages there are.
-_HARMLESS = re.compile(r"circular reference|TiffTag (?:282|283|296|305|306|315) ")
+# A page that leads back to itself is the last one; without OME metadata, all pages are the image. Pixels
+# need neither resolution nor software, date or author; the description may say how many pages there are.
+_HARMLESS = re.compile(r"circular reference|OME series raised|TiffTag (?:282|283|296|305|306|315) ")
 _OME_COUNTS = re.compile(r'\b(?:Size[ZCT]|First[ZCT]|PlaneCount|NumPlanes|IFD)\s*=\s*["\'](\d+)["\']')
 
 
