@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kymflow_zarr.formats.groups import read_group
-from kymflow_zarr.formats.pixels import OnChunk
+from kymflow_zarr.formats.pixels import ARRAY_DOCUMENT, OnChunk
 from kymflow_zarr.record.attrs import write_attrs
 from kymflow_zarr.sources import parts
 from kymflow_zarr.sources.parts import DATA, Part
@@ -29,6 +29,10 @@ class Record:
     def digest(self, part: str) -> str:
         """Return the digest of what the record holds now; empty if it holds no such part."""
         return parts.current_digest(self.store, self.prefix, part, self.zarr_format) or _ABSENT
+
+    def lacks_pixels(self) -> bool:
+        """Tell whether there is no array of pixels at all."""
+        return not self.store.exists(f"{self.prefix}/{DATA}/{ARRAY_DOCUMENT[self.zarr_format]}")
 
     def ingested(self) -> tuple[dict[str, str], list[str] | None]:
         """Return the digests that the last ingest left, and the axes."""
@@ -80,7 +84,8 @@ def merge_image(
         if exists:
             wanted = theirs[name].digest(on_chunk) if name in theirs else _ABSENT
             ours, was = record.digest(name), base.get(name, _ABSENT)
-            edited = ours not in (was, wanted)
+            # Nobody deletes pixels alone: a replacement was cut short.
+            edited = ours not in (was, wanted) and not (name == DATA and record.lacks_pixels())
             if edited and (wanted == was or not overwrite):
                 if wanted != was:
                     conflicts[name] = wanted

@@ -145,6 +145,27 @@ def test_put_tree_replaces_all_that_was_below(store) -> None:
     }
 
 
+def test_put_tree_writes_blobs_as_they_come(store, monkeypatch) -> None:
+    monkeypatch.setattr("kymflow_zarr.store.object.BYTES_AT_ONCE", 2)
+    expected = {f"c/{number}": b"x" * number for number in range(9)} | {"zarr.json": b"1"}
+    store.put_tree("a", iter(expected.items()), last="zarr.json")
+    assert {found.key[2:]: store.read(found.key)[0] for found in store.list()} == expected
+
+
+def test_blobs_that_end_early_replace_nothing(store) -> None:
+    def failing():
+        yield "c/0", b"new"
+        raise BrokenPipeError("whoever is told of the progress is gone")
+
+    store.put_tree("a", {"zarr.json": b"old", "c/0": b"old"}.items(), last="zarr.json")
+    with pytest.raises(BrokenPipeError, match="whoever is told"):
+        store.put_tree("a", failing(), last="zarr.json")
+    assert {found.key: store.read(found.key)[0] for found in store.list()} == {
+        "a/zarr.json": b"old",
+        "a/c/0": b"old",
+    }
+
+
 def test_is_empty(store) -> None:
     assert store.is_empty()
     store.put("a", b"")
