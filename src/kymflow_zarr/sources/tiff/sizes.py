@@ -32,8 +32,8 @@ _SECONDS = {
     **dict.fromkeys(["h", "hour", "hours"], 3600.0),
 }
 _RESOLUTION_UNITS = {2: "inch", 3: "cm"}
-# Image editors note for how many dots per inch a picture is to be printed: 72, 300, at most 1,200.
-_SMALLEST_PRINTED_UM = 25_400 / 1200
+# Image editors note for how many dots per inch a picture is to be printed: 72, 300, at most 1,200 (21.2 um).
+_SMALLEST_PRINTED_UM = 21.0
 _PRINT_UNITS = ("in", "inch", "inches", "cm", "centimeter")
 
 
