@@ -186,6 +186,9 @@ class _Layout:
             found.append(
                 (first, (sample * depth + last_plane) * length + min(row + shape[1], length), number)
             )
+        covered, rows = max((end for _, end, _ in found), default=0), samples * depth * length
+        if covered < rows:
+            raise ValueError(f"its strips or tiles hold {covered} of {rows} rows")
         return sorted(found)
 
     @cached_property
@@ -265,6 +268,7 @@ def refuse_false_claims(pages: Sequence[AnyPage], shape: tuple[int, ...], size_b
         ends = [
             offset + length for offset, length in zip(page.dataoffsets, page.databytecounts, strict=False)
         ]
+        _refuse_lost_segments(page, keyframe, number)
         if keyframe.is_final:
             values = math.prod(shape) if len(pages) == 1 else math.prod(keyframe.shaped)
             ends.append(page.dataoffsets[0] + values * itemsize)
@@ -277,3 +281,18 @@ def refuse_false_claims(pages: Sequence[AnyPage], shape: tuple[int, ...], size_b
             raise ValueError(f"page {number} claims {claimed} bytes of pixels, and {stored} bytes hold them")
     if total > _UNSUSPICIOUS_BYTES + _LARGEST_RATIO * size_bytes:
         raise ValueError(f"it claims {total} bytes of pixels, and is {size_bytes} bytes long")
+
+
+def _refuse_lost_segments(page: AnyPage, keyframe: tifffile.TiffPage, number: int) -> None:
+    """Refuse a page some of whose strips or tiles have lost their place or length.
+
+    Those that were left out on purpose, as they are empty, have neither.
+    """
+    if keyframe.is_final:
+        lost = page.dataoffsets[0] == 0
+    else:
+        places = list(zip(page.dataoffsets, page.databytecounts, strict=False))
+        lost = len(places) < math.prod(keyframe.chunked)
+        lost = lost or any((offset == 0) != (length == 0) for offset, length in places)
+    if lost:
+        raise ValueError(f"page {number} lacks the place or the length of some of its pixels")

@@ -110,7 +110,7 @@ def _find_image(file: tifffile.TiffFile, chain: Chain) -> tuple[list[AnyPage | N
         return _all_pages(file)
     if chain.pages > _MOST_PAGES_UNLIKE and (first.subifds or not chain.alike):
         raise ValueError(f"it has {chain.pages} pages that differ; at most {_MOST_PAGES_UNLIKE} can be told")
-    if chain.ring_to is None and len(file.series) > 1:
+    if chain.pages > 1 and len(file.series) > 1:
         if chain.alike:
             return _all_pages(file)
         if len({(page.shape, page.dtype) for page in file.pages}) == 1:

@@ -238,6 +238,56 @@ def test_tags_that_claim_gigabytes(tmp_path, code, count, big) -> None:
         read_tiff(path)
 
 
+LOST = "page 0 lacks the place or the length of some of its pixels"
+
+
+@pytest.mark.parametrize("code", [324, 325])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_tile_that_has_lost_its_place_or_length(tmp_path, code, compression) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, LINES, tile=(16, 16), compression=compression)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        tag = file.pages.first.tags[code]
+        assert len(tag.value) == 6
+        tag.overwrite((*tag.value[:4], 0, tag.value[5]))
+    with pytest.raises(SourceError, match=LOST):
+        read_tiff(path)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.pages.first.tags[code].overwrite(tag.value[:4])
+    with pytest.raises(SourceError, match=LOST):
+        read_tiff(path)
+
+
+def test_pixels_that_have_lost_their_place(tmp_path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", LINES)
+    bent = BentTiff(tmp_path / "a.tif")
+    bent.bend(273, value=0)
+    bent.save()
+    with pytest.raises(SourceError, match=LOST):
+        read_tiff(tmp_path / "a.tif")
+
+
+def test_strips_that_do_not_cover_the_image(tmp_path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(
+        path, np.stack([LINES.astype("u1")] * 3, -1), photometric="rgb", compression="zlib", rowsperstrip=7
+    )
+    bent = BentTiff(path)
+    # Planes of their own or not: this is neither.
+    bent.bend(284, value=257)
+    bent.save()
+    pixels = read_tiff(path).pixels
+    with pytest.raises(SourceError, match="its strips or tiles hold 40 of 120 rows"):
+        np.asarray(pixels)
+
+
+def test_page_with_a_sub_image_of_another_kind_is_no_stack(tmp_path) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        writer.write(LINES, subifds=1)
+        writer.write(LINES[:7, :5].astype("f4"))
+    np.testing.assert_array_equal(np.asarray(read_tiff(tmp_path / "a.tif").pixels), LINES)
+
+
 @pytest.mark.parametrize("claim", ['SizeT="6"', 'PlaneCount="6"'])
 def test_ome_metadata_that_claim_billions_of_planes(tmp_path, claim) -> None:
     path = tmp_path / "a.tif"
