@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import fnmatch
-import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from kymflow_zarr.sources.reader import SourceReader
-from kymflow_zarr.sources.siblings import same_name
+from kymflow_zarr.sources.names import is_conflicted_copy, path_key, same_name
+from kymflow_zarr.sources.reader import SourceReader, cause_of
 from kymflow_zarr.sources.walk import Entry, Kind
 
 CONFLICTED = "a copy that a file service made of a conflict"
@@ -58,12 +56,6 @@ _SIDECARS = (
     ".yaml",
     ".yml",
 )
-# As Dropbox, Syncthing, Nextcloud and OneDrive (with the name that Windows gives a computer) name them.
-_CONFLICTED_COPY = re.compile(
-    r"( \([^()]*(?:conflicted copy|conflict)[^()]*\)|[._]sync-conflict-\d{8}-\d{6}(?:-\w+)?|"
-    r"[ _]\(?conflicted copy[^)]*\)?|-(?:DESKTOP|LAPTOP)-[0-9A-Z]{7}(?:-\d+)?)",
-    re.IGNORECASE,
-)
 
 
 @dataclass
@@ -109,22 +101,22 @@ def choose(
             chosen.failed[entry.path] = _FAILURES[entry.kind]
     names = {same_name(path) for path in files}
     first: dict[str, str] = {}
-    for path in sorted(files):
-        if _is_conflicted_copy(path, names):
+    # Of names that differ in how accents are written, the one that most systems write comes first.
+    for path in sorted(files, key=lambda path: (path_key(path), path != path_key(path))):
+        takers, problem = _takers(root / path, readers)
+        if is_conflicted_copy(path, names):
             chosen.passed_over[path] = CONFLICTED
-            continue
-        takers = _takers(root / path, readers, chosen.failed, path)
-        if not takers:
-            if path not in chosen.failed:
-                chosen.others.append(path)
-        elif not _named(path, pattern):
+        elif not _named(path, pattern) and takers:
             chosen.passed_over[path] = f"not named {pattern}"
+        elif not _named(path, pattern) or not (takers or problem):
+            chosen.others.append(path)
+        elif problem:
+            chosen.failed[path] = problem
         elif len(takers) > 1:
             chosen.failed[path] = _both_take_it(takers)
-        elif other := first.get(_spelt_alike(path)):
+        elif (other := first.setdefault(path_key(path), path)) != path:
             chosen.failed[path] = f"its name differs from {other} only in how accents are written; rename one"
         else:
-            first[_spelt_alike(path)] = path
             chosen.readers[path] = takers[0]
     return chosen
 
@@ -147,26 +139,22 @@ def _named(path: str, pattern: str | None) -> bool:
     return pattern is None or fnmatch.fnmatchcase(name.lower(), pattern.lower())
 
 
-def _takers(
-    path: Path, readers: Sequence[SourceReader], failed: dict[str, str], relative: str
-) -> list[SourceReader]:
-    """Return the readers of highest priority among those that take a file."""
-    takers = []
+def _takers(path: Path, readers: Sequence[SourceReader]) -> tuple[list[SourceReader], str]:
+    """Return the readers of highest priority among those that take a file, and why one could not tell."""
+    takers: dict[int, list[SourceReader]] = {}
     for reader in readers:
         try:
             if reader.matches(path):
-                takers.append(reader)
+                takers.setdefault(_priority(reader), []).append(reader)
         # A reader is somebody else's code; it spoils this one file.
         except Exception as error:  # noqa: BLE001
-            failed[relative] = f"reader {reader.name!r} cannot tell whether it takes it: {error!r}"
-            return []
-    highest = max((_priority(reader) for reader in takers), default=0)
-    return [reader for reader in takers if _priority(reader) == highest]
+            return [], f"reader {reader.name!r} cannot tell whether it takes it: {cause_of(error)}"
+    return takers[max(takers)] if takers else [], ""
 
 
 def _wanted(root: Path, relative: str, readers: Sequence[SourceReader], pattern: str | None) -> bool:
-    """Tell whether something would be a source, if it were a file that can be read."""
-    return _named(relative, pattern) and bool(_takers(root / relative, readers, {}, relative))
+    """Tell whether something would be a source, or might be one, if it were a file that can be read."""
+    return _named(relative, pattern) and any(_takers(root / relative, readers))
 
 
 def _priority(reader: SourceReader) -> int:
@@ -179,14 +167,3 @@ def _both_take_it(takers: Sequence[SourceReader]) -> str:
         f"readers {names} both take it, with priority {_priority(takers[0])}; "
         "switch one off, or give the reader to use"
     )
-
-
-def _spelt_alike(path: str) -> str:
-    return unicodedata.normalize("NFC", path)
-
-
-def _is_conflicted_copy(path: str, names: set[str]) -> bool:
-    """Tell whether a file is named as a conflicted copy of another file that is there, too."""
-    folder, _, name = path.rpartition("/")
-    original, found = _CONFLICTED_COPY.subn("", name)
-    return bool(found) and same_name(f"{folder}/{original}" if folder else original) in names

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from kymflow_zarr.sources.index import SourceRow, path_key
-from kymflow_zarr.sources.siblings import placeholder
+from kymflow_zarr.sources.index import SourceRow
+from kymflow_zarr.sources.names import path_key, placeholder
 from kymflow_zarr.sources.states import FileState, read_state
 
 

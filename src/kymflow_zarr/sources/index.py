@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -86,14 +85,6 @@ class SourceRow:
     def sha256(self) -> str:
         """Of the source file; empty if not known."""
         return self.files[0].sha256 if self.files else ""
-
-
-def path_key(path: str) -> str:
-    """Return the form in which two spellings of one path are equal.
-
-    File systems give the same accented name back composed or decomposed.
-    """
-    return unicodedata.normalize("NFC", path)
 
 
 def index_frame(data: bytes | None) -> pd.DataFrame:

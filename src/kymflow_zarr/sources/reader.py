@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from kymflow_zarr.errors import KymflowError
+
 if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
@@ -79,3 +81,9 @@ class SourceReader(Protocol):
         SourceError, OSError, ValueError
             They cannot be read; this source fails, others go on.
         """
+
+
+def cause_of(error: Exception) -> str:
+    """Return what an error says; of one that is of no kind to speak for itself, its type too."""
+    speaks = isinstance(error, KymflowError | OSError)
+    return str(error) if speaks else f"{type(error).__name__}: {error}"

@@ -6,7 +6,6 @@ import os
 import stat
 import threading
 import time
-import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,26 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from kymflow_zarr.errors import SourceError
+from kymflow_zarr.sources.names import evicted, is_conflicted_copy, path_key, placeholder, same_name
 from kymflow_zarr.store.base import SETTLED_AFTER_NS
-
-
-def same_name(name: str) -> str:
-    """Return the form in which names are equal that a person takes for the same.
-
-    Windows and macOS do not tell upper from lower case, and macOS gives accents back decomposed.
-    """
-    return unicodedata.normalize("NFC", name).casefold()
-
-
-def placeholder(name: str) -> str:
-    """Return the name of what iCloud leaves in place of a file that it keeps elsewhere."""
-    return f".{name}.icloud"
-
-
-def evicted(name: str) -> str:
-    """Return the name of the file in whose place iCloud has left `name`; empty if it is no such thing."""
-    is_placeholder = name.startswith(".") and name.endswith(".icloud")
-    return name[1 : -len(".icloud")] if is_placeholder else ""
 
 
 def is_at_hand(path: Path) -> bool:
@@ -93,19 +74,19 @@ def _alike(folder: Path, stem: str, rest: str) -> list[Path]:
     names = _names(folder)
     found = set(names.beginning(same_name(stem + rest)))
     found |= {evicted(name) for name in names.beginning(same_name("." + stem + rest))} - {""}
-    start = unicodedata.normalize("NFC", stem)
-    return sorted(folder / name for name in found if unicodedata.normalize("NFC", name).startswith(start))
+    start = path_key(stem)
+    return sorted(folder / name for name in found if path_key(name).startswith(start))
 
 
 class _Names:
-    """The names in a folder, by their common form."""
+    """The names in a folder, by their common form; a conflicted copy is no sidecar."""
 
     def __init__(self, folder: Path) -> None:
         self.spelt: dict[str, tuple[str, ...]] = {}
         for name in sorted(os.listdir(folder)) if folder.is_dir() else ():
             key = same_name(name)
             self.spelt[key] = (*self.spelt.get(key, ()), name)
-        self._keys = sorted(self.spelt)
+        self._keys = sorted(key for key in self.spelt if not is_conflicted_copy(key, self.spelt))
 
     def beginning(self, start: str) -> Iterator[str]:
         for key in self._keys[bisect_left(self._keys, start) :]:
@@ -126,6 +107,8 @@ def listing_once() -> Iterator[None]:
     finally:
         with _lock:
             _runs -= 1
+            # A folder may have changed since without its time having done so.
+            _kept.cache_clear()
 
 
 def _names(folder: Path) -> _Names:
@@ -141,7 +124,7 @@ def _names(folder: Path) -> _Names:
     return _kept(folder, mtime_ns)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=1024)
 def _kept(folder: Path, mtime_ns: int) -> _Names:
     return _Names(folder)
 

@@ -15,7 +15,8 @@ from kymflow_zarr.formats.groups import ATTRS_DOCUMENT
 from kymflow_zarr.sources.account import make_report, pending
 from kymflow_zarr.sources.choose import choose
 from kymflow_zarr.sources.claims import Claimer, Claims
-from kymflow_zarr.sources.index import SourceRow, decode_rows, encode_rows, index_frame, path_key
+from kymflow_zarr.sources.index import SourceRow, decode_rows, encode_rows, index_frame
+from kymflow_zarr.sources.names import path_key
 from kymflow_zarr.sources.options import SyncOptions
 from kymflow_zarr.sources.reader import SourceReader
 from kymflow_zarr.sources.report import FolderReport

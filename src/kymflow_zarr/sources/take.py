@@ -16,7 +16,7 @@ from kymflow_zarr.sources.claims import failing
 from kymflow_zarr.sources.index import SourceRow
 from kymflow_zarr.sources.merge import Record, merge_image, review_conflicts
 from kymflow_zarr.sources.options import SyncOptions
-from kymflow_zarr.sources.reader import SourceReader
+from kymflow_zarr.sources.reader import SourceReader, cause_of
 from kymflow_zarr.sources.siblings import is_at_hand
 from kymflow_zarr.sources.states import FileState, first_change, snapshot
 from kymflow_zarr.store.base import Store
@@ -149,7 +149,6 @@ def _blamed_on(row: SourceRow, reader: SourceReader) -> Iterator[None]:
         raise SourceError(str(error), path=row.path) from error
     # A reader is somebody else's code, and files are what they are.
     except Exception as error:
-        reason = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
         raise SourceError(
-            f"cannot read {row.path} with reader {reader.name!r}: {reason}", path=row.path
+            f"cannot read {row.path} with reader {reader.name!r}: {cause_of(error)}", path=row.path
         ) from error

@@ -10,6 +10,7 @@ import pandas as pd
 
 from kymflow_zarr.errors import SourceError
 from kymflow_zarr.formats import documents, frames
+from kymflow_zarr.sources.names import path_key
 from kymflow_zarr.sources.reader import SourceImage
 from kymflow_zarr.sources.siblings import beginning_with
 from kymflow_zarr.sources.tiff import TIFF_SUFFIXES, read_tiff
@@ -59,7 +60,7 @@ class TiffReader:
 
 def _artifact(path: Path, primary: Path) -> tuple[str, str] | None:
     """Return the artifact name and suffix that a sidecar's name tells, or None if it is none."""
-    rest = path.name[len(primary.stem) + 1 :]
+    rest = path_key(path.name)[len(path_key(primary.stem)) + 1 :]
     for suffix in _SUFFIXES:
         name = rest[: -len(suffix)]
         if rest.lower().endswith(suffix) and name and "." not in name:

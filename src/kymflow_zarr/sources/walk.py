@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kymflow_zarr.layout import is_litter
-from kymflow_zarr.sources.siblings import evicted
+from kymflow_zarr.sources.names import evicted
 
 _LITTER_FOLDERS = frozenset({"__MACOSX", "$RECYCLE.BIN", "System Volume Information"})
 # A folder with one of these is a Zarr hierarchy: a TIFF in it is no source.
@@ -49,33 +49,37 @@ def walk(root: str) -> Iterator[Entry]:
 
     def refuse(error: OSError) -> None:
         where = _relative(root, error.filename) if error.filename else "."
-        refused.append(Entry(where, "unreadable", error.strerror or str(error)))
+        refused.append(Entry(_printable(where), "unreadable", error.strerror or str(error)))
 
     for folder, folders, names in os.walk(root, onerror=refuse):
+        where = _relative(root, folder)
         # The folder itself may be one, or be within one.
         if _ZARR_DOCUMENTS.intersection(names):
             folders.clear()
-            yield Entry(_relative(root, folder), "zarr")
+            yield Entry(_printable(where), "zarr")
             continue
-        for name in [name for name in folders if name.startswith(".") or name in _LITTER_FOLDERS]:
-            folders.remove(name)
-            yield Entry(_relative(root, os.path.join(folder, name)), "hidden")
+        below = "" if where == "." else f"{where}/"
         folders.sort()
-        for name in [name for name in folders if os.path.islink(os.path.join(folder, name))]:
-            yield Entry(_relative(root, os.path.join(folder, name)), "irregular")
+        for name in tuple(folders):
+            if name.startswith(".") or name in _LITTER_FOLDERS:
+                folders.remove(name)
+                yield Entry(_printable(below + name), "hidden")
+            elif os.path.islink(os.path.join(folder, name)):
+                yield Entry(_printable(below + name), "irregular")
+        present = frozenset(names)
         for name in sorted(names):
-            yield _entry(root, folder, name)
+            yield _entry(os.path.join(folder, name), below, name, present)
     yield from refused
 
 
-def _entry(root: str, folder: str, name: str) -> Entry:
-    path = os.path.join(folder, name)
-    relative = _relative(root, path)
-    if relative != os.path.relpath(path, root).replace(os.sep, "/"):
+def _entry(path: str, below: str, name: str, present: frozenset[str]) -> Entry:
+    relative = _printable(below + name)
+    if relative != below + name:
         return Entry(relative, "unnamed")
-    if evicted(name):
-        return Entry(_relative(root, os.path.join(folder, evicted(name))), "in cloud")
-    if name.startswith(".") or is_litter(name):
+    original = evicted(name)
+    if original and original not in present and not _is_hidden(original):
+        return Entry(below + original, "in cloud")
+    if _is_hidden(name):
         return Entry(relative, "hidden")
     try:
         regular = stat.S_ISREG(os.stat(path).st_mode)
@@ -84,6 +88,13 @@ def _entry(root: str, folder: str, name: str) -> Entry:
     return Entry(relative, "file" if regular else "irregular")
 
 
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or is_litter(name)
+
+
 def _relative(root: str, path: str) -> str:
-    relative = os.path.relpath(path, root).replace(os.sep, "/")
-    return relative.encode("utf-8", "backslashreplace").decode("utf-8")
+    return os.path.relpath(path, root).replace(os.sep, "/")
+
+
+def _printable(path: str) -> str:
+    return path if path.isascii() else path.encode("utf-8", "backslashreplace").decode("utf-8")
