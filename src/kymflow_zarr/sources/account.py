@@ -3,52 +3,92 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from kymflow_zarr.sources.choose import Chosen, why_unused
 from kymflow_zarr.sources.claims import Claims
 from kymflow_zarr.sources.index import SourceRow
+from kymflow_zarr.sources.names import path_key, same_name
+from kymflow_zarr.sources.options import RefreshMode
 from kymflow_zarr.sources.report import Conflict, FolderReport
 from kymflow_zarr.sources.standing import duplicates_of
 from kymflow_zarr.sources.take import Taken
 
 FAILED_BESIDE = "beside a source that failed"
+NOT_LOOKED_AT = "beside an image that was not looked at again"
 
 
-def make_report(root: Path, chosen: Chosen, claims: Claims, taken: Mapping[str, Taken]) -> FolderReport:
+def make_report(
+    root: Path, chosen: Chosen, claims: Claims, taken: Mapping[str, Taken], mode: RefreshMode
+) -> FolderReport:
     """Return what an ingest did with each file of a folder; all sources have been taken."""
     report = FolderReport(str(root), failed=dict(chosen.failed), passed_over=dict(chosen.passed_over))
     used: set[str] = set()
     # In the order of the folder, whichever was ready first.
     for path in chosen.readers:
         one = taken[path]
-        image_id = one.row.image_id
-        folder = posixpath.dirname(path)
-        beside = [posixpath.normpath(posixpath.join(folder, state.path)) for state in one.row.files[1:]]
-        used.update(beside)
-        for sidecar in one.left_behind:
-            left = posixpath.normpath(posixpath.join(folder, sidecar))
-            report.passed_over[left] = f"a sidecar of {path}, which has moved; move or rename it, too"
-        if one.remarks:
-            report.remarks[path] = list(one.remarks)
-        report.conflicts += [Conflict(image_id, path, part) for part in one.row.conflicts]
-        if one.outcome == "failed":
-            report.failed[path] = one.row.failure
-        elif one.outcome == "new" or (not one.row.returned and one.outcome == "unchanged"):
-            report.new.append(image_id)
-        elif one.outcome == "changed":
-            report.changed.append(image_id)
-        else:
-            report.unchanged += 1
+        _tell_source(report, path, one)
+        left = {_beside(path, sidecar) for sidecar in one.left_behind}
+        used.update(path_key(_beside(path, state.path)) for state in one.row.files[1:])
+        used.difference_update(map(path_key, left))
+        for sidecar in left - chosen.readers.keys():
+            report.passed_over[sidecar] = f"a sidecar of {path}, which has moved; move or rename it, too"
     report.missing = [_shown(root, row) for row in claims.gone]
     report.duplicates = _duplicates(root, claims, taken)
-    failed = {(posixpath.dirname(path), PurePosixPath(path).stem) for path in report.failed}
-    for path in chosen.others:
-        if path not in used and path not in report.passed_over:
-            report.passed_over[path] = FAILED_BESIDE if _is_beside(path, failed) else why_unused(path)
-    report.passed_over = dict(sorted(report.passed_over.items()))
+    _tell_others(report, [path for path in chosen.others if path_key(path) not in used], taken, mode)
     return report
+
+
+def _beside(path: str, relative: str) -> str:
+    return posixpath.normpath(posixpath.join(posixpath.dirname(path), relative))
+
+
+def _tell_source(report: FolderReport, path: str, one: Taken) -> None:
+    image_id = one.row.image_id
+    if one.remarks:
+        report.remarks[path] = list(one.remarks)
+    report.conflicts += [Conflict(image_id, path, part) for part in one.row.conflicts]
+    if one.outcome == "failed":
+        report.failed[path] = one.row.failure
+    elif one.outcome == "new" or (not one.row.returned and one.outcome == "unchanged"):
+        report.new.append(image_id)
+    elif one.outcome == "changed":
+        report.changed.append(image_id)
+    else:
+        report.unchanged += 1
+
+
+def _tell_others(
+    report: FolderReport, others: Sequence[str], taken: Mapping[str, Taken], mode: RefreshMode
+) -> None:
+    """Say why files are neither sources nor used."""
+    beside = {_stem(path): FAILED_BESIDE for path in report.failed}
+    if mode == "skip":
+        # What an image uses of them is known of new ones only.
+        beside |= {_stem(path): NOT_LOOKED_AT for path, one in taken.items() if one.outcome == "unchanged"}
+    for path in others:
+        if path not in report.passed_over:
+            reasons = (beside.get(start) for start in _starts(path))
+            report.passed_over[path] = next(filter(None, reasons), why_unused(path))
+    report.passed_over = dict(sorted(report.passed_over.items()))
+
+
+def _stem(path: str) -> tuple[str, str]:
+    return posixpath.dirname(path), same_name(PurePosixPath(path).stem)
+
+
+def _starts(path: str) -> Iterator[tuple[str, str]]:
+    """Yield what a source may be called that a file is named after, the longest first.
+
+    It may be in the same folder or in the one above: ``cap_0001_radon.csv``, ``flow-analysis/cap_0001.json``.
+    """
+    folder, name = posixpath.split(path)
+    name = same_name(name)
+    for length in range(len(name) - 1, 0, -1):
+        if not name[length].isalnum():
+            for place in (folder, posixpath.dirname(folder)):
+                yield place, name[:length]
 
 
 def pending(taken: Mapping[str, Taken]) -> list[SourceRow]:
@@ -72,10 +112,3 @@ def _shown(root: Path, row: SourceRow) -> str:
     """Return the path of a source, relative to the folder where it lies below it."""
     path = Path(row.path)
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
-
-
-def _is_beside(path: str, failed: set[tuple[str, str]]) -> bool:
-    """Tell whether a file is named after a failed source, in its folder or in one below."""
-    folder, name = posixpath.split(path)
-    places = (folder, posixpath.dirname(folder))
-    return any((place, name[:length]) in failed for place in places for length in range(1, len(name)))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from kymflow_zarr.sources.choose import Chosen
 from kymflow_zarr.sources.index import SourceRow
-from kymflow_zarr.sources.names import path_key, placeholder
-from kymflow_zarr.sources.states import FileState, read_state
+from kymflow_zarr.sources.moves import Contents, find_moves, is_there, moved_to
+from kymflow_zarr.sources.names import path_key
 
 
 @dataclass
@@ -37,124 +38,116 @@ class Claims:
 
 
 class Claimer:
-    """Claims rows for the files of one folder; what it has read of them is kept for a second try."""
+    """Claims rows for the files of one folder; what it has read of them is kept for a second try.
 
-    def __init__(self, root: Path, wanted: Iterable[str], failed: Mapping[str, str]) -> None:
-        self._root = root
-        self._wanted = list(wanted)
-        self._failed = failed
-        self._hashes: dict[Path, str] = {}
+    Parameters
+    ----------
+    root : Path
+        The folder.
+    chosen : Chosen
+        What is in it.
+    all_again : bool
+        Whether files that are known are looked at again, too.
+    has_record : callable
+        Tells whether there is an image for a row: an ingest that was killed may not have noted it.
+    meanwhile : callable
+        Called before a file is read; may raise to end all.
+    """
 
-    def claim(self, rows: list[SourceRow]) -> Claims:
+    def __init__(
+        self,
+        root: Path,
+        chosen: Chosen,
+        *,
+        all_again: bool,
+        has_record: Callable[[SourceRow], bool],
+        meanwhile: Callable[[], None],
+    ) -> None:
+        self._root = str(root)
+        self._chosen = chosen
+        self._all_again = all_again
+        self._has_record = has_record
+        self._contents = Contents(meanwhile)
+        self._wanted = {relative: self._path(relative) for relative in chosen.readers}
+        self._failed = {relative: self._path(relative) for relative in chosen.failed}
+
+    def claim(self, before: Sequence[SourceRow]) -> Claims:
         """Give every file of the folder an image id, before any is ingested."""
-        claims = Claims(list(rows))
-        places = {path_key(row.path): place for place, row in enumerate(rows)}
-        new = [relative for relative in self._wanted if self._key(relative) not in places]
-        moved = self._moved(claims.rows, new) if new else {}
+        places = self._places([row.path for row in before])
+        places |= self._moves(before, places)
+        claims = Claims(list(before))
         for relative in self._wanted:
-            place = places.get(self._key(relative), moved.get(relative))
-            if place is None:
-                place = self._append(claims, SourceRow(str(self._root), relative, str(uuid.uuid4())))
-            elif relative in moved:
-                self._put(claims, place, _moved_to(claims.rows[place], str(self._root), relative))
-            claims.claimed.append(claims.rows[place])
-        self._note_failures(claims, places)
-        self._note_gone(claims)
+            row = self._claimed(before, places.get(relative), relative)
+            claims.claimed.append(row)
+            _put(claims, places.get(relative), row)
+        for relative, reason in self._chosen.failed.items():
+            row = self._claimed(before, places.get(relative), relative)
+            _put(claims, places.get(relative), failing(row, reason))
+        self._review_rest(claims, before, set(places.values()))
         return claims
 
-    def _key(self, relative: str) -> str:
-        return path_key(os.path.join(self._root, *relative.split("/")))
+    def _path(self, relative: str) -> str:
+        return os.path.join(self._root, *relative.split("/"))
 
-    def _append(self, claims: Claims, row: SourceRow) -> int:
+    def _places(self, paths: Sequence[str]) -> dict[str, int]:
+        """Return the places of the rows that are of a file's own path, be its accents written otherwise."""
+        mine = self._wanted | self._failed
+        exact = {path: place for place, path in enumerate(paths)}
+        present = set(mine.values())
+        alike = {path_key(path): place for path, place in exact.items() if path not in present}
+        places = {relative: exact[path] for relative, path in mine.items() if path in exact}
+        for relative, path in mine.items():
+            if path not in exact and path_key(path) in alike:
+                places[relative] = alike.pop(path_key(path))
+        return places
+
+    def _moves(self, rows: Sequence[SourceRow], places: Mapping[str, int]) -> dict[str, int]:
+        known = {relative: places[relative] for relative in self._wanted if relative in places}
+        if len(known) == len(self._wanted) and not self._all_again:
+            return {}
+        mine = set(places.values())
+        gone = (place for place, row in enumerate(rows) if place not in mine and not is_there(row.path))
+        return find_moves(rows, self._wanted, known, gone, self._contents)
+
+    def _claimed(self, rows: Sequence[SourceRow], place: int | None, relative: str) -> SourceRow:
+        if place is None:
+            return SourceRow(self._root, relative, str(uuid.uuid4()))
+        row = rows[place]
+        if row.gone_epoch_ns:
+            row = replace(row, gone_epoch_ns=0)
+        # A row may be of a folder above this one, and then has another relative path.
+        return row if row.path == self._path(relative) else moved_to(row, self._root, relative)
+
+    def _review_rest(self, claims: Claims, before: Sequence[SourceRow], mine: set[int]) -> None:
+        """Note which of the other files of the folder are there no more, and forget what never became any."""
+        below = os.path.join(self._root, "")
+        dropped = set()
+        for place, row in enumerate(before):
+            if place in mine or not (path := row.path).startswith(below):
+                continue
+            made = row.ingested_epoch_ns or self._has_record(row)
+            if is_there(path):
+                # Another run may have claimed it just now: forgotten is only what failed and is no source.
+                relative = path[len(below) :].replace(os.sep, "/")
+                if row.failure and not made and relative not in self._chosen.passed_over:
+                    dropped.add(place)
+            elif made:
+                gone = replace(mended(row), gone_epoch_ns=row.gone_epoch_ns or time.time_ns())
+                claims.gone.append(gone)
+                _put(claims, place, gone)
+            else:
+                dropped.add(place)
+        claims.changed |= bool(dropped)
+        claims.rows = [row for place, row in enumerate(claims.rows) if place not in dropped]
+
+
+def _put(claims: Claims, place: int | None, row: SourceRow) -> None:
+    if place is None:
         claims.rows.append(row)
         claims.changed = True
-        return len(claims.rows) - 1
-
-    def _put(self, claims: Claims, place: int, row: SourceRow) -> None:
-        if row != claims.rows[place]:
-            claims.rows[place] = row
-            claims.changed = True
-
-    # Files that have moved
-
-    def _moved(self, rows: list[SourceRow], new: list[str]) -> dict[str, int]:
-        """Return the rows of those files that were elsewhere before: same content, and the old path gone."""
-        gone: dict[str, list[int]] = {}
-        sizes = set()
-        for place, row in enumerate(rows):
-            if row.sha256 and not is_there(row.path):
-                gone.setdefault(row.sha256, []).append(place)
-                sizes.add(row.files[0].size)
-        moved: dict[str, int] = {}
-        # A root or folder that has moved keeps the rest of the paths: those are told first.
-        for alike in (_same_path, _same_name, _any):
-            for relative in new:
-                path = self._root / relative
-                if relative in moved or not sizes or not self._has_size(path, sizes):
-                    continue
-                candidates = gone.get(self._sha256(path), [])
-                found = next((place for place in candidates if alike(rows[place], relative)), None)
-                if found is not None:
-                    candidates.remove(found)
-                    moved[relative] = found
-        return moved
-
-    def _has_size(self, path: Path, sizes: set[int]) -> bool:
-        try:
-            return path.stat().st_size in sizes
-        except OSError:
-            return False
-
-    def _sha256(self, path: Path) -> str:
-        if path not in self._hashes:
-            try:
-                self._hashes[path] = read_state(path, settled_before_ns=0).sha256
-            except OSError:
-                self._hashes[path] = ""
-        return self._hashes[path]
-
-    # Files that cannot be read, and files that are gone
-
-    def _note_failures(self, claims: Claims, places: Mapping[str, int]) -> None:
-        for relative, reason in self._failed.items():
-            place = places.get(self._key(relative))
-            if place is None:
-                row = SourceRow(str(self._root), relative, str(uuid.uuid4()))
-                self._append(claims, failing(row, reason))
-            else:
-                self._put(claims, place, failing(claims.rows[place], reason))
-
-    def _note_gone(self, claims: Claims) -> None:
-        inside = {row.image_id for row in claims.claimed}
-        failed = {self._key(relative) for relative in self._failed}
-        below = os.path.join(self._root, "")
-        before, claims.rows = claims.rows, []
-        for row in before:
-            now = row
-            if row.image_id in inside or path_key(row.path) in failed:
-                now = _there(row)
-            elif row.path.startswith(below) and not (is_there(row.path) and not row.failure):
-                if not row.ingested_epoch_ns:
-                    # Nothing was ever made of it.
-                    claims.changed = True
-                    continue
-                now = replace(row, gone_epoch_ns=row.gone_epoch_ns or time.time_ns(), failure="")
-                claims.gone.append(now)
-            claims.changed |= now is not row and now != row
-            claims.rows.append(now)
-        claims.claimed = [
-            replace(row, gone_epoch_ns=0) if row.gone_epoch_ns else row for row in claims.claimed
-        ]
-
-
-def is_there(path: str) -> bool:
-    """Tell whether a source is where it was, be it in iCloud or behind a link that leads nowhere."""
-    folder, name = os.path.split(path)
-    return os.path.lexists(path) or os.path.lexists(os.path.join(folder, placeholder(name)))
-
-
-def _there(row: SourceRow) -> SourceRow:
-    return replace(row, gone_epoch_ns=0) if row.gone_epoch_ns else row
+    elif row != claims.rows[place]:
+        claims.rows[place] = row
+        claims.changed = True
 
 
 def failing(row: SourceRow, reason: str) -> SourceRow:
@@ -164,31 +157,6 @@ def failing(row: SourceRow, reason: str) -> SourceRow:
     return replace(row, failure=reason, failed_epoch_ns=time.time_ns())
 
 
-def _moved_to(row: SourceRow, root: str, relative: str) -> SourceRow:
-    """Return a row for the path to which its file has moved; so may its sidecars have."""
-    old, new = Path(row.path), Path(root, *relative.split("/"))
-    sidecars = [_sidecar_moved_to(state, old, new) for state in row.files[1:]]
-    primary = replace(row.files[0], path=new.name)
-    return replace(row, root=root, relative_path=relative, files=(primary, *sidecars))
-
-
-def _sidecar_moved_to(state: FileState, old: Path, new: Path) -> FileState:
-    here = old.parent / state.path
-    if os.path.lexists(here):
-        return replace(state, path=os.path.relpath(here, new.parent).replace(os.sep, "/"))
-    path = PurePosixPath(state.path)
-    if path.name.startswith(old.stem):
-        path = path.with_name(new.stem + path.name[len(old.stem) :])
-    return replace(state, path=str(path))
-
-
-def _same_path(row: SourceRow, relative: str) -> bool:
-    return path_key(row.relative_path) == path_key(relative)
-
-
-def _same_name(row: SourceRow, relative: str) -> bool:
-    return path_key(PurePosixPath(row.relative_path).name) == path_key(PurePosixPath(relative).name)
-
-
-def _any(row: SourceRow, relative: str) -> bool:
-    return True
+def mended(row: SourceRow) -> SourceRow:
+    """Return the row of a source that does not fail any more."""
+    return replace(row, failure="", failed_epoch_ns=0) if row.failure else row

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -124,7 +124,7 @@ def _to_values(row: SourceRow) -> dict[str, Any]:
         "source_root": row.root,
         "source_rel_path": row.relative_path,
         "source_sha256": row.sha256,
-        "source_files": json.dumps([asdict(state) for state in row.files]),
+        "source_files": json.dumps([_state_to_values(state) for state in row.files]),
         "conflicts": json.dumps(row.conflicts),
         "reader": row.reader,
         "failure": row.failure,
@@ -132,6 +132,12 @@ def _to_values(row: SourceRow) -> dict[str, Any]:
         "gone_epoch_ns": row.gone_epoch_ns,
         "returned": row.returned,
     }
+
+
+def _state_to_values(state: FileState) -> dict[str, Any]:
+    # Of a few files only; asdict() would take several times as long.
+    values = vars(state)
+    return values if state.stayed else {name: values[name] for name in values if name != "stayed"}
 
 
 def decode_rows(data: bytes) -> list[SourceRow]:

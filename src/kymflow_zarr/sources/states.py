@@ -30,6 +30,8 @@ class FileState:
     settled : bool
         Whether it was older than two seconds when it was looked at; if not, a second write may
         share its time, and only the content tells.
+    stayed : bool
+        Whether it stayed where it was when its source moved.
     """
 
     path: str
@@ -37,6 +39,7 @@ class FileState:
     mtime_ns: int
     sha256: str
     settled: bool
+    stayed: bool = False
 
 
 def read_state(path: Path, *, settled_before_ns: int, relative: str = "") -> FileState:

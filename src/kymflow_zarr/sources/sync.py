@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,6 @@ from kymflow_zarr.sources.account import make_report, pending
 from kymflow_zarr.sources.choose import choose
 from kymflow_zarr.sources.claims import Claimer, Claims
 from kymflow_zarr.sources.index import SourceRow, decode_rows, encode_rows, index_frame
-from kymflow_zarr.sources.names import path_key
 from kymflow_zarr.sources.options import SyncOptions
 from kymflow_zarr.sources.reader import SourceReader
 from kymflow_zarr.sources.report import FolderReport
@@ -120,7 +120,14 @@ class _Sync:
     def run(self) -> FolderReport:
         options = self._options
         chosen = choose(self._root, walk(str(self._root)), options.readers, options.pattern)
-        claims = self._claim(Claimer(self._root, chosen.readers, chosen.failed))
+        claimer = Claimer(
+            self._root,
+            chosen,
+            all_again=options.mode != "skip",
+            has_record=lambda row: self._store.exists(self._document(row)),
+            meanwhile=lambda: self._go_on(len(chosen.readers)),
+        )
+        claims = self._claim(claimer)
         # A row may be of a folder above this one, and then has another relative path.
         sources = list(zip(chosen.readers.items(), claims.claimed, strict=True))
         there = self._find_ingested(claims.claimed)
@@ -133,13 +140,15 @@ class _Sync:
 
         taken: dict[str, Taken] = {}
         try:
-            for path, row, one in each(take, sources, options.executor, lambda: self._go_on(len(sources))):
-                taken[path] = one
-                self._done += 1
-                if one.row != row:
-                    self._finish(one.row)
+            # Closed at an end before its time, so that nothing goes on in its threads.
+            with closing(each(take, sources, options.executor, lambda: self._go_on(len(sources)))) as ready:
+                for path, row, one in ready:
+                    taken[path] = one
+                    self._done += 1
+                    if one.row != row:
+                        self._finish(one.row)
             self._tell(len(sources))
-            report = make_report(self._root, chosen, claims, taken)
+            report = make_report(self._root, chosen, claims, taken, mode=options.mode)
             self._finished += [replace(row, returned=True) for row in pending(taken)]
         finally:
             self._write_finished()
@@ -193,8 +202,9 @@ class _Sync:
             return
 
         def change(present: bytes | None) -> bytes:
-            rows = {path_key(row.path): row for row in _decode(self._store, present)}
-            rows.update((path_key(row.path), row) for row in finished)
+            # Another run may have found meanwhile that a file has moved.
+            rows = {row.image_id: row for row in _decode(self._store, present)}
+            rows.update((row.image_id, row) for row in finished)
             return encode_rows(list(rows.values()))
 
         self._store.update(_KEY, change)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,9 +13,10 @@ from typing import Literal
 from kymflow_zarr import layout
 from kymflow_zarr.errors import KymflowError, SourceError
 from kymflow_zarr.sources import parts
-from kymflow_zarr.sources.claims import failing
+from kymflow_zarr.sources.claims import failing, mended
 from kymflow_zarr.sources.index import SourceRow
 from kymflow_zarr.sources.merge import Record, merge_image, review_conflicts
+from kymflow_zarr.sources.moves import is_there
 from kymflow_zarr.sources.options import SyncOptions
 from kymflow_zarr.sources.reader import SourceReader, cause_of
 from kymflow_zarr.sources.siblings import is_at_hand
@@ -64,11 +66,14 @@ class Taker:
 
     def _take_known(self, row: SourceRow, reader: SourceReader, record: Record) -> Taken:
         if self._options.mode == "skip" and not row.failure:
-            return Taken("unchanged", row)
+            stayed = [state.path for state in row.files if state.stayed]
+            folder = os.path.dirname(row.path)
+            left = [path for path in stayed if is_there(os.path.join(folder, path))]
+            return Taken("unchanged", row, left_behind=left)
         known = () if self._options.verify else row.files
         with _blamed_on(row, reader):
             files, as_known = snapshot(Path(row.path), reader, known)
-        left_behind = _left_behind(row, reader, files)
+            left_behind = _left_behind(row, files)
         if left_behind:
             return _waiting_for_sidecars(row, files, left_behind)
         held, reverted = review_conflicts(record, row.conflicts)
@@ -79,10 +84,13 @@ class Taker:
             # The same files, but they may be read as something else now.
             before = record.ingested()
             taken = self._ingest(row, reader, record, exists=True, outcome="changed")
-            return taken if record.ingested() != before else replace(taken, outcome="unchanged")
+            if record.ingested() != before:
+                return taken
+            same = replace(taken.row, ingested_epoch_ns=row.ingested_epoch_ns, returned=row.returned)
+            return replace(taken, outcome="unchanged", row=same)
         # Times may have changed without the content: noted, so that the next run need not read it.
         noted = row.files if as_known else tuple(files)
-        return Taken("unchanged", replace(row, files=noted, conflicts=held, failure=""))
+        return Taken("unchanged", replace(mended(row), files=noted, conflicts=held))
 
     def _ingest(
         self,
@@ -100,19 +108,18 @@ class Taker:
             encoded, axes = parts.encode_image(image, self._zarr_format)
         conflicts = merge_image(record, encoded, axes, exists=exists, overwrite=self._options.overwrite)
         now = replace(
-            row,
+            mended(row),
             ingested_epoch_ns=time.time_ns(),
             files=tuple(files),
             conflicts=conflicts,
             reader=reader.name,
-            failure="",
             returned=False,
         )
         return Taken(outcome, now, tuple(image.remarks))
 
 
-def _left_behind(row: SourceRow, reader: SourceReader, files: Sequence[FileState]) -> list[str]:
-    """Return known sidecars that are still there and that the reader does not find any more.
+def _left_behind(row: SourceRow, files: Sequence[FileState]) -> list[str]:
+    """Return known sidecars that stayed when the source moved, and that the reader does not find any more.
 
     Raises
     ------
@@ -121,10 +128,8 @@ def _left_behind(row: SourceRow, reader: SourceReader, files: Sequence[FileState
     """
     found = {state.path for state in files}
     folder = Path(row.path).parent
-    there = [
-        state.path for state in row.files[1:] if state.path not in found and is_at_hand(folder / state.path)
-    ]
-    return there if row.reader == reader.name else []
+    missed = [state for state in row.files[1:] if state.path not in found]
+    return [state.path for state in missed if is_at_hand(folder / state.path) and state.stayed]
 
 
 def _waiting_for_sidecars(row: SourceRow, files: Sequence[FileState], left_behind: Sequence[str]) -> Taken:
@@ -135,7 +140,7 @@ def _waiting_for_sidecars(row: SourceRow, files: Sequence[FileState], left_behin
             path=row.path,
         )
     kept = (files[0], *row.files[1:])
-    return Taken("unchanged", replace(row, files=kept, failure=""), left_behind=left_behind)
+    return Taken("unchanged", replace(mended(row), files=kept), left_behind=left_behind)
 
 
 @contextmanager

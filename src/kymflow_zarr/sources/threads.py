@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from typing import TypeVar
@@ -17,7 +17,7 @@ _ASK_AGAIN_S = 0.1
 
 def each(
     take: Callable[[T], R], items: Sequence[T], executor: Executor | None, meanwhile: Callable[[], None]
-) -> Iterator[R]:
+) -> Generator[R, None, None]:
     """Yield what `take` makes of each item, as soon as it is there.
 
     Parameters
@@ -59,7 +59,7 @@ def each(
 
 def _done(running: set[Future[R]], meanwhile: Callable[[], None]) -> Iterator[R]:
     done, _ = wait(running, _ASK_AGAIN_S, FIRST_COMPLETED)
-    running -= done
-    meanwhile()
     for future in done:
+        running.remove(future)
         yield future.result()
+    meanwhile()
