@@ -29,11 +29,11 @@ def make_report(
     for path in chosen.readers:
         one = taken[path]
         _tell_source(report, path, one)
-        left = {_beside(path, sidecar) for sidecar in one.left_behind}
         used.update(path_key(_beside(path, state.path)) for state in one.row.files[1:])
-        used.difference_update(map(path_key, left))
-        for sidecar in left - chosen.readers.keys():
-            report.passed_over[sidecar] = f"a sidecar of {path}, which has moved; move or rename it, too"
+        for sidecar in (_beside(path, sidecar) for sidecar in one.left_behind):
+            used.discard(path_key(sidecar))
+            if sidecar not in chosen.readers:
+                report.passed_over[sidecar] = f"a sidecar of {path}, which has moved; move or rename it, too"
     report.missing = [_shown(root, row) for row in claims.gone]
     report.duplicates = _duplicates(root, claims, taken)
     _tell_others(report, [path for path in chosen.others if path_key(path) not in used], taken, mode)
@@ -63,6 +63,9 @@ def _tell_others(
     report: FolderReport, others: Sequence[str], taken: Mapping[str, Taken], mode: RefreshMode
 ) -> None:
     """Say why files are neither sources nor used."""
+    report.passed_over = dict(sorted(report.passed_over.items()))
+    if not others:
+        return
     beside = {_stem(path): FAILED_BESIDE for path in report.failed}
     if mode == "skip":
         # What an image uses of them is known of new ones only.

@@ -82,8 +82,12 @@ def snapshot(primary: Path, reader: SourceReader, known: Iterable[FileState]) ->
     settled_before_ns = time.time_ns() - SETTLED_AFTER_NS
     states = []
     as_known = True
+    folder = os.path.join(primary.parent, "")
     for path in [primary, *reader.files(primary)]:
-        relative = os.path.relpath(path, primary.parent).replace(os.sep, "/")
+        # Nearly all are in the folder or below, and relpath() takes longer than to look at the file.
+        place = str(path)
+        inside = place.startswith(folder)
+        relative = (place[len(folder) :] if inside else os.path.relpath(path, folder)).replace(os.sep, "/")
         state = before.get(relative)
         if state is None or not _looks_unchanged(path, state):
             as_known = False

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from kymflow_zarr.store.base import Store, StoreReader
 
 _KEY = layout.table_key(layout.SOURCES_TABLE)
-# Rows are written after so many images; after a crash, at most these are ingested again.
+# Rows are written after so many images, or this share of a large folder, as each time all rows are
+# written; after a crash, at most these are ingested again.
 _ROWS_PER_WRITE = 200
+_SHARE_PER_WRITE = 0.05
 
 
 def load_index(store: StoreReader) -> pd.DataFrame:
@@ -115,6 +117,7 @@ class _Sync:
         self._taker = Taker(store, zarr_format, options)
         self._done = 0
         self._told: tuple[int, int] | None = None
+        self._rows_per_write = _ROWS_PER_WRITE
         self._finished: list[SourceRow] = []
 
     def run(self) -> FolderReport:
@@ -131,6 +134,7 @@ class _Sync:
         # A row may be of a folder above this one, and then has another relative path.
         sources = list(zip(chosen.readers.items(), claims.claimed, strict=True))
         there = self._find_ingested(claims.claimed)
+        self._rows_per_write = max(_ROWS_PER_WRITE, int(_SHARE_PER_WRITE * len(sources)))
 
         def take(source: tuple[tuple[str, SourceReader], SourceRow]) -> tuple[str, SourceRow, Taken]:
             (path, reader), row = source
@@ -192,7 +196,7 @@ class _Sync:
 
     def _finish(self, row: SourceRow) -> None:
         self._finished.append(row)
-        if len(self._finished) >= _ROWS_PER_WRITE:
+        if len(self._finished) >= self._rows_per_write:
             self._write_finished()
 
     def _write_finished(self) -> None:
