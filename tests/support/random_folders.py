@@ -6,15 +6,17 @@ import os
 import random
 import shutil
 from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from kymflow_zarr import FolderReport, ZarrDataset
+from kymflow_zarr import FolderReport, SourceReader, ZarrDataset
 from kymflow_zarr.sources.index import SourceRow
 from kymflow_zarr.sources.sync import load_rows
 
-from .tiff_folders import write_tiff
+from .tiff_folders import REINGEST, write_tiff
 
 STEMS = ("a", "b", "cap_0001", "cap_0002", "größe", "gro\u0308ße", "A B", "日本")
 FOLDERS = ("", "day 1", "day 2", "day 1/deep", "._odd", ".hidden", "lab.zarr")
@@ -24,11 +26,32 @@ OTHERS = (".oir", ".czi", ".lsm", ".docx", "", ".tif.json", "_radon.csv")
 LITTER = ("._a.tif", ".DS_Store", "Thumbs.db", ".a.p.json.icloud", ".b.tif.icloud")
 
 
+Readers = Callable[[], Sequence[SourceReader]]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What names are made of."""
+
+    stems: Sequence[str] = STEMS
+    folders: Sequence[str] = FOLDERS
+    sidecars: Sequence[str] = SIDECARS
+
+
+# With the folders, sidecars and channels of microscopes and programs.
+LINE_SCANS = Vocabulary(
+    ("cap_0001", "cap_0002", "scan_C001T001", "scan_C002T001", "größe"),
+    ("", "flow-analysis", "day 1", "day 1/flow-analysis", "day 2"),
+    (".json", ".txt", ".tif.json", ".tif.radon_velocity.csv", ".p.json", "_radon.csv", ".TIF.JSON", ".csv"),
+)
+
+
 class RandomFolder:
     """A folder that a seed fills, edits and rearranges."""
 
-    def __init__(self, root: Path, seed: int) -> None:
+    def __init__(self, root: Path, seed: int, names: Vocabulary = Vocabulary()) -> None:
         self.root = root
+        self.names = names
         self.chance = random.Random(seed)
         (root / "lab.zarr").mkdir(parents=True)
         (root / "lab.zarr" / "zarr.json").write_text("{}")
@@ -38,9 +61,9 @@ class RandomFolder:
 
     def add(self) -> None:
         """Add one thing, or write it again."""
-        folder = self.root / self.chance.choice(FOLDERS)
+        folder = self.root / self.chance.choice(self.names.folders)
         folder.mkdir(parents=True, exist_ok=True)
-        stem = self.chance.choice(STEMS)
+        stem = self.chance.choice(self.names.stems)
         kind = self.chance.choices(
             ("image", "sidecar", "other", "litter", "link", "bad"), (6, 6, 2, 1, 1, 1)
         )[0]
@@ -50,7 +73,7 @@ class RandomFolder:
             _clear(path)
             write_tiff(path, self.chance.randrange(6))
         elif kind == "sidecar":
-            path = folder / (stem + self.chance.choice(SIDECARS))
+            path = folder / (stem + self.chance.choice(self.names.sidecars))
             _clear(path)
             self._contents += 1
             content = '{"v": %d}' if path.suffix != ".csv" else "x\n%d\n"
@@ -70,7 +93,7 @@ class RandomFolder:
         elif kind == "litter":
             (folder / self.chance.choice(LITTER)).write_text("")
         else:
-            path = folder / (stem + self.chance.choice((*SUFFIXES, *SIDECARS)))
+            path = folder / (stem + self.chance.choice((*SUFFIXES, *self.names.sidecars)))
             _clear(path)
             path.symlink_to(self.chance.choice(("nowhere", "..", "a.tif", "b.p.json", path.name)))
 
@@ -84,7 +107,7 @@ class RandomFolder:
             self.add()
             return
         one, two = self.chance.sample(files, 2)
-        new = one.with_name(self.chance.choice(STEMS) + "_new" + one.suffix)
+        new = one.with_name(self.chance.choice(self.names.stems) + "_new" + one.suffix)
         if kind == "delete":
             one.unlink()
         elif kind == "rename":
@@ -176,3 +199,34 @@ def _content(dataset: ZarrDataset, row: SourceRow) -> tuple[bytes, dict[str, obj
         is_json = suffix == "json"
         artifacts[key] = record.load_json(name) if is_json else record.load_df_parquet(name).to_dict()
     return np.asarray(record.load_array()).tobytes(), artifacts
+
+
+def ingest_again_and_again(place: Path, folder: RandomFolder, runs: int, readers: Readers) -> None:
+    """Ingest a folder that is edited in between, and compare with a fresh ingest of it."""
+    dataset = _dataset(place / "again.zarr", readers)
+    ids: dict[str, str] = {}
+    for _ in range(runs):
+        report = dataset.sync_from_folder(folder.root, mode=REINGEST)
+        check_account(dataset, folder.root, report)
+        ids = check_identity(dataset, ids)
+        assert report.conflicts == []
+        again = dataset.sync_from_folder(folder.root, mode="skip")
+        check_account(dataset, folder.root, again)
+        assert (again.image_ids, again.failed) == ([], report.failed)
+        for _ in range(folder.chance.randrange(4)):
+            folder.edit()
+    report = dataset.sync_from_folder(folder.root, mode=REINGEST)
+    check_account(dataset, folder.root, report)
+    fresh = _dataset(place / "fresh.zarr", readers)
+    expected = fresh.sync_from_folder(folder.root)
+    assert contents(fresh).keys() == contents(dataset).keys()
+    assert expected.failed.keys() == report.failed.keys()
+    # Sidecars that stayed behind keep their artifacts.
+    if not any("which has moved" in reason for reason in report.passed_over.values()):
+        assert contents(fresh) == contents(dataset)
+
+
+def _dataset(path: Path, readers: Readers) -> ZarrDataset:
+    dataset = ZarrDataset(path)
+    dataset.readers = readers
+    return dataset

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -98,6 +99,24 @@ def pending(taken: Mapping[str, Taken]) -> list[SourceRow]:
     """Return the rows of images that no ingest has told its caller of yet."""
     there = (one.row for one in taken.values() if one.outcome != "failed")
     return [row for row in there if not row.returned]
+
+
+def absorbed(claims: Claims, taken: Mapping[str, Taken]) -> list[SourceRow]:
+    """Return the rows of files that were images of their own, and are used beside another source now.
+
+    A further channel is such a file, once the first one has come.
+    """
+    mine = {one.row.image_id for one in taken.values()}
+    others = {row.path: row for row in claims.rows if row.ingested_epoch_ns and row.image_id not in mine}
+    if not others:
+        return []
+    rows = [one.row for one in taken.values() if one.outcome != "failed"]
+    used = {
+        os.path.normpath(os.path.join(os.path.dirname(row.path), state.path))
+        for row in rows
+        for state in row.files[1:]
+    }
+    return [row for path, row in others.items() if path in used]
 
 
 def _duplicates(root: Path, claims: Claims, taken: Mapping[str, Taken]) -> list[tuple[str, ...]]:

@@ -59,7 +59,8 @@ class SourceRow:
     failure : str
         Why it could not be ingested when that was tried last; empty if it could.
     failed_epoch_ns, gone_epoch_ns : int
-        Since when it has failed so, and since when it is not in its folder any more, ns since 1970; else 0.
+        Since when it has failed so, and since when it is not in its folder any more or part of another
+        source there, ns since 1970; else 0.
     returned : bool
         Whether an ingest that came to its end has given its image id to whoever called it.
     """

@@ -48,7 +48,8 @@ class FolderReport:
     failed : dict of str to str
         Why a source could not be ingested, by its path relative to the folder.
     missing : list of str
-        Sources that were ingested from this folder and are not there any more; their images stay.
+        Sources that were ingested from this folder and are not there any more, or are part of another
+        source now (a further channel); their images stay.
     duplicates : list of tuple of str
         Sources of the same content, each group sorted: each is an image of its own.
     passed_over : dict of str to str

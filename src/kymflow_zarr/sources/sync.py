@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -13,7 +14,7 @@ from kymflow_zarr import layout, tables
 from kymflow_zarr.errors import CancelledError, SourceError
 from kymflow_zarr.formats import frames
 from kymflow_zarr.formats.groups import ATTRS_DOCUMENT
-from kymflow_zarr.sources.account import make_report, pending
+from kymflow_zarr.sources.account import absorbed, make_report, pending
 from kymflow_zarr.sources.choose import choose
 from kymflow_zarr.sources.claims import Claimer, Claims
 from kymflow_zarr.sources.index import SourceRow, decode_rows, encode_rows, index_frame
@@ -152,11 +153,18 @@ class _Sync:
                     if one.row != row:
                         self._finish(one.row)
             self._tell(len(sources))
+            self._let_go(claims, absorbed(claims, taken))
             report = make_report(self._root, chosen, claims, taken, mode=options.mode)
             self._finished += [replace(row, returned=True) for row in pending(taken)]
         finally:
             self._write_finished()
         return report
+
+    def _let_go(self, claims: Claims, rows: Sequence[SourceRow]) -> None:
+        """Note that files are no sources of their own any more; their images stay, and are told of."""
+        gone = [replace(row, gone_epoch_ns=row.gone_epoch_ns or time.time_ns()) for row in rows]
+        claims.gone += gone
+        self._finished += [now for now, row in zip(gone, rows, strict=True) if now != row]
 
     def _go_on(self, total: int) -> None:
         """Tell how far it is, or end it."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import tifffile
 
-from kymflow_zarr import TiffReader
+from kymflow_zarr import SourceImage, TiffReader
 from kymflow_zarr.sources.account import FAILED_BESIDE, NOT_LOOKED_AT
 from kymflow_zarr.sources.choose import NO_IMAGE, NO_READER, OTHER
 from support.random_folders import check_account
@@ -82,3 +83,33 @@ def test_twins_are_told_in_each_run(local, folder, mode) -> None:
         report = local.sync_from_folder(folder, mode=mode)
         assert report.duplicates == [("b.tif", "day 2/twin.tif", "triplet.tif")]
     assert len(local.list_image_ids()) == 5
+
+
+class Channels(TiffReader):
+    """Takes a second channel as a sidecar of the first, where that is there."""
+
+    def matches(self, path):
+        return path.name != "2.tif" or not path.with_name("1.tif").exists()
+
+    def files(self, primary):
+        second = primary.with_name("2.tif")
+        return [second] if primary.name == "1.tif" and second.exists() else []
+
+    def read(self, primary):
+        return SourceImage(tifffile.imread(primary))
+
+
+def test_image_that_has_become_a_channel_of_another_does_not_count_on_in_silence(local, tmp_path) -> None:
+    folder = tmp_path / "in"
+    write_tiff(folder / "2.tif", 2)
+    (second,) = local.sync_from_folder(folder, reader=Channels()).new
+    write_tiff(folder / "1.tif", 1)
+    for _ in range(2):
+        report = local.sync_from_folder(folder, mode=REINGEST, reader=Channels())
+        assert (report.missing, report.passed_over) == (["2.tif"], {})
+        assert list(local.sources_standing().gone) == [second]
+        check_account(local, folder, report)
+    (folder / "1.tif").unlink()
+    report = local.sync_from_folder(folder, mode=REINGEST, reader=Channels())
+    assert (report.image_ids, report.missing) == ([], ["1.tif"])
+    assert second not in local.sources_standing().gone
