@@ -35,6 +35,10 @@ def make_report(
             used.discard(path_key(sidecar))
             if sidecar not in chosen.readers:
                 report.passed_over[sidecar] = f"a sidecar of {path}, which has moved; move or rename it, too"
+    # A known sidecar that is not at hand counts with its source, whose failure tells of it.
+    report.passed_over = {
+        path: reason for path, reason in report.passed_over.items() if path_key(path) not in used
+    }
     report.missing = [_shown(root, row) for row in claims.gone]
     report.duplicates = _duplicates(root, claims, taken)
     _tell_others(report, [path for path in chosen.others if path_key(path) not in used], taken, mode)

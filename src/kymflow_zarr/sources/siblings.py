@@ -7,7 +7,7 @@ import stat
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -70,6 +70,20 @@ def beginning_with(folder: Path, stem: str, rest: str = "") -> list[Path]:
     return [path for path in _alike(folder, stem, rest) if is_at_hand(path)]
 
 
+def alike(path: Path, key: Callable[[Path], Hashable | None]) -> list[Path]:
+    """Return the files beside `path`, itself among them, of whose names `key` says the same, sorted.
+
+    A folder is gone through once for all of its files. `key` says None of what is like nothing.
+
+    Raises
+    ------
+    SourceError, OSError
+        As :func:`is_at_hand`.
+    """
+    group = _names(path.parent).groups(key).get(key(path), ())
+    return [one for one in group if is_at_hand(one)]
+
+
 def _alike(folder: Path, stem: str, rest: str) -> list[Path]:
     names = _names(folder)
     found = set(names.beginning(same_name(stem + rest)))
@@ -82,6 +96,8 @@ class _Names:
     """The names in a folder, by their common form; a conflicted copy is no sidecar."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._groups: dict[Callable[[Path], Hashable | None], dict[Hashable, list[Path]]] = {}
         self.spelt: dict[str, tuple[str, ...]] = {}
         for name in sorted(os.listdir(folder)) if folder.is_dir() else ():
             key = same_name(name)
@@ -89,10 +105,20 @@ class _Names:
         self._keys = sorted(key for key in self.spelt if not is_conflicted_copy(key, self.spelt))
 
     def beginning(self, start: str) -> Iterator[str]:
-        for key in self._keys[bisect_left(self._keys, start) :]:
-            if not key.startswith(start):
-                return
-            yield from self.spelt[key]
+        place = bisect_left(self._keys, start)
+        while place < len(self._keys) and self._keys[place].startswith(start):
+            yield from self.spelt[self._keys[place]]
+            place += 1
+
+    def groups(self, key: Callable[[Path], Hashable | None]) -> Mapping[Hashable, Sequence[Path]]:
+        if key not in self._groups:
+            groups: dict[Hashable, list[Path]] = {}
+            names = {evicted(name) or name for one in self._keys for name in self.spelt[one]}
+            for path in (self._folder / name for name in sorted(names)):
+                if (said := key(path)) is not None:
+                    groups.setdefault(said, []).append(path)
+            self._groups[key] = groups
+        return self._groups[key]
 
 
 @contextmanager

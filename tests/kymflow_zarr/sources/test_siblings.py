@@ -10,7 +10,7 @@ import pytest
 
 from kymflow_zarr import SourceError
 from kymflow_zarr.sources import siblings
-from kymflow_zarr.sources.siblings import beginning_with, find_beside, is_at_hand, listing_once
+from kymflow_zarr.sources.siblings import alike, beginning_with, find_beside, is_at_hand, listing_once
 
 NFC, NFD = (unicodedata.normalize(form, "größe") for form in ("NFC", "NFD"))
 
@@ -91,6 +91,26 @@ class TestNotAtHand:
         (tmp_path / "a.json").symlink_to("a.json")
         with pytest.raises(OSError, match=r"a\.json"):
             look(tmp_path)
+
+
+def test_alike_are_those_of_which_a_key_says_the_same(tmp_path) -> None:
+    make(tmp_path, "a_1.tif", "a_2.tif", "b_1.tif", "a.json", "none")
+    asked = []
+
+    def key(path: Path) -> str | None:
+        asked.append(path.name)
+        return path.name[0] if path.suffix == ".tif" else None
+
+    with listing_once():
+        for name in ("a_1.tif", "a_2.tif", "b_1.tif"):
+            expected = [tmp_path / one for one in ("a_1.tif", "a_2.tif", "b_1.tif") if one[0] == name[0]]
+            assert alike(tmp_path / name, key) == expected
+        assert alike(tmp_path / "a.json", key) == []
+    # Once for the folder, and once for each that was asked about.
+    assert len(asked) == 5 + 4
+    make(tmp_path, ".a_3.tif.icloud")
+    with pytest.raises(SourceError, match=r"a_3\.tif is in iCloud"):
+        alike(tmp_path / "a_1.tif", key)
 
 
 def test_folder_is_not_at_hand_as_a_file(tmp_path) -> None:

@@ -128,6 +128,7 @@ def test_known_sidecar_that_is_not_at_hand_deletes_nothing(ingested, folder, tak
     assert list(report.failed) == ["a.tif"]
     assert told in report.failed["a.tif"]
     assert "a.params.json" in report.failed["a.tif"]
+    assert "a.params.json" not in report.passed_over
     assert ingested.record(image_id).load_json("params") == {"v": 1}
     _restore(folder / "a.params.json")
     assert ingested.refresh_from_folder(folder, mode=REINGEST) == [image_id]

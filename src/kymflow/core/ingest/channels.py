@@ -7,7 +7,7 @@ from pathlib import Path
 from kymflow.core.ingest.desktop_sidecars import find_desktop_sidecars
 from kymflow.core.ingest.line_scan import is_tiff
 from kymflow.core.ingest.olympus import channel_export
-from kymflow_zarr.sources.siblings import beginning_with, find_beside
+from kymflow_zarr.sources.siblings import alike, find_beside
 
 
 def channel_files(tiff: Path) -> list[Path]:
@@ -20,9 +20,8 @@ def channel_files(tiff: Path) -> list[Path]:
     if own is None:
         return [tiff]
     group = {own.channel: tiff}
-    for path in beginning_with(tiff.parent, own.stem, "_C"):
-        other = channel_export(path) if is_tiff(path) else None
-        if other is not None and (other.stem, other.time) == (own.stem, own.time):
+    for path in alike(tiff, _acquisition):
+        if (other := channel_export(path)) is not None:
             group.setdefault(other.channel, path)
     first = group.pop(min(group))
     if acqstore_sidecar(first) is not None:
@@ -31,6 +30,11 @@ def channel_files(tiff: Path) -> list[Path]:
     if tiff == first:
         return [first, *following]
     return [] if tiff in following else [tiff]
+
+
+def _acquisition(path: Path) -> tuple[str, str] | None:
+    export = channel_export(path) if is_tiff(path) else None
+    return None if export is None else (export.stem, export.time)
 
 
 def acqstore_sidecar(tiff: Path) -> Path | None:
