@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -14,6 +15,7 @@ from kymflow_zarr import layout, tables
 from kymflow_zarr.errors import CancelledError, SourceError
 from kymflow_zarr.formats import frames
 from kymflow_zarr.formats.groups import ATTRS_DOCUMENT
+from kymflow_zarr.formats.pixels import OnChunk
 from kymflow_zarr.sources.account import absorbed, make_report, pending
 from kymflow_zarr.sources.choose import choose
 from kymflow_zarr.sources.claims import Claimer, Claims
@@ -117,7 +119,10 @@ class _Sync:
         self._called = called
         self._taker = Taker(store, zarr_format, options)
         self._done = 0
-        self._told: tuple[int, int] | None = None
+        # How much of each source that is being written is done, from 0 to 1.
+        self._portions: dict[str, float] = {}
+        self._ended = threading.Event()
+        self._told: tuple[float, int] | None = None
         self._rows_per_write = _ROWS_PER_WRITE
         self._finished: list[SourceRow] = []
 
@@ -141,17 +146,24 @@ class _Sync:
             (path, reader), row = source
             # It may be there by now: another run may be ingesting the same folder.
             exists = row.image_id in there or self._store.exists(self._document(row))
-            return path, row, self._taker.take(row, reader, exists=exists)
+            on_chunk = self._on_chunk(path, len(sources))
+            return path, row, self._taker.take(row, reader, exists=exists, on_chunk=on_chunk)
 
         taken: dict[str, Taken] = {}
         try:
             # Closed at an end before its time, so that nothing goes on in its threads.
             with closing(each(take, sources, options.executor, lambda: self._go_on(len(sources)))) as ready:
-                for path, row, one in ready:
-                    taken[path] = one
-                    self._done += 1
-                    if one.row != row:
-                        self._finish(one.row)
+                try:
+                    for path, row, one in ready:
+                        taken[path] = one
+                        self._portions.pop(path, None)
+                        self._done += 1
+                        if one.row != row:
+                            self._finish(one.row)
+                except BaseException:
+                    # What other threads are writing ends at its next chunk.
+                    self._ended.set()
+                    raise
             self._tell(len(sources))
             self._let_go(claims, absorbed(claims, taken))
             report = make_report(self._root, chosen, claims, taken, mode=options.mode)
@@ -166,19 +178,37 @@ class _Sync:
         claims.gone += gone
         self._finished += [now for now, row in zip(gone, rows, strict=True) if now != row]
 
+    def _on_chunk(self, path: str, total: int) -> OnChunk:
+        """Return what is told of a source while it is written, in whichever thread."""
+
+        def on_chunk(done: int, of: int) -> None:
+            if done < of:
+                self._end_if_cancelled(total)
+                # An array is read once to be compared and once to be written: it only goes forward.
+                self._portions[path] = max(self._portions.get(path, 0.0), done / of)
+                if self._options.executor is None:
+                    self._tell(total)
+
+        return on_chunk
+
     def _go_on(self, total: int) -> None:
         """Tell how far it is, or end it."""
-        if self._options.cancel is not None and self._options.cancel.is_set():
+        self._end_if_cancelled(total)
+        self._tell(total)
+
+    def _end_if_cancelled(self, total: int) -> None:
+        cancelled = self._options.cancel is not None and self._options.cancel.is_set()
+        if cancelled or self._ended.is_set():
             raise CancelledError(
                 f"ingest of {self._called} was cancelled after {self._done} of {total} sources",
                 dataset=self._store.url,
             )
-        self._tell(total)
 
     def _tell(self, total: int) -> None:
-        if self._options.on_progress is not None and self._told != (self._done, total):
-            self._told = (self._done, total)
-            self._options.on_progress(self._done, total)
+        done = self._done + sum(self._portions.copy().values())
+        if self._options.on_progress is not None and self._told != (done, total):
+            self._told = (done, total)
+            self._options.on_progress(done, total)
 
     def _claim(self, claimer: Claimer) -> Claims:
         # Most runs claim nothing new, and need no lock.

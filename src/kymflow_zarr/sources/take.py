@@ -12,6 +12,7 @@ from typing import Literal
 
 from kymflow_zarr import layout
 from kymflow_zarr.errors import KymflowError, SourceError
+from kymflow_zarr.formats.pixels import OnChunk
 from kymflow_zarr.sources import parts
 from kymflow_zarr.sources.claims import failing, mended
 from kymflow_zarr.sources.index import SourceRow
@@ -54,17 +55,21 @@ class Taker:
         self._zarr_format = zarr_format
         self._options = options
 
-    def take(self, row: SourceRow, reader: SourceReader, *, exists: bool) -> Taken:
-        """Ingest a source if it is new or, in that mode, has changed."""
+    def take(
+        self, row: SourceRow, reader: SourceReader, *, exists: bool, on_chunk: OnChunk | None = None
+    ) -> Taken:
+        """Ingest a source if it is new or, in that mode, has changed; `on_chunk` as :func:`merge_image`."""
         record = Record(self._store, layout.record_prefix(row.image_id), self._zarr_format)
         try:
             if exists and row.ingested_epoch_ns:
-                return self._take_known(row, reader, record)
-            return self._ingest(row, reader, record, exists=exists, outcome="new")
+                return self._take_known(row, reader, record, on_chunk)
+            return self._ingest(row, reader, record, on_chunk, exists=exists, outcome="new")
         except SourceError as error:
             return Taken("failed", failing(row, str(error)))
 
-    def _take_known(self, row: SourceRow, reader: SourceReader, record: Record) -> Taken:
+    def _take_known(
+        self, row: SourceRow, reader: SourceReader, record: Record, on_chunk: OnChunk | None
+    ) -> Taken:
         if self._options.mode == "skip" and not row.failure:
             stayed = [state.path for state in row.files if state.stayed]
             folder = os.path.dirname(row.path)
@@ -79,11 +84,11 @@ class Taker:
         held, reverted = review_conflicts(record, row.conflicts)
         wanted = held and self._options.overwrite
         if first_change(row.files, files) is not None or reverted or wanted:
-            return self._ingest(row, reader, record, exists=True, outcome="changed")
+            return self._ingest(row, reader, record, on_chunk, exists=True, outcome="changed")
         if self._options.verify or (row.reader and row.reader != reader.name):
             # The same files, but they may be read as something else now.
             before = record.ingested()
-            taken = self._ingest(row, reader, record, exists=True, outcome="changed")
+            taken = self._ingest(row, reader, record, on_chunk, exists=True, outcome="changed")
             if record.ingested() != before:
                 return taken
             same = replace(taken.row, ingested_epoch_ns=row.ingested_epoch_ns, returned=row.returned)
@@ -97,6 +102,7 @@ class Taker:
         row: SourceRow,
         reader: SourceReader,
         record: Record,
+        on_chunk: OnChunk | None,
         *,
         exists: bool,
         outcome: Literal["new", "changed"],
@@ -106,7 +112,8 @@ class Taker:
             files, _ = snapshot(Path(row.path), reader, ())
             image = reader.read(Path(row.path))
             encoded, axes = parts.encode_image(image, self._zarr_format)
-        conflicts = merge_image(record, encoded, axes, exists=exists, overwrite=self._options.overwrite)
+        overwrite = self._options.overwrite
+        conflicts = merge_image(record, encoded, axes, exists=exists, overwrite=overwrite, on_chunk=on_chunk)
         now = replace(
             mended(row),
             ingested_epoch_ns=time.time_ns(),

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import tifffile
 
 from kymflow_zarr import CancelledError, FolderReport, StoreError, ZarrDataset
 from kymflow_zarr.record.attrs import write_attrs
-from kymflow_zarr.sources.sync import load_rows
+from kymflow_zarr.sources.sync import _Sync, load_rows
 from support.random_folders import RandomFolder, contents
 from support.tiff_folders import REINGEST, settle, write_json, write_tiff
 
@@ -141,3 +146,64 @@ def test_rows_are_written_in_parts_that_grow_with_the_folder(local, thirty, monk
         write_json(thirty / f"{number:02}.p.json", "changed")
     local.sync_from_folder(thirty, mode=REINGEST)
     assert len(writes) == 3
+
+
+# Within a large file
+
+
+@pytest.fixture
+def large(tmp_path, monkeypatch):
+    """A folder of two files, of 16 blocks each."""
+    monkeypatch.setattr("kymflow_zarr.formats.pixels.BLOCK_BYTES", 2**10)
+    monkeypatch.setattr("kymflow_zarr.formats.pixels.CHUNK_BYTES", 2**10)
+    for name in ("a.tif", "b.tif"):
+        lines = np.random.default_rng(1).integers(1, 4000, (512, 16)).astype(np.uint16)
+        tifffile.imwrite(_folder(tmp_path) / name, lines)
+    return tmp_path / "large"
+
+
+def _folder(tmp_path):
+    (tmp_path / "large").mkdir(exist_ok=True)
+    return tmp_path / "large"
+
+
+def test_progress_goes_on_within_a_large_file(local, large) -> None:
+    told = []
+    local.sync_from_folder(large, on_progress=lambda done, total: told.append((done, total)))
+
+    assert told[0] == (0, 2)
+    assert told[-1] == (2, 2)
+    assert told == sorted(told)
+    assert [done for done, _ in told if done < 1] == [number / 16 for number in range(16)]
+    # Compared, and then not written.
+    again = []
+    write_tiff(large / "a.tif", 3)
+    local.sync_from_folder(large, mode=REINGEST, on_progress=lambda done, total: again.append(done))
+    assert again == [0, 1, 2]
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+def test_cancel_ends_a_large_file_between_two_blocks(local, large, threads, monkeypatch) -> None:
+    cancel = threading.Event()
+    blocks: list[int] = []
+
+    def count(done: int, of: int, on_chunk: Any) -> None:
+        blocks.append(done)
+        if len(blocks) == 5:
+            cancel.set()
+        on_chunk(done, of)
+
+    original = _Sync._on_chunk
+    monkeypatch.setattr(
+        _Sync, "_on_chunk", lambda self, path, total: partial(count, on_chunk=original(self, path, total))
+    )
+    with ExitStack() as stack:
+        executor = stack.enter_context(ThreadPoolExecutor(threads)) if threads else None
+        with pytest.raises(CancelledError, match="was cancelled after 0 of 2 sources"):
+            local.sync_from_folder(large, cancel=cancel, executor=executor)
+
+    # Each thread may be within a block when it is set.
+    assert 5 <= len(blocks) <= 5 + threads
+    assert local.list_image_ids() == []
+    assert list(local.store.leftovers()) == []
+    assert len(local.sync_from_folder(large).new) == 2
