@@ -3,21 +3,25 @@ PYTHON ?= python3
 VENV ?= .venv
 DEMO_DIR ?= build/demo
 
-BIN := $(VENV)/bin
+PROGRAMS := bin
 ifeq ($(OS),Windows_NT)
-BIN := $(VENV)/Scripts
+PROGRAMS := Scripts
 endif
+BIN := $(VENV)/$(PROGRAMS)
+VIEWERS_VENV := $(VENV)-viewers
+VIEWERS_BIN := $(VIEWERS_VENV)/$(PROGRAMS)
 
 USER_STAMP := $(VENV)/.kymflow-installed
 DEV_STAMP := $(VENV)/.kymflow-dev-installed
 SEAWEEDFS_STAMP := $(VENV)/.kymflow-seaweedfs-installed
 BENCH_STAMP := $(VENV)/.kymflow-bench-installed
+VIEWERS_STAMP := $(VIEWERS_VENV)/.kymflow-viewers-installed
 HEART_RATE := examples/kymflow-indexer-heart-rate
 CZI := examples/kymflow-reader-czi
 PROJECTS := pyproject.toml src/kymflow_indexers_builtin/pyproject.toml
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: demo test test-fast test-shuffled test-seaweedfs test-long lint style types imports format bench clean
+.PHONY: demo test test-fast test-shuffled test-seaweedfs test-viewers test-long lint style types imports format bench clean
 
 $(USER_STAMP): $(PROJECTS)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kymflow needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
@@ -51,6 +55,16 @@ test-shuffled: $(DEV_STAMP)
 test-seaweedfs: $(DEV_STAMP) $(SEAWEEDFS_STAMP)
 	$(PYTEST) -k s3 --s3-server seaweedfs
 
+# That napari, ome-zarr, validators and xarray open the images. napari's plugins of pytest are left out.
+test-viewers: $(VIEWERS_STAMP)
+	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(VIEWERS_BIN)/python -m pytest tests/viewers
+
+$(VIEWERS_STAMP): $(PROJECTS)
+	$(PYTHON) -m venv $(VIEWERS_VENV)
+	$(VIEWERS_BIN)/python -m pip install --quiet --upgrade pip
+	$(VIEWERS_BIN)/python -m pip install --quiet -e . -e src/kymflow_indexers_builtin --group viewers
+	touch $@
+
 # What takes minutes: all tests, the long ones too.
 test-long: $(DEV_STAMP)
 	$(PYTEST) -m "long or not long"
@@ -77,4 +91,4 @@ bench: $(BENCH_STAMP)
 	$(BIN)/python benchmarks/rebuild.py
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VIEWERS_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

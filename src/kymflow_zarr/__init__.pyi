@@ -21,6 +21,7 @@ from kymflow_zarr.errors import StoreError as StoreError
 from kymflow_zarr.errors import StorePermissionError as StorePermissionError
 from kymflow_zarr.errors import TableError as TableError
 from kymflow_zarr.errors import TableNotFoundError as TableNotFoundError
+from kymflow_zarr.formats.ngff import Calibration as Calibration
 from kymflow_zarr.record.record import ZarrImageRecord as ZarrImageRecord
 from kymflow_zarr.sources.reader import SourceImage as SourceImage
 from kymflow_zarr.sources.reader import SourceReader as SourceReader

@@ -177,12 +177,14 @@ class ZarrDataset:
         *,
         axes: Sequence[str] | None = None,
         chunks: Sequence[int] | None = None,
+        scale: Sequence[float] | None = None,
+        units: Sequence[str | None] | None = None,
     ) -> ZarrImageRecord:
         """Store an image under a new id (uuid4); parameters as :meth:`ZarrImageRecord.save_array`."""
         self.check_writable()
         record = self.record(str(uuid.uuid4()))
         try:
-            record.save_array(arr, axes=axes, chunks=chunks)
+            record.save_array(arr, axes=axes, chunks=chunks, scale=scale, units=units)
         except BaseException:
             # Nobody knows the new id yet: what was written is of no use.
             with suppress(KymflowError):

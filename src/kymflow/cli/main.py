@@ -250,6 +250,15 @@ def check(
 
 @app.command()
 @one_line_failures
+def upgrade(dataset: Dataset, json: Json = False) -> None:
+    """Add OME-NGFF attributes to images of earlier versions, so that napari and others open them."""
+    from kymflow.cli.upgrade import run_upgrade
+
+    run_upgrade(dataset, as_json=json)
+
+
+@app.command()
+@one_line_failures
 def show(
     dataset: Dataset,
     table: Annotated[str | None, typer.Argument(help="Name of a table.", show_default=False)] = None,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import kymflow
 from kymflow_zarr import layout
 from kymflow_zarr.errors import InvalidNameError
-from kymflow_zarr.record.record import METADATA
+from kymflow_zarr.record.artifacts import METADATA
 
 # The longest import of the project is then no longer than a line of its code may be.
 MAX_LENGTH = 40

@@ -30,9 +30,9 @@ def _key(prefix: str, document: str) -> str:
     return f"{prefix}/{document}" if prefix else document
 
 
-def _read_document(store: StoreReader, key: str) -> dict[str, Any] | None:
+def _read_document(store: StoreReader, key: str, *, calibrated: bool = True) -> dict[str, Any] | None:
     try:
-        data, _ = store.read(key)
+        data = store.read(key)[0] if calibrated else store.read_attributes(key)
     except FileNotFoundError:
         return None
     try:
@@ -51,15 +51,23 @@ def _read_document(store: StoreReader, key: str) -> dict[str, Any] | None:
     return document
 
 
-def read_group(store: StoreReader, prefix: str = "") -> Group | None:
+def read_group(store: StoreReader, prefix: str = "", *, calibrated: bool = True) -> Group | None:
     """Return the group at `prefix` (the root by default), or None if there is none.
+
+    Parameters
+    ----------
+    store, prefix
+        Where it is.
+    calibrated : bool
+        Whether calibration, and what is derived of it, counts; if not, nobody who notes dependencies
+        takes a new calibration for a change.
 
     Raises
     ------
     DatasetError
         Its document is there but is damaged.
     """
-    document = _read_document(store, _key(prefix, "zarr.json"))
+    document = _read_document(store, _key(prefix, "zarr.json"), calibrated=calibrated)
     if document is not None:
         attrs = document.get("attributes", {})
         if document.get("node_type") != "group" or not isinstance(attrs, dict):
@@ -67,7 +75,7 @@ def read_group(store: StoreReader, prefix: str = "") -> Group | None:
         return Group(3, attrs)
     if not store.exists(_key(prefix, ".zgroup")):
         return None
-    return Group(2, _read_document(store, _key(prefix, ".zattrs")) or {})
+    return Group(2, _read_document(store, _key(prefix, ".zattrs"), calibrated=calibrated) or {})
 
 
 def write_group(store: Store, prefix: str, attrs: dict[str, Any], zarr_format: int) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 
 from kymflow_zarr.errors import KymflowError, SourceError
+from kymflow_zarr.formats.ngff import DIMENSIONS_ATTR
 from kymflow_zarr.formats.zarr_import import require_zarr
 
 if TYPE_CHECKING:
@@ -193,6 +194,8 @@ class EncodedArray:
         attrs: dict[str, Any] = {DIGEST_ATTR: ""}
         if self._axes is not None:
             attrs[AXES_ATTR] = self._axes
+            if self._zarr_format == 2:
+                attrs[DIMENSIONS_ATTR] = self._axes
         return zarr_library.create_array(
             MemoryStore(self._held),
             shape=self._shape,
@@ -357,7 +360,7 @@ def read_documents(store: StoreReader, prefix: str, zarr_format: int) -> tuple[b
         return None
     if zarr_format == 2:
         try:
-            documents.append(store.read(f"{prefix}/.zattrs")[0])
+            documents.append(store.read_attributes(f"{prefix}/.zattrs"))
         except FileNotFoundError:
             documents.append(b"{}")
     return tuple(documents)

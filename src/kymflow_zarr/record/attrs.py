@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from kymflow_zarr.formats.documents import json_to_bytes
 from kymflow_zarr.formats.groups import read_group, write_group
+from kymflow_zarr.formats.ngff import ImageAxes, describe
 from kymflow_zarr.store.base import Store, StoreReader
 
 
@@ -17,14 +17,14 @@ def utc_now() -> str:
 
 
 def write_attrs(
-    store: Store, prefix: str, axes: Sequence[str], zarr_format: int, extra: dict[str, Any] | None = None
+    store: Store, prefix: str, axes: ImageAxes, zarr_format: int, extra: dict[str, Any] | None = None
 ) -> None:
     """Write a record's attributes, after which the record is there; other attributes are kept."""
-    write_group(store, prefix, new_attrs(store, prefix, axes, extra), zarr_format)
+    write_group(store, prefix, new_attrs(store, prefix, axes, zarr_format, extra), zarr_format)
 
 
 def new_attrs(
-    store: StoreReader, prefix: str, axes: Sequence[str], extra: dict[str, Any] | None
+    store: StoreReader, prefix: str, axes: ImageAxes, zarr_format: int, extra: dict[str, Any] | None
 ) -> dict[str, Any]:
     """Return what a record's attributes will be.
 
@@ -36,6 +36,7 @@ def new_attrs(
     group = read_group(store, prefix)
     before = group.attrs if group else {}
     now = utc_now()
-    attrs = {"created_utc": now, **before, **(extra or {}), "axes": list(axes), "updated_utc": now}
+    attrs = {"created_utc": now, **before, **(extra or {}), "updated_utc": now}
+    attrs = describe(attrs, axes, zarr_format, prefix.rpartition("/")[2])
     json_to_bytes(attrs)
     return attrs

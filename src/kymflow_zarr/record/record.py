@@ -6,27 +6,22 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from kymflow_zarr import layout
-from kymflow_zarr.errors import ArtifactNotFoundError, MetadataNotFoundError
-from kymflow_zarr.formats import documents, frames, pixels
-from kymflow_zarr.formats.groups import ATTRS_DOCUMENT, read_group, write_group
+from kymflow_zarr.formats import ngff, pixels
+from kymflow_zarr.formats.groups import read_group, write_group
+from kymflow_zarr.record.artifacts import RecordArtifacts
 from kymflow_zarr.record.attrs import new_attrs
-from kymflow_zarr.record.faults import RecordFaults
-from kymflow_zarr.store.base import Store, StoreReader
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-    import pyarrow as pa
     import zarr
 
-METADATA = "metadata"
 # How often an array that others keep replacing is read anew.
 _READ_ATTEMPTS = 10
 
 
-class ZarrImageRecord:
+class ZarrImageRecord(RecordArtifacts):
     """One image: ``images/<image_id>`` of a dataset. Nothing is read until it is asked for.
 
     Get one from :meth:`ZarrDataset.record`, :meth:`ZarrDataset.iter_records` or
@@ -58,24 +53,10 @@ class ZarrImageRecord:
     kymflow_zarr.errors.ArtifactNotFoundError: ...
     """
 
-    def __init__(
-        self, store: StoreReader, image_id: str, *, zarr_format: int = 3, read_only: bool = False
-    ) -> None:
-        self._store = store
-        self._prefix = layout.record_prefix(image_id)
-        self._zarr_format = zarr_format
-        self._read_only = read_only
-        self._faults = RecordFaults(store.url, image_id)
-        self.image_id = image_id
-
     def __repr__(self) -> str:
         return f"ZarrImageRecord({self.image_id!r} in {self._store.url!r})"
 
     # Attributes
-
-    def exists(self) -> bool:
-        """Tell whether the dataset has this image (its attributes are there)."""
-        return self._store.exists(f"{self._prefix}/{ATTRS_DOCUMENT[self._zarr_format]}")
 
     def get_attrs(self) -> dict[str, Any]:
         """Return the record's attributes (``axes``, ``created_utc``, ...).
@@ -85,7 +66,10 @@ class ZarrImageRecord:
         RecordNotFoundError
             The dataset has no such image.
         """
-        group = read_group(self._store, self._prefix)
+        return self._attrs()
+
+    def _attrs(self, *, calibrated: bool = True) -> dict[str, Any]:
+        group = read_group(self._store, self._prefix, calibrated=calibrated)
         if group is None:
             raise self._faults.no_record()
         return group.attrs
@@ -97,8 +81,23 @@ class ZarrImageRecord:
             attrs = pixels.read_attrs(self._store, f"{self._prefix}/data", self._zarr_format) or {}
         except ValueError as error:
             raise self._faults.damaged("data", error) from error
-        axes = attrs.get(pixels.AXES_ATTR) or self.get_attrs().get("axes")
+        axes = attrs.get(pixels.AXES_ATTR) or self._attrs(calibrated=False).get("axes")
         return [str(axis) for axis in axes] if isinstance(axes, list) else None
+
+    def get_calibration(self) -> ngff.Calibration:
+        """Return size and unit of a pixel along each dimension; 1 and None where they are not known.
+
+        Examples
+        --------
+        >>> from kymflow_zarr import ZarrDataset
+        >>> record = ZarrDataset("memory://calibrated").add_image(
+        ...     [[0, 1], [2, 3]], scale=(0.001, 0.3), units=("second", "micrometer")
+        ... )
+        >>> record.get_calibration()
+        Calibration(scale=(0.001, 0.3), units=('second', 'micrometer'))
+        """
+        names = self.get_axes() or pixels.check_axes(self.open_array().ndim, None)
+        return ngff.axes_of(self.get_attrs(), names).calibration
 
     def get_image_bounds(self) -> dict[str, int]:
         """Return ``width`` (x), ``height`` (y; time, in a line scan) and ``num_slices`` (z), in pixels.
@@ -123,6 +122,8 @@ class ZarrImageRecord:
         chunks: Sequence[int] | None = None,
         overwrite: bool = True,
         extra_attrs: dict[str, Any] | None = None,
+        scale: Sequence[float] | None = None,
+        units: Sequence[str | None] | None = None,
     ) -> None:
         """Store the pixels; the record is created if it is not there.
 
@@ -138,20 +139,26 @@ class ZarrImageRecord:
             Replace pixels that are there already.
         extra_attrs : dict, optional
             More attributes for the record.
+        scale : sequence of float, optional
+            Size of a pixel along each dimension, in `units`; 1 where it is not known.
+        units : sequence of str or None, optional
+            Unit of each dimension by its name (``"second"``, ``"micrometer"``); None where it is not known.
 
         Raises
         ------
         ValueError
-            `arr`, `axes` or `chunks` do not fit; or there are pixels and `overwrite` is False.
+            `arr`, `axes`, `chunks`, `scale` or `units` do not fit; or there are pixels and `overwrite` is
+            False.
         """
         store = self._writable_store()
         array = pixels.check_pixels(arr)
         names = pixels.check_axes(len(array.shape), axes)
+        image_axes = ngff.ImageAxes(names, ngff.check_calibration(names, scale, units))
         key = f"{self._prefix}/data"
         encoded = pixels.EncodedArray(array, self._zarr_format, axes=names, chunks=chunks)
         if not overwrite and store.exists(f"{key}/{self._array_document()}"):
             raise ValueError(f"{self._faults.who} has pixels already; pass overwrite=True to replace them")
-        attrs = new_attrs(store, self._prefix, names, extra_attrs)
+        attrs = new_attrs(store, self._prefix, image_axes, self._zarr_format, extra_attrs)
         store.put_tree(key, encoded.blobs(), last=encoded.last)
         write_group(store, self._prefix, attrs, self._zarr_format)
 
@@ -200,160 +207,6 @@ class ZarrImageRecord:
             return values
         raise self._faults.damaged(artifact, "it was replaced again and again while it was read")
 
-    # JSON artifacts
-
-    def save_json(self, name: str, obj: Any, *, indent: int | None = 2) -> str:
-        """Store `obj` as ``analysis/<name>.json``; return its key.
-
-        Raises
-        ------
-        ValueError
-            JSON cannot hold it.
-        """
-        try:
-            data = documents.json_to_bytes(obj, indent=indent)
-        except ValueError as error:
-            raise self._faults.unstorable(name, error) from error
-        key = self._put(name, ".json", data)
-        # An old compressed form would come back if this one were ever deleted.
-        self._writable_store().discard(key + ".gz")
-        return key
-
-    def load_json(self, name: str) -> Any:
-        """Read ``analysis/<name>.json``, or the ``.json.gz`` of old datasets.
-
-        Raises
-        ------
-        ArtifactNotFoundError
-            There is neither.
-        ArtifactError
-            It is damaged.
-        """
-        key = self._analysis_key(name)
-        artifact = f"{name}.json"
-        try:
-            try:
-                return documents.bytes_to_json(self._store.read(f"{key}.json")[0])
-            except FileNotFoundError:
-                artifact = f"{name}.json.gz"
-                data = self._store.read(f"{key}.json.gz")[0]
-                return documents.bytes_to_json(documents.gunzip(data))
-        except FileNotFoundError:
-            raise self._faults.missing(f"{name}.json") from None
-        except documents.UnreadableDocument as error:
-            raise self._faults.damaged(artifact, error) from error
-
-    def save_metadata_payload(self, payload: dict[str, Any]) -> str:
-        """Store the metadata payload (header, experiment metadata, ROIs) as artifact ``metadata``."""
-        return self.save_json(METADATA, payload)
-
-    def load_metadata_payload(self) -> dict[str, Any]:
-        """Read the metadata payload.
-
-        Raises
-        ------
-        MetadataNotFoundError
-            The record has none.
-        ArtifactError
-            It is damaged or no JSON object.
-        """
-        try:
-            payload = self.load_json(METADATA)
-        except ArtifactNotFoundError as error:
-            raise MetadataNotFoundError(
-                f"{self._faults.who} has no metadata payload. Store one with save_metadata_payload().",
-                **self._faults.where(METADATA),
-            ) from error
-        if not isinstance(payload, dict):
-            raise self._faults.damaged(
-                f"{METADATA}.json", f"expected a JSON object, got {type(payload).__name__}"
-            )
-        return payload
-
-    # Table artifacts
-
-    def save_df_parquet(
-        self, name: str, df: pd.DataFrame, *, compression: str = frames.ARTIFACT_COMPRESSION
-    ) -> str:
-        """Store a DataFrame as ``analysis/<name>.parquet``, without its index; return its key.
-
-        Raises
-        ------
-        ColumnError
-            A column that Parquet cannot hold exactly.
-        """
-        try:
-            data = frames.frame_to_parquet(df, compression=compression)
-        except ValueError as error:
-            raise self._faults.unstorable(name, error) from error
-        return self._put(name, ".parquet", data)
-
-    def load_df_parquet(self, name: str) -> pd.DataFrame:
-        """Read ``analysis/<name>.parquet`` as ``pd.read_parquet`` does.
-
-        Raises
-        ------
-        ArtifactNotFoundError
-            There is no such artifact.
-        ArtifactError
-            It is damaged.
-        """
-        try:
-            return frames.arrow_to_frame(self.load_arrow(name))
-        except frames.UnreadableParquet as error:
-            raise self._faults.damaged(f"{name}.parquet", error) from error
-
-    def load_arrow(self, name: str) -> pa.Table:
-        """Read ``analysis/<name>.parquet`` as an Arrow table; errors as :meth:`load_df_parquet`."""
-        artifact = f"{name}.parquet"
-        try:
-            return frames.parquet_to_arrow(self._store.read(self._analysis_key(name) + ".parquet")[0])
-        except FileNotFoundError:
-            raise self._faults.missing(artifact) from None
-        except frames.UnreadableParquet as error:
-            raise self._faults.damaged(artifact, error) from error
-
-    def save_df_csv_gz(self, name: str, df: pd.DataFrame, *, index: bool = False) -> str:
-        """Store a DataFrame as ``analysis/<name>.csv.gz``, without its types; return its key."""
-        return self._put(name, ".csv.gz", documents.frame_to_csv_gz(df, index=index))
-
-    def load_df_csv_gz(self, name: str) -> pd.DataFrame:
-        """Read ``analysis/<name>.csv.gz`` as ``pd.read_csv`` does; errors as :meth:`load_df_parquet`."""
-        artifact = f"{name}.csv.gz"
-        try:
-            data = self._store.read(self._analysis_key(name) + ".csv.gz")[0]
-            return documents.csv_to_frame(documents.gunzip(data))
-        except FileNotFoundError:
-            raise self._faults.missing(artifact) from None
-        except documents.UnreadableDocument as error:
-            raise self._faults.damaged(artifact, error) from error
-
-    def list_analysis_keys(self) -> list[str]:
-        """Return the keys of all JSON and table artifacts, sorted: ``images/<image_id>/analysis/...``."""
-        start = len(self._prefix) + 1
-        return sorted(
-            found.key
-            for found in self._store.list(f"{self._prefix}/analysis")
-            if not any(part.startswith(".") for part in found.key[start:].split("/"))
-        )
-
-    def delete_analysis(self, *, suffixes: Sequence[str] | None = None) -> int:
-        """Delete JSON and table artifacts; return how many.
-
-        Parameters
-        ----------
-        suffixes : sequence of str, optional
-            Only those whose key ends with one of these, for example
-            ``("/velocity_events.parquet",)``; all of them by default.
-        """
-        store = self._writable_store()
-        if isinstance(suffixes, str):
-            suffixes = (suffixes,)
-        keys = self.list_analysis_keys()
-        if suffixes is not None:
-            keys = [key for key in keys if key.endswith(tuple(suffixes))]
-        return sum(store.each(store.delete, keys))
-
     # Array artifacts
 
     def save_array_artifact(
@@ -399,22 +252,5 @@ class ZarrImageRecord:
             if found.key.endswith(end)
         )
 
-    # What the methods above share
-
-    def _analysis_key(self, name: str) -> str:
-        return f"{self._prefix}/analysis/{layout.check_artifact_name(name)}"
-
     def _array_key(self, name: str) -> str:
         return f"{self._prefix}/analysis_arrays/{layout.check_array_name(name)}/data"
-
-    def _put(self, name: str, suffix: str, data: bytes) -> str:
-        key = self._analysis_key(name) + suffix
-        self._writable_store(existing=True).put(key, data)
-        return key
-
-    def _writable_store(self, *, existing: bool = False) -> Store:
-        if self._read_only or not isinstance(self._store, Store):
-            raise self._faults.read_only()
-        if existing and not self.exists():
-            raise self._faults.no_record()
-        return self._store

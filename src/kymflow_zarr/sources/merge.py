@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from kymflow_zarr.formats.groups import read_group
+from kymflow_zarr.formats.ngff import ImageAxes, axes_of
 from kymflow_zarr.formats.pixels import ARRAY_DOCUMENT, OnChunk
 from kymflow_zarr.record.attrs import write_attrs
 from kymflow_zarr.sources import parts
@@ -34,18 +35,19 @@ class Record:
         """Tell whether there is no array of pixels at all."""
         return not self.store.exists(f"{self.prefix}/{DATA}/{ARRAY_DOCUMENT[self.zarr_format]}")
 
-    def ingested(self) -> tuple[dict[str, str], list[str] | None]:
+    def ingested(self) -> tuple[dict[str, str], ImageAxes | None]:
         """Return the digests that the last ingest left, and the axes."""
         group = read_group(self.store, self.prefix)
         attrs: dict[str, Any] = group.attrs if group else {}
-        digests, axes = attrs.get(INGESTED_ATTR), attrs.get("axes")
-        return digests if isinstance(digests, dict) else {}, axes if isinstance(axes, list) else None
+        digests, names = attrs.get(INGESTED_ATTR), attrs.get("axes")
+        axes = axes_of(attrs, names) if isinstance(names, list) else None
+        return digests if isinstance(digests, dict) else {}, axes
 
 
 def merge_image(
     record: Record,
     theirs: Mapping[str, Part],
-    axes: Sequence[str],
+    axes: ImageAxes,
     *,
     exists: bool,
     overwrite: bool,
@@ -59,7 +61,7 @@ def merge_image(
         The record; its attributes are written last.
     theirs : mapping of str to Part
         All parts that the source gives now.
-    axes : sequence of str
+    axes : ImageAxes
         Of the source's pixels.
     exists : bool
         Whether the record counts already; if not, there is nothing to keep.
@@ -79,7 +81,7 @@ def merge_image(
     base, axes_now = record.ingested()
     base_now: dict[str, str] = {}
     conflicts: dict[str, str] = {}
-    keeps_pixels = False
+    keeps_pixels = same_pixels = False
     for name in dict.fromkeys([*theirs, *base]):
         if exists:
             wanted = theirs[name].digest(on_chunk) if name in theirs else _ABSENT
@@ -93,6 +95,7 @@ def merge_image(
                 base_now[name] = was
                 continue
             if ours == wanted:
+                same_pixels |= name == DATA
                 base_now[name] = wanted
                 continue
         if name in theirs:
@@ -101,10 +104,12 @@ def merge_image(
             base_now[name] = theirs[name].digest()
         else:
             parts.delete_part(record.store, record.prefix, name)
+    if axes_now and (keeps_pixels or (same_pixels and axes_now.tells_more_than(axes))):
+        axes = axes_now
     write_attrs(
         record.store,
         record.prefix,
-        axes_now if keeps_pixels and axes_now else axes,
+        axes,
         record.zarr_format,
         {INGESTED_ATTR: {name: digest for name, digest in base_now.items() if digest}},
     )

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from kymflow_zarr import layout
 from kymflow_zarr.errors import ColumnError, SourceError
-from kymflow_zarr.formats import documents, frames, pixels
+from kymflow_zarr.formats import documents, frames, ngff, pixels
 from kymflow_zarr.sources.reader import SourceImage
 from kymflow_zarr.store.base import Store, StoreReader
 
@@ -30,15 +30,15 @@ class Part:
         return self._sha256 if isinstance(self.content, bytes) else self.content.digest(on_chunk)
 
 
-def encode_image(image: SourceImage, zarr_format: int) -> tuple[dict[str, Part], list[str]]:
+def encode_image(image: SourceImage, zarr_format: int) -> tuple[dict[str, Part], ngff.ImageAxes]:
     """Encode all artifacts of an image, and check all its parts, before anything is written.
 
     Returns
     -------
     parts : dict of str to Part
         By key relative to the record: ``data``, ``analysis/<file>``, ``analysis_arrays/<name>``.
-    axes : list of str
-        A name per dimension of the pixels.
+    axes : ImageAxes
+        Of the pixels, with their calibration.
 
     Raises
     ------
@@ -47,8 +47,9 @@ def encode_image(image: SourceImage, zarr_format: int) -> tuple[dict[str, Part],
     """
     try:
         array = pixels.check_pixels(image.pixels)
-        axes = pixels.check_axes(len(array.shape), image.axes)
-        parts = {DATA: Part(pixels.EncodedArray(array, zarr_format, axes=axes))}
+        names = pixels.check_axes(len(array.shape), image.axes)
+        axes = ngff.ImageAxes(names, ngff.check_calibration(names, image.scale, image.units))
+        parts = {DATA: Part(pixels.EncodedArray(array, zarr_format, axes=names))}
         for name, other in image.arrays.items():
             encoded = pixels.EncodedArray(pixels.check_pixels(other), zarr_format)
             parts[f"analysis_arrays/{layout.check_array_name(name)}"] = Part(encoded)

@@ -109,6 +109,10 @@ class StoreReader(ABC):
             The medium refused.
         """
 
+    def read_attributes(self, key: str) -> bytes:
+        """Read a Zarr document for the attributes in it, as :meth:`read`, whatever the calibration is."""
+        return self.read(key)[0]
+
     def read_many(self, keys: Sequence[str]) -> Sequence[tuple[bytes, Fingerprint] | None]:
         """Read many keys, as :meth:`read`; None for each that is not there."""
         return self.each(self._read_or_none, keys)

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from kymflow_zarr import layout
 from kymflow_zarr.errors import StoreError
+from kymflow_zarr.store.attributes import attributes_digest
 from kymflow_zarr.store.base import SETTLED_AFTER_NS, Fingerprint, Listing, Store
 from kymflow_zarr.store.tracking import Dependency, DependencyKind, names_digest
 
@@ -248,7 +249,7 @@ def _compared(
     items = flat.take(pa.array(others)).to_pylist()
     for place, item in zip(others.tolist(), items, strict=True):
         was, one = item["size"], found[place]
-        if item["asked"] == "names":
+        if item["asked"] in ("names", "attributes"):
             doubtful.append(place)
         elif was is None or one is None:
             differences[place] = "deleted" if one is None else "appeared"
@@ -272,13 +273,18 @@ def _read_again(store: Store, key: str, item: Mapping[str, Any]) -> tuple[str, F
     if item["asked"] == "names":
         digest = names_digest(one.key for one in store.list(key))
         return ("" if digest == item["sha256"].hex() else "changed"), None
+    of_attributes = item["asked"] == "attributes"
     try:
         data, fingerprint = store.read(key)
     except FileNotFoundError:
-        return "deleted", None
+        # Attributes that hold nothing but calibration are as good as none.
+        return ("" if of_attributes and not item["sha256"] else "deleted"), None
     except StoreError:
         return "changed", None
-    return ("" if hashlib.sha256(data).digest() == item["sha256"] else "changed"), fingerprint
+    digest = attributes_digest(data) if of_attributes else hashlib.sha256(data).hexdigest()
+    if digest == item["sha256"].hex():
+        return "", fingerprint
+    return ("appeared" if item["size"] is None else "changed"), fingerprint
 
 
 def _revalidated(

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from kymflow_zarr.layout import is_litter
+from kymflow_zarr.store.attributes import attributes_digest
 from kymflow_zarr.store.base import Fingerprint, Listing, StoreReader
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
 
-DependencyKind = Literal["content", "presence", "names"]
+DependencyKind = Literal["content", "attributes", "presence", "names"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,14 @@ class Dependency:
     ----------
     key : str
         The key, or the prefix of a listing.
-    kind : {"content", "presence", "names"}
-        What was read: its bytes; whether it is there; which keys are below it.
+    kind : {"content", "attributes", "presence", "names"}
+        What was read: its bytes; its attributes but the calibration; whether it is there; which keys
+        are below it.
     fingerprint : Fingerprint or None
         Of the bytes that were read; None for what was absent, and for listings.
     sha256 : str
-        Of the bytes, or of the sorted names; empty for what was absent or only looked for.
+        Of the bytes, of the attributes, or of the sorted names; empty for what was absent or only looked
+        for, and where there is nothing but calibration.
     seen_ns : int
         When it was read, ns since 1970.
     """
@@ -75,14 +78,22 @@ class TrackingStore(StoreReader):
             self._found[key, kind] = replace(before, kind="content", sha256="", fingerprint=_nothing(key))
 
     def read(self, key: str) -> tuple[bytes, Fingerprint]:
+        return self._read(key, "content", lambda data: hashlib.sha256(data).hexdigest())
+
+    def read_attributes(self, key: str) -> bytes:
+        return self._read(key, "attributes", attributes_digest)[0]
+
+    def _read(
+        self, key: str, kind: DependencyKind, digest: Callable[[bytes], str]
+    ) -> tuple[bytes, Fingerprint]:
         # Taken before, so that a slow read does not make a young modification time look old.
         seen_ns = self._store.now_ns()
         try:
             data, fingerprint = self._store.read(key)
         except FileNotFoundError:
-            self._note(key, "content", None, "", seen_ns)
+            self._note(key, kind, None, "", seen_ns)
             raise
-        self._note(key, "content", fingerprint, hashlib.sha256(data).hexdigest(), seen_ns)
+        self._note(key, kind, fingerprint, digest(data), seen_ns)
         return data, fingerprint
 
     def stat(self, key: str) -> Fingerprint | None:

@@ -11,6 +11,7 @@ from zarr.storage import MemoryStore
 
 from kymflow_zarr import CancelledError, SourceError
 from kymflow_zarr.formats import pixels
+from kymflow_zarr.formats.ngff import DIMENSIONS_ATTR
 from kymflow_zarr.formats.pixels import AXES_ATTR, DIGEST_ATTR, EncodedArray, check_chunks, content_digest
 
 SHAPES: list[tuple[int, ...]] = [(0, 4), (3, 4), (100, 70), (5, 40, 30), (2, 3, 50, 40), (7,), (), (1, 9000)]
@@ -59,6 +60,8 @@ def as_zarr_writes(
     attributes: dict[str, Any] = {DIGEST_ATTR: content_digest(array)}
     if axes is not None:
         attributes[AXES_ATTR] = axes
+        if zarr_format == 2:
+            attributes[DIMENSIONS_ATTR] = axes
     whole = zarr.create_array(
         MemoryStore(held),
         shape=array.shape,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from kymflow_zarr import Conflict, IngestWarning
+from kymflow_zarr import Conflict, IngestWarning, TiffReader
 from support.tiff_folders import REINGEST, id_of, pixels, write_json, write_tiff
 
 
@@ -142,3 +144,75 @@ def test_edited_pixels_are_kept_with_their_axes(ingested, folder) -> None:
     assert ingested.sync_from_folder(folder, mode=REINGEST).conflicts == [conflict(record, "data")]
     assert record.load_array().shape == (2, 3, 4)
     assert record.get_axes() == ["t", "y", "x"]
+
+
+# Calibration
+
+
+class Calibrated(TiffReader):
+    """Reads a TIFF, with the calibration that it was told."""
+
+    def __init__(self, scale=None, units=None) -> None:
+        super().__init__()
+        self.scale, self.units = scale, units
+
+    def read(self, primary):
+        return replace(super().read(primary), scale=self.scale, units=self.units)
+
+
+KNOWN = ((0.5, 0.25), ("second", "micrometer"))
+UNKNOWN = ((1.0, 1.0), (None, None))
+
+
+@pytest.fixture
+def calibrated(dataset, folder):
+    dataset.sync_from_folder(folder, reader=Calibrated(*KNOWN))
+    return dataset.record(id_of(dataset, "a.tif"))
+
+
+def touch(folder, content: object) -> None:
+    write_json(folder / "a.params.json", content)
+
+
+def test_a_source_gives_its_calibration(dataset, calibrated) -> None:
+    assert {record.get_calibration() for record in dataset.iter_records()} == {KNOWN}
+
+
+def test_the_calibration_is_that_of_the_source_as_it_is_now(dataset, folder, calibrated) -> None:
+    touch(folder, 2)
+    other = ((2.0, 3.0), ("millisecond", "micrometer"))
+    report = dataset.sync_from_folder(folder, mode=REINGEST, reader=Calibrated(*other))
+    assert (report.changed, report.conflicts) == ([calibrated.image_id], [])
+    assert calibrated.get_calibration() == other
+
+
+def test_a_source_that_tells_none_leaves_that_of_the_same_pixels(dataset, folder, calibrated) -> None:
+    touch(folder, 2)
+    dataset.sync_from_folder(folder, mode=REINGEST, reader=Calibrated())
+    assert calibrated.get_calibration() == KNOWN
+    write_tiff(folder / "a.tif", 8)
+    dataset.sync_from_folder(folder, mode=REINGEST, reader=Calibrated())
+    assert calibrated.get_calibration() == UNKNOWN
+
+
+def test_edited_pixels_are_kept_with_their_calibration(dataset, folder, calibrated) -> None:
+    mine = ((4.0, 5.0), ("minute", None))
+    calibrated.save_array(pixels(3), scale=mine[0], units=mine[1])
+    touch(folder, 2)
+    report = dataset.sync_from_folder(folder, mode=REINGEST, reader=Calibrated(*KNOWN))
+    assert report.conflicts == []
+    assert calibrated.get_calibration() == mine
+
+
+def test_a_calibration_alone_is_no_conflict(dataset, folder, calibrated) -> None:
+    calibrated.save_array(calibrated.load_array())
+    touch(folder, 2)
+    report = dataset.sync_from_folder(folder, mode=REINGEST, reader=Calibrated(*KNOWN))
+    assert (report.changed, report.conflicts) == ([calibrated.image_id], [])
+    assert calibrated.get_calibration() == KNOWN
+
+
+def test_a_calibration_that_does_not_fit_is_a_failure_of_its_source(dataset, folder) -> None:
+    report = dataset.sync_from_folder(folder, reader=Calibrated((0.5,)))
+    assert dataset.list_image_ids() == []
+    assert "scale must have a value for each of the axes ['y', 'x'], got [0.5]" in report.failed["a.tif"]

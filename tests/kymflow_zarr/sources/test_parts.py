@@ -155,7 +155,7 @@ def test_parts_are_checked_before_anything_is_read(local) -> None:
     given = Counting(OLD)
     theirs, axes = encode_image(SourceImage(given, arrays={"map": OLD}, json={"note": 1}), 3)
     assert list(theirs) == [DATA, "analysis_arrays/map", "analysis/note.json"]
-    assert axes == ["y", "x"]
+    assert axes.names == ["y", "x"]
     with pytest.raises(SourceError, match="axes must name each of the 2 dimensions once"):
         encode_image(SourceImage(given, axes=["y"]), 3)
     with pytest.raises(SourceError, match="pixels must be numbers or booleans"):

@@ -18,7 +18,7 @@ from kymflow_zarr.store.tracking import Dependency, DependencyKind
 S = 1_000_000_000
 T0 = 1_700_000_000 * S
 
-ASKED: list[DependencyKind] = ["content", "presence", "names"]
+ASKED: list[DependencyKind] = ["content", "attributes", "presence", "names"]
 # Few values, so that equal ones meet.
 sizes = st.sampled_from([-1, 0, 3, 2**40])
 times = st.sampled_from([T0, T0 + 1, T0 - SETTLED_AFTER_NS, T0 + 10 * S])

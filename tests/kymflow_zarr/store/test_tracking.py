@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,55 @@ def test_the_same_bytes_written_again_hold_and_are_noted_anew(store: Store) -> N
     # An equal entity tag tells without reading: what was noted is as good as ever, whatever its time.
     same_tag = found.etag is not None and found.etag == seen.fingerprint.etag
     assert now.fingerprint == (seen.fingerprint if same_tag else found)
+
+
+def ask_attributes(store: Store) -> Dependency:
+    tracking = TrackingStore(store)
+    with suppress(FileNotFoundError):
+        tracking.read_attributes("images/a/.zattrs")
+    return only(tracking)
+
+
+def test_attributes_hold_while_only_the_calibration_is_another(store: Store) -> None:
+    key = "images/a/.zattrs"
+    store.put(key, b'{"axes": ["y", "x"]}')
+    seen = ask_attributes(store)
+    assert (seen.key, seen.kind) == (key, "attributes")
+    store.put(key, b'{"axes": ["y", "x"], "scale": [0.5, 0.25], "multiscales": []}')
+    difference, now = look_again(store, seen)
+    assert (difference, now.fingerprint) == ("", store.stat(key))
+    assert holds(store, now)
+    store.put(key, b'{"axes": ["x", "y"]}')
+    assert look_again(store, seen)[0] == "changed"
+    store.delete(key)
+    assert look_again(store, seen)[0] == "deleted"
+
+
+def test_attributes_of_calibration_alone_are_as_good_as_none(store: Store) -> None:
+    key = "images/a/.zattrs"
+    absent = ask_attributes(store)
+    assert (absent.kind, absent.fingerprint) == ("attributes", None)
+    assert holds(store, absent)
+    store.put(key, b'{"_ARRAY_DIMENSIONS": ["y", "x"]}')
+    difference, now = look_again(store, absent)
+    assert (difference, now.fingerprint) == ("", store.stat(key))
+    store.delete(key)
+    assert look_again(store, now)[0] == ""
+    store.put(key, b'{"content_sha256": "00"}')
+    assert look_again(store, absent)[0] == "appeared"
+    assert look_again(store, now)[0] == "changed"
+
+
+def test_attributes_that_change_between_two_reads_never_hold(store: Store) -> None:
+    key = "images/a/.zattrs"
+    store.put(key, b'{"axes": ["y", "x"]}')
+    tracking = TrackingStore(store)
+    tracking.read_attributes(key)
+    store.put(key, b'{"axes": ["x", "y"]}')
+    tracking.read_attributes(key)
+    assert not holds(store, only(tracking))
+    store.put(key, b'{"axes": ["y", "x"]}')
+    assert not holds(store, only(tracking))
 
 
 def test_only_whether_a_key_is_there_counts_if_only_that_was_asked(store: Store) -> None:

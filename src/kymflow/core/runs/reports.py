@@ -88,6 +88,45 @@ class IngestReport(FolderReport):
         }
 
 
+@dataclass
+class UpgradeReport:
+    """What an upgrade of a dataset did.
+
+    Attributes
+    ----------
+    images : int
+        How many records were looked at.
+    upgraded : list of str
+        Ids of the images that got what they lacked.
+    unchanged : int
+        How many lacked nothing.
+    uncalibrated : list of str
+        Ids of images of which neither attributes nor metadata tell the size of a pixel.
+    without_ngff : dict of str to str
+        Why an image has no NGFF attributes, by id.
+    failed : dict of str to str
+        Cause by image id; these are as they were.
+    """
+
+    images: int = 0
+    upgraded: list[str] = field(default_factory=list)
+    unchanged: int = 0
+    uncalibrated: list[str] = field(default_factory=list)
+    without_ngff: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, in the shape that ``upgrade --json`` documents."""
+        return {
+            "images": self.images,
+            "upgraded": self.upgraded,
+            "unchanged": self.unchanged,
+            "uncalibrated": self.uncalibrated,
+            "without_ngff": [{"image_id": one, "reason": why} for one, why in self.without_ngff.items()],
+            "failed": [{"image_id": one, "error": cause} for one, cause in self.failed.items()],
+        }
+
+
 @dataclass(frozen=True)
 class CheckReport:
     """What a check found.

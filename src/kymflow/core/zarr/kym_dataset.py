@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from kymflow.core.ingest.readers import usable_readers
+from kymflow.core.ingest.upgrade import upgrade_dataset
 from kymflow.core.plugins.registry import IndexerRegistry, get_registry
 from kymflow.core.runs.options import OnError, OnProgress, OnTable, RunOptions
-from kymflow.core.runs.reports import CheckReport, IngestReport, UpdateReport
+from kymflow.core.runs.reports import CheckReport, IngestReport, UpdateReport, UpgradeReport
 from kymflow.core.zarr.indexers.base import DatasetIndexer
 from kymflow.core.zarr.indexers.contract import contract_of
 from kymflow.core.zarr.refresh.check import check_dataset
@@ -307,6 +308,15 @@ class KymDataset(LoadedTables):
             rebuild = partial(self._update, options=RunOptions("skip", cancel=cancel))
         options = RunOptions(on_progress=on_progress, cancel=cancel)
         return check_dataset(self.ds, self.registry.indexers(), options, rebuild=rebuild, on_table=on_table)
+
+    def upgrade(
+        self, *, on_progress: OnProgress | None = None, cancel: threading.Event | None = None
+    ) -> UpgradeReport:
+        """Add what records of earlier versions lack: OME-NGFF attributes, calibration, names of dimensions.
+
+        No pixel and no artifact is touched, and no table gets stale. Run it while nobody ingests.
+        """
+        return upgrade_dataset(self.ds, RunOptions(on_progress=on_progress, cancel=cancel))
 
     # Images from a folder
 

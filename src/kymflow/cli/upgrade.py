@@ -1,0 +1,32 @@
+"""``kymflow upgrade``: images of earlier versions learn to tell their axes and calibration."""
+
+from __future__ import annotations
+
+import typer
+
+from kymflow.cli.datasets import open_existing
+from kymflow.cli.failures import FAILED, interrupted
+from kymflow.cli.output import print_json
+from kymflow.cli.progress import progress
+
+
+def run_upgrade(dataset: str, *, as_json: bool) -> None:
+    """Upgrade a dataset; end with exit code 1 if an image could not be read."""
+    kd = open_existing(dataset)
+    with progress("images") as bar:
+        report = kd.upgrade(on_progress=bar.step, cancel=interrupted)
+    if as_json:
+        print_json({"dataset": kd.ds.path, **report.to_dict()})
+    else:
+        print(
+            f"{kd.ds.path}: {report.images} images, {len(report.upgraded)} upgraded, "
+            f"{report.unchanged} as they were, {len(report.failed)} failed"
+        )
+        if report.uncalibrated:
+            print(f"pixel size unknown: {len(report.uncalibrated)} of them; --json names them")
+        for image_id, reason in report.without_ngff.items():
+            print(f"no NGFF attributes: image {image_id}: {reason}")
+        for image_id, cause in report.failed.items():
+            print(f"failed: image {image_id}: {cause}")
+    if report.failed:
+        raise typer.Exit(FAILED)
