@@ -1,7 +1,6 @@
 # Every public name. Type checkers read this file, and so does the package itself: see kymflow_zarr.lazy.
 
 from kymflow_zarr.dataset import ZarrDataset as ZarrDataset
-from kymflow_zarr.dataset import is_dataset as is_dataset
 from kymflow_zarr.errors import ArtifactError as ArtifactError
 from kymflow_zarr.errors import ArtifactNotFoundError as ArtifactNotFoundError
 from kymflow_zarr.errors import CancelledError as CancelledError
@@ -23,6 +22,7 @@ from kymflow_zarr.errors import TableError as TableError
 from kymflow_zarr.errors import TableNotFoundError as TableNotFoundError
 from kymflow_zarr.formats.ngff import Calibration as Calibration
 from kymflow_zarr.record.record import ZarrImageRecord as ZarrImageRecord
+from kymflow_zarr.root import is_dataset as is_dataset
 from kymflow_zarr.sources.reader import SourceImage as SourceImage
 from kymflow_zarr.sources.reader import SourceReader as SourceReader
 from kymflow_zarr.sources.report import Conflict as Conflict

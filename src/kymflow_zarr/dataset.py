@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from kymflow_zarr import layout, tables
-from kymflow_zarr.errors import DatasetError, DatasetNotFoundError, KymflowError, ReadOnlyError, SourceError
-from kymflow_zarr.formats.groups import ATTRS_DOCUMENT, Group, read_group, write_group
-from kymflow_zarr.record.attrs import utc_now
+from kymflow_zarr.errors import DatasetError, KymflowError, ReadOnlyError, SourceError
+from kymflow_zarr.formats.groups import ATTRS_DOCUMENT
 from kymflow_zarr.record.record import ZarrImageRecord
+from kymflow_zarr.root import Mode, check_creatable, create, erase, find_root
 from kymflow_zarr.sources import sync
 from kymflow_zarr.sources.options import OnProgress, RefreshMode, SyncOptions
 from kymflow_zarr.sources.reader import SourceReader
 from kymflow_zarr.sources.standing import SourcesStanding, standing_of
 from kymflow_zarr.sources.tiff_reader import TiffReader
 from kymflow_zarr.store.base import Listing, Store
-from kymflow_zarr.store.locations import is_url, open_store
+from kymflow_zarr.store.locations import open_store
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from kymflow_zarr.sources.report import FolderReport
-
-Mode = Literal["r", "a", "w"]
 
 
 class ZarrDataset:
@@ -95,13 +93,13 @@ class ZarrDataset:
             raise DatasetError(f"zarr_format must be 2 or 3, got {zarr_format!r}")
         self._store = open_store(path)
         self.mode: Mode = mode
-        root = _find_root(self._store)
+        root = find_root(self._store)
         if root is None:
-            _check_creatable(self._store, mode)
-            root = _create(self._store, zarr_format)
+            check_creatable(self._store, mode)
+            root = create(self._store, zarr_format)
         elif mode == "w":
-            _erase(self._store, root, zarr_format)
-            root = _create(self._store, zarr_format)
+            erase(self._store, root, zarr_format)
+            root = create(self._store, zarr_format)
         self.zarr_format = root.zarr_format
         self.attrs = root.attrs
         self.readers: Callable[[], Sequence[SourceReader]] = lambda: [TiffReader()]
@@ -371,73 +369,3 @@ def _reopen(path: str, mode: Mode) -> ZarrDataset:
     ds = ZarrDataset(path, "r")
     ds.mode = "r" if mode == "r" else "a"
     return ds
-
-
-def is_dataset(path: str | os.PathLike[str]) -> bool:
-    """Tell whether there is a dataset that this version can open; nothing is created.
-
-    Raises
-    ------
-    DatasetError
-        There is one, but of a newer version, or damaged.
-
-    Examples
-    --------
-    >>> from kymflow_zarr import ZarrDataset, is_dataset
-    >>> is_dataset("memory://not-there-yet")
-    False
-    >>> ds = ZarrDataset("memory://not-there-yet")
-    >>> is_dataset("memory://not-there-yet")
-    True
-    """
-    return _find_root(open_store(path)) is not None
-
-
-def _find_root(store: Store) -> Group | None:
-    root = read_group(store)
-    if root is None or root.attrs.get("format") != layout.FORMAT:
-        return None
-    version = root.attrs.get("schema_version")
-    if not isinstance(version, int) or version > layout.SCHEMA_VERSION:
-        raise DatasetError(
-            f"{store.url} has schema version {version!r}; this kymflow reads up to "
-            f"{layout.SCHEMA_VERSION}. Upgrade kymflow to open it; nothing was changed.",
-            dataset=store.url,
-        )
-    return root
-
-
-def _check_creatable(store: Store, mode: Mode) -> None:
-    if store.is_empty():
-        if mode != "r":
-            return
-        raise DatasetNotFoundError(f"there is no dataset at {store.url}", dataset=store.url)
-    what = "a file" if not is_url(store.url) and os.path.isfile(store.url) else "something else"
-    raise DatasetError(
-        f"{store.url} is no kymflow dataset but {what}; nothing in it was touched. "
-        "Give the path of a dataset, or one that does not exist yet.",
-        dataset=store.url,
-    )
-
-
-def _create(store: Store, zarr_format: int) -> Group:
-    attrs = {
-        "format": layout.FORMAT,
-        "schema_version": layout.SCHEMA_VERSION,
-        "created_utc": utc_now(),
-    }
-    write_group(store, "", attrs, zarr_format)
-    write_group(store, layout.IMAGES, {}, zarr_format)
-    return Group(zarr_format, attrs)
-
-
-def _erase(store: Store, root: Group, zarr_format: int) -> None:
-    if root.zarr_format != zarr_format:
-        raise DatasetError(
-            f"mode='w' would erase {store.url}, a Zarr v{root.zarr_format} dataset, to make a "
-            f"v{zarr_format} one of it; nothing was touched. Choose another path, or pass "
-            f"zarr_format={root.zarr_format} to erase it.",
-            dataset=store.url,
-        )
-    for prefix in (layout.IMAGES, layout.TABLES, layout.INDEX):
-        store.delete_tree(prefix)

@@ -9,7 +9,7 @@ from kymflow.core.zarr.kym_dataset import KymDataset
 from kymflow_zarr import DatasetNotFoundError, is_dataset
 
 if TYPE_CHECKING:
-    from kymflow_zarr.dataset import Mode
+    from kymflow_zarr.root import Mode
 
 
 def open_existing(path: str, mode: Mode = "a") -> KymDataset:

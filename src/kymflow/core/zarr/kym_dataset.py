@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from kymflow_zarr import SourceReader
-    from kymflow_zarr.dataset import Mode
+    from kymflow_zarr.root import Mode
     from kymflow_zarr.sources.options import OnProgress as IngestProgress
     from kymflow_zarr.sources.options import RefreshMode
     from kymflow_zarr.store.base import Listing
