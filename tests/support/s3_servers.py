@@ -84,7 +84,7 @@ def _process(server: str, folder: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _moto(folder: str) -> list[str]:
-    return [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
+    return [sys.executable, str(Path(__file__).with_name("moto_server.py"))]
 
 
 def _installed(name: str, distribution: str) -> str:
