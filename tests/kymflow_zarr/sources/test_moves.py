@@ -179,3 +179,15 @@ def test_sidecars_move_with_their_source_or_stay(tmp_path) -> None:
         ("b.deleted.json", False),
         ("shared.txt", False),
     ]
+
+
+def test_what_lies_beside_another_file_that_has_come_to_the_old_path_is_that_ones(tmp_path) -> None:
+    for name in ("a.tif", "channel 2.tif", "day/a.tif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    files = tuple(FileState(name, 1, 1, "x", True) for name in ("a.tif", "channel 2.tif"))
+    row = SourceRow(str(tmp_path), "a.tif", "id", 1, files)
+    assert moved_to(row, str(tmp_path), "day/a.tif").files == files
+    (tmp_path / "a.tif").unlink()
+    stayed = moved_to(row, str(tmp_path), "day/a.tif").files[1]
+    assert (stayed.path, stayed.stayed) == ("../channel 2.tif", True)

@@ -12,6 +12,7 @@ from kymflow.core.ingest.acquisition import Acquisition, Analysis, Roi
 from kymflow.core.ingest.desktop_sidecars import as_id
 from kymflow.core.ingest.sidecar_files import as_trace, unexpected
 from kymflow_zarr.layout import is_name
+from kymflow_zarr.sources.names import path_key
 from kymflow_zarr.sources.siblings import beginning_with
 
 VELOCITY = "radon_velocity"
@@ -28,7 +29,8 @@ def find_acqstore_tables(tiff: Path) -> dict[str, Path]:
     """Return the CSV of each analysis of a TIFF, by its name; errors as ``beginning_with``."""
     beside = beginning_with(tiff.parent, tiff.stem, tiff.suffix + ".")
     csv = [path for path in beside if path.suffix.lower() == ".csv"]
-    named = {path.name[len(tiff.name) + 1 : -len(path.suffix)]: path for path in csv}
+    start = len(path_key(tiff.name)) + 1
+    named = {path_key(path.name)[start : -len(path.suffix)]: path for path in csv}
     return {name: path for name, path in named.items() if name}
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from kymflow.core.ingest.acquisition import Acquisition, Analysis, Roi
 from kymflow.core.ingest.sidecar_files import as_trace, read_csv, read_object, unexpected
+from kymflow_zarr.sources.names import path_key
 from kymflow_zarr.sources.siblings import beginning_with, find_beside
 
 ANALYSIS_FOLDER = "flow-analysis"
@@ -82,7 +83,7 @@ def find_desktop_sidecars(tiff: Path) -> DesktopSidecars:
 
 def artifact_name(path: Path, tiff: Path) -> str:
     """Return the artifact that ``<stem>.<artifact>.json`` or ``.csv`` holds; empty for another name."""
-    name = path.name[len(tiff.stem) + 1 : -len(path.suffix)]
+    name = path_key(path.name)[len(path_key(tiff.stem)) + 1 : -len(path.suffix)]
     # What begins with the suffix of the image is AcqStore's.
     mine = path.suffix.lower() in (".json", ".csv") and name.lower() not in ("tif", "tiff")
     return name if mine and name and "." not in name else ""

@@ -12,6 +12,7 @@ import pytest
 import tifffile
 
 from kymflow import KymDataset
+from kymflow.core.ingest.acqstore_sidecars import find_acqstore_tables
 from kymflow.core.ingest.desktop import DesktopReader
 from kymflow.core.ingest.desktop_sidecars import split_key
 from support.acquisitions import HEADER, Acquired, event, roi, samples
@@ -329,3 +330,15 @@ def test_without_a_calibration_nobody_knows_which_velocities_are_unphysical(acqu
     acquired.json({"rois": [roi(1)]}).trace(samples(-5_553_288.0))
 
     assert acquired.read().tables["radon_report"]["vel_n_unphysical"].isna().all()
+
+
+def test_accents_of_a_sidecars_name_may_be_written_otherwise(tmp_path: Path) -> None:
+    nfc, nfd = (unicodedata.normalize(form, "größe") for form in ("NFC", "NFD"))
+    for mine, other in ((nfc, nfd), (nfd, nfc)):
+        folder = tmp_path / str(len(mine))
+        folder.mkdir()
+        tifffile.imwrite(folder / f"{mine}.tif", np.ones((4, 4), np.uint16))
+        (folder / f"{other}.note.json").write_text('{"v": 1}')
+        assert DesktopReader().read(folder / f"{mine}.tif").json["note"] == {"v": 1}
+        (folder / f"{other}.tif.heart_rate.csv").write_text("bpm\n400\n")
+        assert list(find_acqstore_tables(folder / f"{mine}.tif")) == ["heart_rate"]
