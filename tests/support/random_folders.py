@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from kymflow_zarr import FolderReport, SourceReader, ZarrDataset
+from kymflow_zarr.sources.choose import NO_READER
 from kymflow_zarr.sources.index import SourceRow
 from kymflow_zarr.sources.sync import load_rows
 
@@ -147,6 +148,9 @@ def check_account(dataset: ZarrDataset, root: Path, report: FolderReport) -> Non
         named = above & (report.passed_over.keys() | report.failed.keys())
         row = rows.get(str(path))
         taken = row is not None and row.ingested_epoch_ns > 0 and not row.failure and not row.gone_epoch_ns
+        if taken and report.passed_over.get(relative) == NO_READER:
+            # It was an image of its own before, and is a channel of one that failed.
+            taken = False
         # What iCloud keeps is named by the name that it has there.
         in_cloud = _fetched(relative) & (report.passed_over.keys() | report.failed.keys())
         counts = Counter(named=len(named or in_cloud), taken=taken, used=str(path) in used)

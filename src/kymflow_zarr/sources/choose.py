@@ -12,7 +12,7 @@ from kymflow_zarr.sources.reader import SourceReader, cause_of
 from kymflow_zarr.sources.walk import Entry, Kind
 
 CONFLICTED = "a copy that a file service made of a conflict"
-NO_READER = "an image of a format that no reader takes"
+NO_READER = "an image that no reader takes"
 NO_IMAGE = "a sidecar of no image"
 OTHER = "neither an image nor a sidecar"
 UNPRINTABLE = "its name is no UTF-8; rename it to ingest it"

@@ -111,7 +111,7 @@ def test_every_file_of_a_folder_is_accounted_for(run: Run, folder: Path, tmp_pat
     assert said[2:] == [
         "twice: day 1/capillary_0001.tif, day 1/twin.tif have the same content; each is an image of its own",
         "passed over (1), a sidecar of no image: lost_radon.csv",
-        "passed over (3), an image of a format that no reader takes: more.lsm, other.czi, ...",
+        "passed over (3), an image that no reader takes: more.lsm, other.czi, ...",
     ]
     content = read_json(run("ingest", tmp_path / "lab.zarr", folder, "--json", code=1))
     assert [one["path"] for one in content["passed_over"]] == [

@@ -148,10 +148,7 @@ def test_conflicted_copies_are_passed_over_beside_their_original() -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        *(
-            (f"a{suffix}", "an image of a format that no reader takes")
-            for suffix in (".oir", ".CZI", ".nd2", ".lsm")
-        ),
+        *((f"a{suffix}", "an image that no reader takes") for suffix in (".oir", ".CZI", ".nd2", ".lsm")),
         *(
             (f"a{suffix}", "a sidecar of no image")
             for suffix in (".json", ".CSV", ".txt", ".csv.gz", ".xlsx")

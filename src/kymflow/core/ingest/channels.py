@@ -19,10 +19,13 @@ def channel_files(tiff: Path) -> list[Path]:
     own = channel_export(tiff)
     if own is None:
         return [tiff]
-    group = {own.channel: tiff}
+    group: dict[int, Path] = {}
     for path in alike(tiff, _acquisition):
         if (other := channel_export(path)) is not None:
             group.setdefault(other.channel, path)
+    if group.get(own.channel) != tiff:
+        # There is one of its channel already, under another suffix.
+        return [tiff]
     first = group.pop(min(group))
     if acqstore_sidecar(first) is not None:
         return [tiff]

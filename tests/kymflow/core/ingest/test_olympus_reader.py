@@ -131,3 +131,11 @@ def test_sidecars_of_the_first_channel_are_those_of_the_image(kd: KymDataset, fo
     kd.ingest_folder(folder)
 
     assert kd.get_table("radon_report")[["roi_id", "accepted"]].to_numpy().tolist() == [[7, False]]
+
+
+@pytest.mark.parametrize("twice", ["scan_C001T001.tiff", "scan_C002T001.tiff"])
+def test_second_file_of_one_channel_is_an_image_of_its_own(kd: KymDataset, folder: Path, twice: str) -> None:
+    export(folder, "scan_C001T001.tif", "scan_C002T001.tif", twice)
+    report = kd.ingest_folder(folder)
+    assert (report.failed, report.passed_over) == ({}, {})
+    assert images_of(kd) == {"scan_C001T001.tif": (2, 8, 5), twice: (8, 5)}
