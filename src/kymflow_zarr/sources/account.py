@@ -25,12 +25,12 @@ def make_report(
 ) -> FolderReport:
     """Return what an ingest did with each file of a folder; all sources have been taken."""
     report = FolderReport(str(root), failed=dict(chosen.failed), passed_over=dict(chosen.passed_over))
-    used: set[str] = set()
+    used = _sidecars_of_failed(root, chosen, claims)
     # In the order of the folder, whichever was ready first.
     for path in chosen.readers:
         one = taken[path]
         _tell_source(report, path, one)
-        used.update(path_key(_beside(path, state.path)) for state in one.row.files[1:])
+        used.update(_sidecars(path, one.row))
         for sidecar in (_beside(path, sidecar) for sidecar in one.left_behind):
             used.discard(path_key(sidecar))
             if sidecar not in chosen.readers:
@@ -43,6 +43,17 @@ def make_report(
     report.duplicates = _duplicates(root, claims, taken)
     _tell_others(report, [path for path in chosen.others if path_key(path) not in used], taken, mode)
     return report
+
+
+def _sidecars_of_failed(root: Path, chosen: Chosen, claims: Claims) -> set[str]:
+    """Return the known sidecars of sources that are known, and cannot be read for now."""
+    failed = {os.path.join(root, *path.split("/")): path for path in chosen.failed}
+    rows = ((failed[row.path], row) for row in claims.rows if row.failure and row.path in failed)
+    return {sidecar for path, row in rows for sidecar in _sidecars(path, row)}
+
+
+def _sidecars(path: str, row: SourceRow) -> Iterator[str]:
+    return (path_key(_beside(path, state.path)) for state in row.files[1:])
 
 
 def _beside(path: str, relative: str) -> str:

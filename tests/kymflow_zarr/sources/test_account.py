@@ -56,6 +56,11 @@ def test_sidecars_of_a_known_source_that_fails_are_still_its_own(ingested, folde
     report = ingested.sync_from_folder(folder, mode=REINGEST)
     assert list(report.failed) == ["a.tif"]
     assert report.passed_over == {}
+    (folder / "a.tif").unlink()
+    (folder / "a.tif").symlink_to("nowhere")
+    report = ingested.sync_from_folder(folder, mode=REINGEST)
+    assert list(report.failed) == ["a.tif"]
+    assert report.passed_over == {}
 
 
 def test_new_sidecar_is_not_said_to_be_of_no_image_where_only_new_files_are_taken(ingested, folder) -> None:
