@@ -7,7 +7,7 @@ import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from kymflow_zarr.sources.choose import Chosen, why_unused
+from kymflow_zarr.sources.choose import NO_READER, Chosen, why_unused
 from kymflow_zarr.sources.claims import Claims
 from kymflow_zarr.sources.index import SourceRow
 from kymflow_zarr.sources.names import path_key, same_name
@@ -88,8 +88,11 @@ def _tell_others(
         beside |= {_stem(path): NOT_LOOKED_AT for path, one in taken.items() if one.outcome == "unchanged"}
     for path in others:
         if path not in report.passed_over:
-            reasons = (beside.get(start) for start in _starts(path))
-            report.passed_over[path] = next(filter(None, reasons), why_unused(path))
+            reason = why_unused(path)
+            if reason != NO_READER:
+                reasons = (beside.get(start) for start in _starts(path))
+                reason = next(filter(None, reasons), reason)
+            report.passed_over[path] = reason
     report.passed_over = dict(sorted(report.passed_over.items()))
 
 

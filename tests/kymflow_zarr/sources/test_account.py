@@ -43,7 +43,8 @@ def test_every_other_file_is_named_with_the_reason(local, folder) -> None:
 def test_what_lies_beside_a_failed_source_is_said_to(local, folder) -> None:
     (folder / "Bad.tif").write_text("no image")
     beside = ["Bad.json", "bad_radon.csv", "Bad.tif.json", "flow-analysis/Bad_events.json", "Bad.p.json"]
-    others = ["Badly.json", "Ba.json", "x/y/Bad.json", "json"]
+    # An image is nobody's sidecar.
+    others = ["Badly.json", "Ba.json", "x/y/Bad.json", "json", "Bad.oir"]
     make(folder, *beside, *others)
     report = local.sync_from_folder(folder)
     assert {path for path, reason in report.passed_over.items() if reason == FAILED_BESIDE} == set(beside)
