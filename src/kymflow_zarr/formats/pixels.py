@@ -34,6 +34,9 @@ CHUNK_BYTES = 8 * 2**20
 # What is read, hashed and encoded at a time: enough for zarr to encode several chunks at once.
 BLOCK_BYTES = 4 * CHUNK_BYTES
 DIGEST_ATTR = "content_sha256"
+# Stands in the document until all pixels have been read; nothing else is written so.
+_NO_DIGEST_YET = f"{DIGEST_ATTR} is not known yet"
+_WORTH_A_THREAD = 2**20
 AXES_ATTR = "axes"
 # The document without which there is no array; it is removed first and written last.
 ARRAY_DOCUMENT = {2: ".zarray", 3: "zarr.json"}
@@ -183,15 +186,15 @@ class EncodedArray:
         self._zarr_format = zarr_format
         self._digest = ""
         self._held: dict[str, Any] = {}
-        self._array = self._create()
+        self._array_of_full_chunks = self._create(write_empty_chunks=True)
         self._documents = dict(self._take_held())
 
-    def _create(self, *, write_empty_chunks: bool = False) -> zarr.Array[Any]:
+    def _create(self, *, write_empty_chunks: bool) -> zarr.Array[Any]:
         require_zarr()
         import zarr as zarr_library
         from zarr.storage import MemoryStore
 
-        attrs: dict[str, Any] = {DIGEST_ATTR: ""}
+        attrs: dict[str, Any] = {DIGEST_ATTR: _NO_DIGEST_YET}
         if self._axes is not None:
             attrs[AXES_ATTR] = self._axes
             if self._zarr_format == 2:
@@ -205,12 +208,12 @@ class EncodedArray:
             dimension_names=self._axes if self._zarr_format == 3 else None,
             attributes=attrs,
             config={"write_empty_chunks": write_empty_chunks},
-            overwrite=True,
+            overwrite=not write_empty_chunks,
         )
 
     @cached_property
-    def _array_of_full_chunks(self) -> zarr.Array[Any]:
-        array = self._create(write_empty_chunks=True)
+    def _array(self) -> zarr.Array[Any]:
+        array = self._create(write_empty_chunks=False)
         self._held.clear()
         return array
 
@@ -246,18 +249,26 @@ class EncodedArray:
             self.digest()
         # Also where it is known: of what is written, even if the pixels have changed since.
         sha = _new_digest(self._dtype, self._shape) if self._in_order else None
+        # A thread is started at its first block; a small image is not worth one.
         with ThreadPoolExecutor(1) as hashing:
             for where, values in self._blocks(self._chunks, on_chunk):
-                # Both let go of the GIL.
-                hashed = hashing.submit(sha.update, _bytes_of(values)) if sha else None
+                hashed = None
+                if sha is not None and values.nbytes < _WORTH_A_THREAD:
+                    sha.update(_bytes_of(values))
+                elif sha is not None:
+                    # Both let go of the GIL.
+                    hashed = hashing.submit(sha.update, _bytes_of(values))
                 self._encode(where, values)
                 yield from self._take_held()
                 if hashed is not None:
                     hashed.result()
         if sha is not None:
             self._digest = sha.hexdigest()
-        self._array.update_attributes({DIGEST_ATTR: self._digest})
-        documents = {**self._documents, **dict(self._take_held())}
+        digest = self._digest.encode()
+        documents = {
+            name: document.replace(_NO_DIGEST_YET.encode(), digest)
+            for name, document in self._documents.items()
+        }
         last = documents.pop(self.last)
         yield from documents.items()
         yield self.last, last
