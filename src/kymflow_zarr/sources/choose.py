@@ -147,7 +147,7 @@ def _takers(path: Path, readers: Sequence[SourceReader]) -> tuple[list[SourceRea
             if reader.matches(path):
                 takers.setdefault(_priority(reader), []).append(reader)
         # A reader is somebody else's code; it spoils this one file.
-        except Exception as error:  # noqa: BLE001
+        except (Exception, SystemExit) as error:  # noqa: BLE001
             return [], f"reader {reader.name!r} cannot tell whether it takes it: {cause_of(error)}"
     return takers[max(takers)] if takers else [], ""
 

@@ -83,7 +83,7 @@ class SourceReader(Protocol):
         """
 
 
-def cause_of(error: Exception) -> str:
+def cause_of(error: BaseException) -> str:
     """Return what an error says; of one that is of no kind to speak for itself, its type too."""
     speaks = isinstance(error, KymflowError | OSError)
     return str(error) if speaks else f"{type(error).__name__}: {error}"

@@ -159,8 +159,8 @@ def _blamed_on(row: SourceRow, reader: SourceReader) -> Iterator[None]:
         raise
     except KymflowError as error:
         raise SourceError(str(error), path=row.path) from error
-    # A reader is somebody else's code, and files are what they are.
-    except Exception as error:
+    # A reader is somebody else's code, and files are what they are; one that exits spoils its one file.
+    except (Exception, SystemExit) as error:
         raise SourceError(
             f"cannot read {row.path} with reader {reader.name!r}: {cause_of(error)}", path=row.path
         ) from error

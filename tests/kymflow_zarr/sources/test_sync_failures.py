@@ -70,7 +70,9 @@ def test_bad_sidecar_fails_its_image_only(local, folder, name, data) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [KeyError("field"), TypeError("text"), IndexError("x"), RuntimeError("lib")], ids=repr
+    "error",
+    [KeyError("field"), TypeError("text"), IndexError("x"), RuntimeError("lib"), SystemExit("bye")],
+    ids=repr,
 )
 def test_reader_that_fails_in_its_own_way_fails_one_image_only(local, folder, error) -> None:
     class Reader:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from kymflow.core.ingest.acquisition import Acquisition, Analysis, Roi
 from kymflow.core.ingest.desktop_sidecars import as_id
+from kymflow.core.ingest.line_scan import SPACE_UNITS, TIME_UNITS
 from kymflow.core.ingest.sidecar_files import as_trace, unexpected
 from kymflow_zarr.layout import is_name
 from kymflow_zarr.sources.names import path_key
@@ -20,8 +21,6 @@ VELOCITY = "radon_velocity"
 VELOCITY_UNIT = "um/s"
 # Names under which an acquisition's own artifacts stand.
 _TAKEN = frozenset({"metadata", "radon", "radon_report", "velocity_events"})
-_TIME_LABELS = frozenset({"", "s", "sec", "second", "seconds"})
-_SPACE_LABELS = frozenset({"", "um", "µm", "μm", "micron", "microns", "micrometer", "micrometers"})
 _STATISTICS = {"event_stats": "event", "pre_win_stats": "pre_win", "post_win_stats": "post_win"}
 
 
@@ -146,7 +145,7 @@ class AcqStoreSidecars:
         sizes = [self._header.get("physical_unit_y"), self._header.get("physical_unit_x")]
         labels = [str(self._header.get(f"physical_label_{axis}") or "").lower() for axis in "yx"]
         header: dict[str, Any] = {}
-        if labels[0] in _TIME_LABELS and labels[1] in _SPACE_LABELS and all(sizes):
+        if labels[0] in {"", *TIME_UNITS} and labels[1] in {"", *SPACE_UNITS} and all(sizes):
             header = {"voxels": sizes, "voxels_units": ["s", "um"], "labels": ["time (s)", "space (um)"]}
         return {**own, "header": header, "acqstore_version": self._content.get("version")}
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 SECOND, MICROMETER = "second", "micrometer"
+# As programs write them in headers.
+TIME_UNITS = frozenset({"s", "sec", "second", "seconds"})
+SPACE_UNITS = frozenset({"um", "µm", "μm", "micron", "microns", "micrometer", "micrometers"})
 
 
 @dataclass(frozen=True)
@@ -130,9 +133,12 @@ def read_line_scan(tiffs: Sequence[Path], n_channels: int = 1) -> LineScan:
 
 
 def header_calibration(header: Mapping[str, Any]) -> Calibration:
-    """Return the calibration that a header has under ``voxels``: s/line, um/pixel."""
-    voxels = header.get("voxels")
-    values = voxels if isinstance(voxels, list) and len(voxels) == 2 else [None, None]
+    """Return what a header has under ``voxels``: s/line, um/pixel, unless its units say otherwise."""
+    voxels, units = header.get("voxels"), header.get("voxels_units")
+    values = list(voxels) if isinstance(voxels, list) and len(voxels) == 2 else [None, None]
+    if isinstance(units, list) and len(units) == 2:
+        known = (str(units[0]).lower() in TIME_UNITS, str(units[1]).lower() in SPACE_UNITS)
+        values = [value if one else None for value, one in zip(values, known, strict=True)]
     partly = header.get("um_per_pixel")
     return Calibration(_positive(values[0]), _positive(values[1]) or _positive(partly))
 

@@ -342,3 +342,21 @@ def test_accents_of_a_sidecars_name_may_be_written_otherwise(tmp_path: Path) -> 
         assert DesktopReader().read(folder / f"{mine}.tif").json["note"] == {"v": 1}
         (folder / f"{other}.tif.heart_rate.csv").write_text("bpm\n400\n")
         assert list(find_acqstore_tables(folder / f"{mine}.tif")) == ["heart_rate"]
+
+
+@pytest.mark.parametrize(
+    ("units", "known"),
+    [
+        (["s", "um"], ["second", "micrometer"]),
+        (["Seconds", "µm"], ["second", "micrometer"]),
+        (["px", "um"], [None, "micrometer"]),
+        (["px", "px"], [None, None]),
+        (None, ["second", "micrometer"]),
+    ],
+)
+def test_a_header_in_other_units_is_no_calibration(
+    acquired: Acquired, units: list[str] | None, known: list[str | None]
+) -> None:
+    acquired.json({"header": {"voxels": [1.0, 1.0], "voxels_units": units}})
+
+    assert acquired.read().units == known
