@@ -79,9 +79,6 @@ def _tell_others(
     report: FolderReport, others: Sequence[str], taken: Mapping[str, Taken], mode: RefreshMode
 ) -> None:
     """Say why files are neither sources nor used."""
-    report.passed_over = dict(sorted(report.passed_over.items()))
-    if not others:
-        return
     beside = {_stem(path): FAILED_BESIDE for path in report.failed}
     if mode == "skip":
         # What an image uses of them is known of new ones only.

@@ -24,38 +24,15 @@ _PASSED_OVER: dict[Kind, str] = {
     "unnamed": "its name is no UTF-8",
     "in cloud": "in iCloud and not on this disk",
 }
+# fmt: off
 _IMAGES = (
-    *(
-        ".avi",
-        ".bmp",
-        ".czi",
-        ".dcm",
-        ".gif",
-        ".ids",
-        ".ics",
-        ".ims",
-        ".jpeg",
-        ".jpg",
-        ".lif",
-        ".lsm",
-        ".nd2",
-    ),
-    *(".obf", ".oib", ".oif", ".oir", ".png", ".sld", ".stk", ".svs", ".tif", ".tiff", ".vsi", ".zvi"),
+    ".avi", ".bmp", ".czi", ".dcm", ".gif", ".ics", ".ids", ".ims", ".jpeg", ".jpg", ".lif", ".lsm", ".nd2",
+    ".obf", ".oib", ".oif", ".oir", ".png", ".sld", ".stk", ".svs", ".tif", ".tiff", ".vsi", ".zvi",
 )
 _SIDECARS = (
-    ".csv",
-    ".gz",
-    ".json",
-    ".npy",
-    ".parquet",
-    ".tsv",
-    ".txt",
-    ".xls",
-    ".xlsx",
-    ".xml",
-    ".yaml",
-    ".yml",
+    ".csv", ".gz", ".json", ".npy", ".parquet", ".tsv", ".txt", ".xls", ".xlsx", ".xml", ".yaml", ".yml",
 )
+# fmt: on
 
 
 @dataclass

@@ -134,7 +134,8 @@ class _Sync:
             chosen,
             all_again=options.mode != "skip",
             has_record=lambda row: self._store.exists(self._document(row)),
-            meanwhile=lambda: self._go_on(len(chosen.readers)),
+            # The caller is not told anything: claims are made again while the table is locked.
+            meanwhile=lambda: self._end_if_cancelled(len(chosen.readers)),
         )
         claims = self._claim(claimer)
         # A row may be of a folder above this one, and then has another relative path.

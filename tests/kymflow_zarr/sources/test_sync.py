@@ -19,6 +19,8 @@ from kymflow_zarr import (
     SourceError,
     ZarrDataset,
 )
+from kymflow_zarr.store.base import Change
+from kymflow_zarr.store.local import LocalStore
 from support.tiff_folders import REINGEST, id_of, pixels, settle, write_json, write_tiff
 
 # What is found
@@ -311,3 +313,26 @@ def test_rows_are_written_every_now_and_then(local, folder, monkeypatch) -> None
     local.sync_from_folder(folder, on_progress=note)
     assert done == [0, 0, 2, 2]
     assert (local.load_sources_index()["ingested_epoch_ns"] > 0).all()
+
+
+def test_callers_are_told_nothing_while_the_sources_are_locked(ingested, folder, monkeypatch) -> None:
+    os.rename(folder / "b.tif", folder / "renamed.tif")
+    update, locked, told = LocalStore.update, [], []
+
+    def note(self: LocalStore, key: str, change: Change, **how: float) -> object:
+        def inside(present: bytes | None) -> bytes | None:
+            locked.append(key)
+            try:
+                return change(present)
+            finally:
+                locked.clear()
+
+        return update(self, key, inside, **how)
+
+    monkeypatch.setattr(LocalStore, "update", note)
+    # Without a look before, what has moved is only found out under the lock.
+    monkeypatch.setattr("kymflow_zarr.sources.sync.load_rows", lambda store: [])
+    report = ingested.sync_from_folder(folder, on_progress=lambda *at: told.append((at, list(locked))))
+
+    assert (report.new, report.unchanged) == ([], 3)
+    assert told == [((number, 3), []) for number in range(4)]
