@@ -33,8 +33,7 @@ def make_report(
         used.update(_sidecars(path, one.row))
         for sidecar in (_beside(path, sidecar) for sidecar in one.left_behind):
             used.discard(path_key(sidecar))
-            if sidecar not in chosen.readers:
-                report.passed_over[sidecar] = f"a sidecar of {path}, which has moved; move or rename it, too"
+            report.passed_over[sidecar] = f"a sidecar of {path}, which has moved; move or rename it, too"
     # A known sidecar that is not at hand counts with its source, whose failure tells of it.
     report.passed_over = {
         path: reason for path, reason in report.passed_over.items() if path_key(path) not in used

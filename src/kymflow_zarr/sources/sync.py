@@ -117,7 +117,6 @@ class _Sync:
         self._root = root
         self._options = options
         self._called = called
-        self._taker = Taker(store, zarr_format, options)
         self._done = 0
         # How much of each source that is being written is done, from 0 to 1.
         self._portions: dict[str, float] = {}
@@ -141,6 +140,8 @@ class _Sync:
         # A row may be of a folder above this one, and then has another relative path.
         sources = list(zip(chosen.readers.items(), claims.claimed, strict=True))
         there = self._find_ingested(claims.claimed)
+        paths = {os.path.join(self._root, *path.split("/")) for path in chosen.readers}
+        taker = Taker(self._store, self._zarr_format, options, paths)
         self._rows_per_write = max(_ROWS_PER_WRITE, int(_SHARE_PER_WRITE * len(sources)))
 
         def take(source: tuple[tuple[str, SourceReader], SourceRow]) -> tuple[str, SourceRow, Taken]:
@@ -148,7 +149,7 @@ class _Sync:
             # It may be there by now: another run may be ingesting the same folder.
             exists = row.image_id in there or self._store.exists(self._document(row))
             on_chunk = self._on_chunk(path, len(sources))
-            return path, row, self._taker.take(row, reader, exists=exists, on_chunk=on_chunk)
+            return path, row, taker.take(row, reader, exists=exists, on_chunk=on_chunk)
 
         taken: dict[str, Taken] = {}
         try:

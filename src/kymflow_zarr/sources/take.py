@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,9 +48,20 @@ class Taken:
 
 
 class Taker:
-    """Takes in sources, one at a time or several side by side."""
+    """Takes in sources, one at a time or several side by side.
 
-    def __init__(self, store: Store, zarr_format: int, options: SyncOptions) -> None:
+    Parameters
+    ----------
+    store, zarr_format, options
+        Of the dataset, and of the ingest.
+    sources : collection of str
+        Absolute paths of all sources of the ingest.
+    """
+
+    def __init__(
+        self, store: Store, zarr_format: int, options: SyncOptions, sources: Collection[str] = ()
+    ) -> None:
+        self._sources = sources
         self._store = store
         self._zarr_format = zarr_format
         self._options = options
@@ -70,15 +81,16 @@ class Taker:
     def _take_known(
         self, row: SourceRow, reader: SourceReader, record: Record, on_chunk: OnChunk | None
     ) -> Taken:
-        if self._options.mode == "skip" and not row.failure:
-            stayed = [state.path for state in row.files if state.stayed]
-            folder = os.path.dirname(row.path)
-            left = [path for path in stayed if is_there(os.path.join(folder, path))]
+        stayed = [state.path for state in row.files if state.stayed]
+        # What stayed behind and is an image of its own now, as a channel may be, is none of this one's files.
+        given_up = {path for path in stayed if _absolute(row, path) in self._sources}
+        if self._options.mode == "skip" and not row.failure and not given_up:
+            left = [path for path in stayed if is_there(_absolute(row, path))]
             return Taken("unchanged", row, left_behind=left)
         known = () if self._options.verify else row.files
         with _blamed_on(row, reader):
             files, as_known = snapshot(Path(row.path), reader, known)
-            left_behind = _left_behind(row, files)
+            left_behind = [path for path in _left_behind(row, files) if path not in given_up]
         if left_behind:
             return _waiting_for_sidecars(row, files, left_behind)
         held, reverted = review_conflicts(record, row.conflicts)
@@ -123,6 +135,10 @@ class Taker:
             returned=False,
         )
         return Taken(outcome, now, tuple(image.remarks))
+
+
+def _absolute(row: SourceRow, path: str) -> str:
+    return os.path.normpath(os.path.join(os.path.dirname(row.path), path))
 
 
 def _left_behind(row: SourceRow, files: Sequence[FileState]) -> list[str]:

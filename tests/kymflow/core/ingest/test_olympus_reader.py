@@ -139,3 +139,17 @@ def test_second_file_of_one_channel_is_an_image_of_its_own(kd: KymDataset, folde
     report = kd.ingest_folder(folder)
     assert (report.failed, report.passed_over) == ({}, {})
     assert images_of(kd) == {"scan_C001T001.tif": (2, 8, 5), twice: (8, 5)}
+
+
+@pytest.mark.parametrize("mode", ["skip", "reingest_if_changed"])
+def test_a_channel_that_stays_behind_is_an_image_of_its_own(kd: KymDataset, folder: Path, mode: str) -> None:
+    export(folder, "a_C001T001.tif", "a_C002T001.tif")
+    (image_id,) = kd.ingest_folder(folder).new
+    (folder / "moved").mkdir()
+    (folder / "a_C001T001.tif").rename(folder / "moved" / "a_C001T001.tif")
+
+    report = kd.ingest_folder(folder, mode=mode)
+
+    assert (report.changed, len(report.new), report.failed, report.passed_over) == ([image_id], 1, {}, {})
+    assert images_of(kd) == {"a_C002T001.tif": (8, 5), "moved/a_C001T001.tif": (8, 5)}
+    assert kd.ingest_folder(folder, mode=mode).unchanged == 2
