@@ -81,10 +81,10 @@ class Taker:
     def _take_known(
         self, row: SourceRow, reader: SourceReader, record: Record, on_chunk: OnChunk | None
     ) -> Taken:
-        stayed = [state.path for state in row.files if state.stayed]
-        # What stayed behind and is an image of its own now, as a channel may be, is none of this one's files.
-        given_up = {path for path in stayed if _absolute(row, path) in self._sources}
+        # What is an image of its own now, as a channel that stayed may be, is none of this one's files.
+        given_up = {state.path for state in row.files[1:] if _absolute(row, state.path) in self._sources}
         if self._options.mode == "skip" and not row.failure and not given_up:
+            stayed = [state.path for state in row.files if state.stayed]
             left = [path for path in stayed if is_there(_absolute(row, path))]
             return Taken("unchanged", row, left_behind=left)
         known = () if self._options.verify else row.files
@@ -92,7 +92,8 @@ class Taker:
             files, as_known = snapshot(Path(row.path), reader, known)
             left_behind = [path for path in _left_behind(row, files) if path not in given_up]
         if left_behind:
-            return _waiting_for_sidecars(row, files, left_behind)
+            kept = [state for state in row.files[1:] if state.path not in given_up]
+            return _waiting_for_sidecars(replace(row, files=(row.files[0], *kept)), files, left_behind)
         held, reverted = review_conflicts(record, row.conflicts)
         wanted = held and self._options.overwrite
         if first_change(row.files, files) is not None or reverted or wanted:
@@ -138,7 +139,8 @@ class Taker:
 
 
 def _absolute(row: SourceRow, path: str) -> str:
-    return os.path.normpath(os.path.join(os.path.dirname(row.path), path))
+    joined = os.path.join(os.path.dirname(row.path), *path.split("/"))
+    return os.path.normpath(joined) if ".." in path else joined
 
 
 def _left_behind(row: SourceRow, files: Sequence[FileState]) -> list[str]:
