@@ -29,3 +29,4 @@ from kymflow_zarr.sources.report import Conflict as Conflict
 from kymflow_zarr.sources.report import FolderReport as FolderReport
 from kymflow_zarr.sources.report import IngestWarning as IngestWarning
 from kymflow_zarr.sources.tiff_reader import TiffReader as TiffReader
+from kymflow_zarr.store.source_files import SourceFile as SourceFile

@@ -17,7 +17,7 @@ from kymflow_zarr.errors import (
     KymflowError,
     TableError,
 )
-from kymflow_zarr.formats import pixels
+from kymflow_zarr.formats import arrays, pixels
 from kymflow_zarr.formats.groups import ATTRS_DOCUMENT
 from kymflow_zarr.record.record import ZarrImageRecord
 from kymflow_zarr.sources import sync
@@ -168,9 +168,9 @@ def _check_array(
     load: Callable[[], npt.NDArray[Any]],
 ) -> Problem | None:
     try:
-        before = pixels.read_attrs(store, key, zarr_format)
+        before = arrays.read_attrs(store, key, zarr_format)
         digest = pixels.content_digest(load())
-        if pixels.read_attrs(store, key, zarr_format) != before:
+        if arrays.read_attrs(store, key, zarr_format) != before:
             # Written while it was read: the writer's concern.
             return None
     except (KymflowError, ValueError) as error:
@@ -205,7 +205,7 @@ def _find_leftovers(store: StoreReader, zarr_format: int) -> tuple[list[Problem]
     """Return what interrupted writes left, and which of it nobody needs any more."""
     problems = []
     sweepable = []
-    document = pixels.ARRAY_DOCUMENT[zarr_format]
+    document = arrays.ARRAY_DOCUMENT[zarr_format]
     for found in store.leftovers():
         if found.mtime_ns > store.now_ns() - LEFTOVER_AGE_S * 1e9:
             continue

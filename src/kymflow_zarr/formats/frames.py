@@ -260,6 +260,20 @@ def read_parquet(data: bytes) -> pa.Table:
         raise _unreadable(error) from error
 
 
+def count_rows(data: bytes) -> int:
+    """Return the number of rows that the footer of a Parquet file tells.
+
+    Raises
+    ------
+    UnreadableParquet
+        It is damaged.
+    """
+    try:
+        return int(pq.read_metadata(pa.BufferReader(data)).num_rows)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _unreadable(error) from error
+
+
 def _unreadable(error: Exception) -> UnreadableParquet:
     return UnreadableParquet(str(error).strip().partition("\n")[0] or type(error).__name__)
 

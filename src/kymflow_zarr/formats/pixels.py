@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import json
 import math
 import operator
 from collections.abc import Callable, Iterator, Sequence
@@ -15,14 +14,13 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 
 from kymflow_zarr.errors import KymflowError, SourceError
+from kymflow_zarr.formats.arrays import ARRAY_DOCUMENT, AXES_ATTR
 from kymflow_zarr.formats.ngff import DIMENSIONS_ATTR
 from kymflow_zarr.formats.zarr_import import require_zarr
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     import zarr
-
-    from kymflow_zarr.store.base import StoreReader
 
 DEFAULT_AXES: dict[int, tuple[str, ...]] = {
     2: ("y", "x"),
@@ -37,12 +35,6 @@ DIGEST_ATTR = "content_sha256"
 # Stands in the document until all pixels have been read; nothing else is written so.
 _NO_DIGEST_YET = f"{DIGEST_ATTR} is not known yet"
 _WORTH_A_THREAD = 2**20
-AXES_ATTR = "axes"
-# The document without which there is no array; it is removed first and written last.
-ARRAY_DOCUMENT = {2: ".zarray", 3: "zarr.json"}
-# The document that holds the attributes, the digest of the content among them.
-ATTRS_DOCUMENT = {2: ".zattrs", 3: "zarr.json"}
-
 
 # Told between blocks how many bytes of pixels are done, and of how many; it may raise to end the work.
 OnChunk = Callable[[int, int], None]
@@ -343,57 +335,3 @@ def _new_digest(dtype: np.dtype[Any], shape: tuple[int, ...]) -> hashlib._Hash:
 
 def _bytes_of(arr: npt.NDArray[Any]) -> memoryview | bytes:
     return np.ascontiguousarray(arr).view(np.uint8).data if arr.size else b""
-
-
-def open_array(store: StoreReader, prefix: str, zarr_format: int) -> zarr.Array[Any]:
-    """Open the array at `prefix` for reading.
-
-    Raises
-    ------
-    FileNotFoundError
-        There is none.
-    ValueError, TypeError, KeyError
-        Its documents are damaged.
-    """
-    require_zarr()
-    import zarr as zarr_library
-
-    return zarr_library.open_array(
-        store.zarr_store(), path=prefix, mode="r", zarr_format=cast("Any", zarr_format)
-    )
-
-
-def read_documents(store: StoreReader, prefix: str, zarr_format: int) -> tuple[bytes, ...] | None:
-    """Return the documents of the array at `prefix`, which change with its content; None if there is none."""
-    try:
-        documents = [store.read(f"{prefix}/{ARRAY_DOCUMENT[zarr_format]}")[0]]
-    except FileNotFoundError:
-        return None
-    if zarr_format == 2:
-        try:
-            documents.append(store.read_attributes(f"{prefix}/.zattrs"))
-        except FileNotFoundError:
-            documents.append(b"{}")
-    return tuple(documents)
-
-
-def read_attrs(store: StoreReader, prefix: str, zarr_format: int) -> dict[str, Any] | None:
-    """Return the attributes of the array at `prefix`; None if there is none.
-
-    Raises
-    ------
-    ValueError
-        Its document is damaged.
-    """
-    documents = read_documents(store, prefix, zarr_format)
-    if documents is None:
-        return None
-    try:
-        attrs = json.loads(documents[-1])
-        if zarr_format == 3:
-            attrs = attrs["attributes"] if isinstance(attrs, dict) and "attributes" in attrs else {}
-    except RecursionError as error:
-        raise ValueError("nested beyond reason") from error
-    if not isinstance(attrs, dict):
-        raise ValueError(f"attributes must be a JSON object, got {type(attrs).__name__}")
-    return attrs

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 METADATA = "metadata"
+# In the order in which they are looked for.
+ARTIFACT_FORMS = (".parquet", ".json", ".json.gz", ".csv.gz")
 
 
 class RecordArtifacts:
@@ -163,6 +165,29 @@ class RecordArtifacts:
         except FileNotFoundError:
             raise self._faults.missing(artifact) from None
         except documents.UnreadableDocument as error:
+            raise self._faults.damaged(artifact, error) from error
+
+    def has_artifact(self, name: str) -> bool:
+        """Tell whether there is a JSON or table artifact of this name, in whichever form; it is not read."""
+        key = self._analysis_key(name)
+        return any(self._store.exists(key + form) for form in ARTIFACT_FORMS)
+
+    def count_rows(self, name: str) -> int:
+        """Return how many rows ``analysis/<name>.parquet`` has; of its footer, no row is decoded.
+
+        Raises
+        ------
+        ArtifactNotFoundError
+            There is no such artifact.
+        ArtifactError
+            It is damaged.
+        """
+        artifact = f"{name}.parquet"
+        try:
+            return frames.count_rows(self._store.read(self._analysis_key(name) + ".parquet")[0])
+        except FileNotFoundError:
+            raise self._faults.missing(artifact) from None
+        except frames.UnreadableParquet as error:
             raise self._faults.damaged(artifact, error) from error
 
     def list_analysis_keys(self) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kymflow_zarr import layout
-from kymflow_zarr.formats import ngff, pixels
+from kymflow_zarr.formats import arrays, ngff, pixels
 from kymflow_zarr.formats.groups import read_group, write_group
 from kymflow_zarr.record.artifacts import RecordArtifacts
 from kymflow_zarr.record.attrs import new_attrs
@@ -16,6 +16,8 @@ from kymflow_zarr.record.attrs import new_attrs
 if TYPE_CHECKING:
     import numpy.typing as npt
     import zarr
+
+    from kymflow_zarr.store.source_files import SourceFile
 
 # How often an array that others keep replacing is read anew.
 _READ_ATTEMPTS = 10
@@ -74,14 +76,24 @@ class ZarrImageRecord(RecordArtifacts):
             raise self._faults.no_record()
         return group.attrs
 
+    def get_source(self) -> SourceFile | None:
+        """Return the file that the image came from; None if it came from no folder.
+
+        Raises
+        ------
+        TableError
+            The dataset's sources table is damaged.
+        """
+        return self._store.read_source(self.image_id)
+
     def get_axes(self) -> list[str] | None:
         """Return the name of each dimension of the pixels, or None where none are stored."""
         try:
             # Those that were written together with the pixels fit them at every moment.
-            attrs = pixels.read_attrs(self._store, f"{self._prefix}/data", self._zarr_format) or {}
+            attrs = arrays.read_attrs(self._store, f"{self._prefix}/data", self._zarr_format) or {}
         except ValueError as error:
             raise self._faults.damaged("data", error) from error
-        axes = attrs.get(pixels.AXES_ATTR) or self._attrs(calibrated=False).get("axes")
+        axes = attrs.get(arrays.AXES_ATTR) or self._attrs(calibrated=False).get("axes")
         return [str(axis) for axis in axes] if isinstance(axes, list) else None
 
     def get_calibration(self) -> ngff.Calibration:
@@ -96,20 +108,38 @@ class ZarrImageRecord(RecordArtifacts):
         >>> record.get_calibration()
         Calibration(scale=(0.001, 0.3), units=('second', 'micrometer'))
         """
-        names = self.get_axes() or pixels.check_axes(self.open_array().ndim, None)
-        return ngff.axes_of(self.get_attrs(), names).calibration
+        return ngff.axes_of(self.get_attrs(), list(self.get_axis_lengths())).calibration
+
+    def get_axis_lengths(self) -> dict[str, int]:
+        """Return the number of pixels along each dimension, by the name of its axis, in order.
+
+        Raises
+        ------
+        ArtifactNotFoundError
+            The record has no pixels.
+        ArtifactError
+            They are damaged.
+        """
+        try:
+            # From the document: to open the array takes zarr twenty times as long.
+            shape = arrays.read_shape(self._store, f"{self._prefix}/data", self._zarr_format)
+        except ValueError as error:
+            raise self._faults.damaged("data", error) from error
+        if shape is None:
+            raise self._faults.missing("data") if self.exists() else self._faults.no_record()
+        return dict(zip(self.get_axes() or pixels.check_axes(len(shape), None), shape, strict=True))
 
     def get_image_bounds(self) -> dict[str, int]:
         """Return ``width`` (x), ``height`` (y; time, in a line scan) and ``num_slices`` (z), in pixels.
 
-        An axis that the image lacks counts 0; ``num_slices`` then counts 1.
+        An axis that the image lacks counts 0; ``num_slices`` then counts 1. Errors as
+        :meth:`get_axis_lengths`.
         """
-        shape = self.open_array().shape
-        lengths = dict(zip(self.get_axes() or pixels.check_axes(len(shape), None), shape, strict=True))
+        lengths = self.get_axis_lengths()
         return {
-            "width": int(lengths.get("x", 0)),
-            "height": int(lengths.get("y", 0)),
-            "num_slices": int(lengths.get("z", 1)),
+            "width": lengths.get("x", 0),
+            "height": lengths.get("y", 0),
+            "num_slices": lengths.get("z", 1),
         }
 
     # Pixels
@@ -179,27 +209,27 @@ class ZarrImageRecord(RecordArtifacts):
         return self._load_array(f"{self._prefix}/data", "data")
 
     def _array_document(self) -> str:
-        return pixels.ARRAY_DOCUMENT[self._zarr_format]
+        return arrays.ARRAY_DOCUMENT[self._zarr_format]
 
     def _open_array(self, key: str, artifact: str) -> zarr.Array[Any]:
         # Read, not only looked for: these documents tell one content of the array from another.
-        if pixels.read_documents(self._store, key, self._zarr_format) is None:
+        if arrays.read_documents(self._store, key, self._zarr_format) is None:
             raise self._faults.missing(artifact) if self.exists() else self._faults.no_record()
         try:
-            return pixels.open_array(self._store, key, self._zarr_format)
+            return arrays.open_array(self._store, key, self._zarr_format)
         except (ValueError, TypeError, KeyError, AttributeError, OSError, RecursionError) as error:
             raise self._faults.damaged(artifact, error) from error
 
     def _load_array(self, key: str, artifact: str) -> npt.NDArray[Any]:
         for _ in range(_READ_ATTEMPTS):
-            before = pixels.read_documents(self._store, key, self._zarr_format)
+            before = arrays.read_documents(self._store, key, self._zarr_format)
             array = self._open_array(key, artifact)
             cause: Exception | None = None
             try:
                 values = np.asarray(array[...])
             except (ValueError, TypeError, KeyError, RuntimeError, OSError) as error:
                 cause = error
-            if before != pixels.read_documents(self._store, key, self._zarr_format):
+            if before != arrays.read_documents(self._store, key, self._zarr_format):
                 # Somebody replaced the array meanwhile: the chunks may be of both.
                 continue
             if cause is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kymflow_zarr import layout
 from kymflow_zarr.errors import ArtifactError, ArtifactNotFoundError
-from kymflow_zarr.formats import documents, ngff, pixels
+from kymflow_zarr.formats import arrays, documents, ngff, pixels
 from kymflow_zarr.formats.groups import write_group
 from kymflow_zarr.record.record import ZarrImageRecord
 
@@ -81,7 +81,7 @@ def plan_upgrade(store: Store, zarr_format: int, image_id: str, calibrate: Calib
         attrs = before
     array_attrs = None
     if zarr_format == 2:
-        array_attrs = pixels.read_attrs(store, f"{layout.record_prefix(image_id)}/data", zarr_format) or {}
+        array_attrs = arrays.read_attrs(store, f"{layout.record_prefix(image_id)}/data", zarr_format) or {}
         array_attrs = (
             None if ngff.DIMENSIONS_ATTR in array_attrs else {**array_attrs, ngff.DIMENSIONS_ATTR: names}
         )
@@ -97,7 +97,7 @@ def apply_upgrade(store: Store, zarr_format: int, image_id: str, upgrade: Record
     """Write what a record lacks: each document at once, so that the record is whole at every moment."""
     prefix = layout.record_prefix(image_id)
     if upgrade.array_attrs is not None:
-        key = f"{prefix}/data/{pixels.ATTRS_DOCUMENT[zarr_format]}"
+        key = f"{prefix}/data/{arrays.ATTRS_DOCUMENT[zarr_format]}"
         store.put(key, documents.json_to_bytes(upgrade.array_attrs))
     if upgrade.attrs is not None:
         write_group(store, prefix, upgrade.attrs, zarr_format)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kymflow_zarr.formats.arrays import ARRAY_DOCUMENT
 from kymflow_zarr.formats.groups import read_group
 from kymflow_zarr.formats.ngff import ImageAxes, axes_of
-from kymflow_zarr.formats.pixels import ARRAY_DOCUMENT, OnChunk
+from kymflow_zarr.formats.pixels import OnChunk
 from kymflow_zarr.record.attrs import write_attrs
 from kymflow_zarr.sources import parts
 from kymflow_zarr.sources.parts import DATA, Part

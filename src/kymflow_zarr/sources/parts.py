@@ -8,7 +8,7 @@ from functools import cached_property
 
 from kymflow_zarr import layout
 from kymflow_zarr.errors import ColumnError, SourceError
-from kymflow_zarr.formats import documents, frames, ngff, pixels
+from kymflow_zarr.formats import arrays, documents, frames, ngff, pixels
 from kymflow_zarr.sources.reader import SourceImage
 from kymflow_zarr.store.base import Store, StoreReader
 
@@ -86,7 +86,7 @@ def current_digest(store: StoreReader, prefix: str, part: str, zarr_format: int)
     try:
         if _is_blob(part):
             return hashlib.sha256(store.read(f"{prefix}/{part}")[0]).hexdigest()
-        attrs = pixels.read_attrs(store, _tree(prefix, part), zarr_format)
+        attrs = arrays.read_attrs(store, _tree(prefix, part), zarr_format)
     except FileNotFoundError:
         return None
     except ValueError:

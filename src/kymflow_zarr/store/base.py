@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from kymflow_zarr.errors import TableError
+from kymflow_zarr.layout import SOURCES_TABLE
+from kymflow_zarr.store.source_files import SOURCES_KEY, SourceFile, decode_source_files
+
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
 
@@ -96,6 +100,8 @@ class StoreReader(ABC):
     url: str
     # How many chunks of artifacts are worth reading before they are wanted: none on a disk.
     chunks_ahead = 0
+    # What the sources table said last, what file it was, and when that was looked at.
+    _sources: tuple[Mapping[str, SourceFile], Fingerprint | None, int] | None = None
 
     @abstractmethod
     def read(self, key: str) -> tuple[bytes, Fingerprint]:
@@ -112,6 +118,38 @@ class StoreReader(ABC):
     def read_attributes(self, key: str) -> bytes:
         """Read a Zarr document for the attributes in it, as :meth:`read`, whatever the calibration is."""
         return self.read(key)[0]
+
+    def read_source(self, image_id: str) -> SourceFile | None:
+        """Return the file that an image came from, or None; errors as :meth:`source_files`."""
+        return self.source_files().get(image_id)
+
+    def source_files(self) -> Mapping[str, SourceFile]:
+        """Return the file of each image that came from one; read again only where the table may have changed.
+
+        Raises
+        ------
+        TableError
+            The sources table is damaged.
+        """
+        seen_ns = self.now_ns()
+        found = self.stat(SOURCES_KEY)
+        if self._sources is not None:
+            files, before, before_ns = self._sources
+            settled = found is None or found.etag or found.mtime_ns < before_ns - SETTLED_AFTER_NS
+            if found == before and settled:
+                return files
+        answer = None if found is None else self._read_or_none(SOURCES_KEY)
+        try:
+            files = {} if answer is None else decode_source_files(answer[0])
+        # Whatever the bytes make the decoder raise: they are no table.
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            raise TableError(
+                f"table {SOURCES_TABLE!r} of {self.url} cannot be read: {error}",
+                dataset=self.url,
+                table_name=SOURCES_TABLE,
+            ) from error
+        self._sources = (files, None if answer is None else answer[1], seen_ns)
+        return files
 
     def read_many(self, keys: Sequence[str]) -> Sequence[tuple[bytes, Fingerprint] | None]:
         """Read many keys, as :meth:`read`; None for each that is not there."""

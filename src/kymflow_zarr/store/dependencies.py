@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kymflow_zarr import layout
-from kymflow_zarr.errors import StoreError
+from kymflow_zarr.errors import StoreError, TableError
 from kymflow_zarr.store.attributes import attributes_digest
 from kymflow_zarr.store.base import SETTLED_AFTER_NS, Fingerprint, Listing, Store
 from kymflow_zarr.store.tracking import Dependency, DependencyKind, names_digest
@@ -33,6 +33,9 @@ DEPENDENCY = pa.struct(
 )
 # One dependency, in the order of DEPENDENCY. The file of a ledger says "asked" for its kind.
 Row = tuple[str, DependencyKind, int | None, int | None, str | None, bytes, int]
+
+# Kinds of dependencies whose keys are no files.
+_NO_KEYS = pa.array(["names", "source"])
 
 # Fingerprints of so many records are in memory at once.
 _BLOCK = 10_000
@@ -171,7 +174,33 @@ def proves_unchanged(flat: pa.StructArray, sizes: pa.Array, mtimes_ns: pa.Array,
     same = pc.fill_null(pc.and_(pc.equal(flat.field("size"), sizes), same), False)
     still_there = pc.and_(is_there, pc.or_(pc.equal(flat.field("asked"), "presence"), same))
     holds = pc.if_else(was_there, still_there, pc.invert(is_there))
-    return pc.and_(holds, pc.not_equal(flat.field("asked"), "names"))
+    return pc.and_(holds, pc.invert(pc.is_in(flat.field("asked"), value_set=_NO_KEYS)))
+
+
+def source_holds(store: Store, dependencies: Dependencies) -> npt.NDArray[np.bool_]:
+    """Tell of each dependency whether it is one on the source of an image, and that is still the same.
+
+    Where the sources table cannot be read, none is.
+    """
+    flat = dependencies.flat
+    of_source = pc.equal(flat.field("asked"), "source").to_numpy(zero_copy_only=False)
+    holds: npt.NDArray[np.bool_] = of_source.copy()
+    places = np.flatnonzero(holds)
+    if not len(places):
+        return holds
+    try:
+        files = store.source_files()
+    except (TableError, StoreError):
+        holds[:] = False
+        return holds
+    chosen = pa.array(places)
+    image_ids = dependencies.record_ids.take(dependencies.owners().take(chosen)).to_pylist()
+    digests = flat.field("sha256").take(chosen).to_pylist()
+    holds[places] = [
+        (bytes.fromhex(files[one].digest) if one in files else b"") == digest
+        for one, digest in zip(image_ids, digests, strict=True)
+    ]
+    return holds
 
 
 def compare(store: Store, dependencies: Dependencies, listing: Listing | None = None) -> Comparison:
@@ -219,7 +248,7 @@ def _look(
 ) -> tuple[list[bool], Comparison]:
     seen_ns = store.now_ns()
     flat, whole_keys = dependencies.flat, cast("list[str]", dependencies.keys().to_pylist())
-    is_key = pc.not_equal(flat.field("asked"), "names").to_pylist()
+    is_key = pc.invert(pc.is_in(flat.field("asked"), value_set=_NO_KEYS)).to_pylist()
     named = list(itertools.compress(whole_keys, is_key))
     now: dict[str, Fingerprint | None] = {} if listing is None else {**listing.fingerprints(named)}
     left = [key for key in named if key not in now]
@@ -243,12 +272,15 @@ def _compared(
     mtimes_ns = pa.array([None if one is None else one.mtime_ns for one in found], pa.int64())
     etags = pa.array([None if one is None else one.etag for one in found], pa.string())
     same = proves_unchanged(flat, sizes, mtimes_ns, etags).to_numpy(zero_copy_only=False)
+    same = same | source_holds(store, dependencies)
     differences = np.where(same, "", "changed").astype(object)
     doubtful: list[int] = []
     others = np.flatnonzero(~same)
     items = flat.take(pa.array(others)).to_pylist()
     for place, item in zip(others.tolist(), items, strict=True):
         was, one = item["size"], found[place]
+        if item["asked"] == "source":
+            continue
         if item["asked"] in ("names", "attributes"):
             doubtful.append(place)
         elif was is None or one is None:

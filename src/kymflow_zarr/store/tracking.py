@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from kymflow_zarr.layout import is_litter
 from kymflow_zarr.store.attributes import attributes_digest
 from kymflow_zarr.store.base import Fingerprint, Listing, StoreReader
+from kymflow_zarr.store.source_files import SourceFile, source_key
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
 
-DependencyKind = Literal["content", "attributes", "presence", "names"]
+DependencyKind = Literal["content", "attributes", "presence", "names", "source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +26,14 @@ class Dependency:
     ----------
     key : str
         The key, or the prefix of a listing.
-    kind : {"content", "attributes", "presence", "names"}
+    kind : {"content", "attributes", "presence", "names", "source"}
         What was read: its bytes; its attributes but the calibration; whether it is there; which keys
-        are below it.
+        are below it; which file the image came from.
     fingerprint : Fingerprint or None
-        Of the bytes that were read; None for what was absent, and for listings.
+        Of the bytes that were read; None for what was absent, for listings and for sources.
     sha256 : str
-        Of the bytes, of the attributes, or of the sorted names; empty for what was absent or only looked
-        for, and where there is nothing but calibration.
+        Of the bytes, of the attributes, of the sorted names, or of what is said of the source; empty for
+        what was absent or only looked for, and where there is nothing but calibration.
     seen_ns : int
         When it was read, ns since 1970.
     """
@@ -95,6 +96,16 @@ class TrackingStore(StoreReader):
             raise
         self._note(key, kind, fingerprint, digest(data), seen_ns)
         return data, fingerprint
+
+    def read_source(self, image_id: str) -> SourceFile | None:
+        seen_ns = self._store.now_ns()
+        source = self._store.read_source(image_id)
+        self._note(source_key(image_id), "source", None, source.digest if source else "", seen_ns)
+        return source
+
+    def source_files(self) -> Mapping[str, SourceFile]:
+        # Of all images at once: nothing here depends on them all.
+        return self._store.source_files()
 
     def stat(self, key: str) -> Fingerprint | None:
         seen_ns = self._store.now_ns()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kymflow_zarr import ArtifactError, ArtifactNotFoundError, StoreError, ZarrDataset
-from kymflow_zarr.formats import pixels as pixels_module
+from kymflow_zarr.formats import arrays as arrays_module
 from kymflow_zarr.formats.pixels import CHUNK_BYTES, choose_chunks
 from kymflow_zarr.store.object import ObjectStore
 
@@ -305,7 +305,7 @@ def test_interrupted_replacement_in_an_object_store_is_no_mixture(
 def test_pixels_replaced_while_they_are_read_are_no_mixture(dataset, monkeypatch) -> None:
     old, new = ramp(3, 4), ramp(6, 2) + 100
     record = dataset.add_image(old)
-    open_array = pixels_module.open_array
+    open_array = arrays_module.open_array
 
     def open_and_replace(*args):
         array = open_array(*args)
@@ -313,6 +313,6 @@ def test_pixels_replaced_while_they_are_read_are_no_mixture(dataset, monkeypatch
         record.save_array(new)
         return array
 
-    monkeypatch.setattr(pixels_module, "open_array", open_and_replace)
+    monkeypatch.setattr(arrays_module, "open_array", open_and_replace)
     back = record.load_array()
     assert any(np.array_equal(back, whole) for whole in (old, new))

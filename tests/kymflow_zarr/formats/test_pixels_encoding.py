@@ -11,8 +11,9 @@ from zarr.storage import MemoryStore
 
 from kymflow_zarr import CancelledError, SourceError
 from kymflow_zarr.formats import pixels
+from kymflow_zarr.formats.arrays import AXES_ATTR
 from kymflow_zarr.formats.ngff import DIMENSIONS_ATTR
-from kymflow_zarr.formats.pixels import AXES_ATTR, DIGEST_ATTR, EncodedArray, check_chunks, content_digest
+from kymflow_zarr.formats.pixels import DIGEST_ATTR, EncodedArray, check_chunks, content_digest
 
 SHAPES: list[tuple[int, ...]] = [(0, 4), (3, 4), (100, 70), (5, 40, 30), (2, 3, 50, 40), (7,), (), (1, 9000)]
 

@@ -10,7 +10,7 @@ from kymflow.testing.conformance.findings import Breach
 from kymflow.testing.conformance.outcome import artifacts_of
 from kymflow.testing.conformance.samples import digest_files
 from kymflow.testing.conformance.subject import Subject
-from kymflow_zarr.formats.pixels import ARRAY_DOCUMENT
+from kymflow_zarr.formats.arrays import ARRAY_DOCUMENT
 from kymflow_zarr.layout import record_prefix
 
 if TYPE_CHECKING:
