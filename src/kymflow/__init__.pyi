@@ -15,6 +15,7 @@ from kymflow.core.zarr.indexers.base import DatasetIndexer as DatasetIndexer
 from kymflow.core.zarr.indexers.base import ensure_image_id_column as ensure_image_id_column
 from kymflow.core.zarr.indexers.base import normalize_table_name as normalize_table_name
 from kymflow.core.zarr.indexers.columns import Column as Column
+from kymflow.core.zarr.indexers.record import RecordIndexer as RecordIndexer
 from kymflow.core.zarr.kym_dataset import KymDataset as KymDataset
 from kymflow.core.zarr.refresh.plan import RefreshPlan as RefreshPlan
 from kymflow.core.zarr.refresh.status import DatasetStatus as DatasetStatus
@@ -35,8 +36,10 @@ from kymflow_zarr import CancelledError as CancelledError
 from kymflow_zarr import ConflictError as ConflictError
 from kymflow_zarr import DatasetError as DatasetError
 from kymflow_zarr import KymflowError as KymflowError
+from kymflow_zarr import MetadataNotFoundError as MetadataNotFoundError
 from kymflow_zarr import RecordNotFoundError as RecordNotFoundError
 from kymflow_zarr import SourceError as SourceError
+from kymflow_zarr import SourceFile as SourceFile
 from kymflow_zarr import SourceImage as SourceImage
 from kymflow_zarr import SourceReader as SourceReader
 from kymflow_zarr import TableNotFoundError as TableNotFoundError

@@ -131,10 +131,11 @@ def _other_artifacts(
 def _metadata_payload(scan: LineScan, acquisition: Acquisition) -> dict[str, Any]:
     own = {name: value for name, value in acquisition.metadata.items() if value is not None}
     header = own.pop("header", None)
+    size = {name: scan.header[name] for name in ("shape", "ndim", "num_channels") if name in scan.header}
     payload: dict[str, Any] = {
         "version": "2.0",
-        # What a person's program has noted wins over what microscope and TIFF tell.
-        "header": {**scan.header, **(header if isinstance(header, dict) else {})},
+        # What a person's program has noted wins over what microscope and TIFF tell, except on their shape.
+        "header": {**scan.header, **(header if isinstance(header, dict) else {}), **size},
         "experiment_metadata": {},
         "rois": [],
         **own,

@@ -13,6 +13,7 @@ import pyarrow as pa
 from kymflow.core.zarr.extraction.batch import Batch
 from kymflow.core.zarr.indexers.artifact import FORMS
 from kymflow.core.zarr.indexers.base import BulkIndexer
+from kymflow.core.zarr.indexers.json_rows import NoRows, rows_of_json
 from kymflow_zarr import layout
 from kymflow_zarr.errors import InvalidNameError, StoreError
 from kymflow_zarr.formats import bulk, documents
@@ -186,13 +187,16 @@ def _decode_parquet(blobs: Blobs, indexer: BulkIndexer) -> Decoded:
 def _decode_json(blobs: Blobs, indexer: BulkIndexer) -> Decoded:
     groups: dict[Kinds, list[Rows]] = {}
     odd = set(blobs)
+    unnest = getattr(indexer, "unnest", None)
+    declared = _declared_kinds(indexer)
     for image_id, data in blobs.items():
         try:
-            payload = documents.bytes_to_json(data)
-        except documents.UnreadableDocument:
+            rows = rows_of_json(documents.bytes_to_json(data))
+        except (documents.UnreadableDocument, NoRows):
             continue
-        rows = [payload] if isinstance(payload, dict) else payload
-        kinds = _kinds(rows)
+        if unnest is not None:
+            rows = [unnest(row) for row in rows]
+        kinds = _kinds(rows, declared)
         if kinds is not None:
             groups.setdefault(kinds, []).append((image_id, rows))
 
@@ -240,36 +244,40 @@ _TYPES = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string
 _INT64 = range(-(2**63), 2**63)
 
 
+def _declared_kinds(indexer: BulkIndexer) -> Mapping[str, type]:
+    """Return what kind of value JSON has for each declared column: missing ones then are no other kind."""
+    kinds = {"str": str, "int": int, "float": float, "bool": bool}
+    columns = getattr(indexer, "columns", ())
+    return {column.name: kinds[column.type] for column in columns if column.type in kinds}
+
+
 def _from_rows(rows: Sequence[Mapping[str, Any]], kinds: Kinds) -> pa.Table:
     columns = {}
     for name, kind in kinds:
         if kind is type(None):
             columns[name] = pa.nulls(len(rows))
         else:
-            columns[name] = pa.array([row[name] for row in rows], _TYPES[kind])
+            columns[name] = pa.array([row[name] for row in rows], _TYPES[kind], from_pandas=True)
     return pa.table(columns)
 
 
-def _kinds(rows: object) -> Kinds | None:
+def _kinds(rows: Sequence[Mapping[str, Any]], declared: Mapping[str, type]) -> Kinds | None:
     """Return names and kinds of plain values that all rows share; None if they are anything else."""
-    if not isinstance(rows, list) or not rows:
+    if not rows:
         return None
-    first = _kinds_of(rows[0])
+    first = _kinds_of(rows[0], declared)
     # Objects without any name are no rows.
-    if not first or any(_kinds_of(row) != first for row in rows[1:]):
+    if not first or any(_kinds_of(row, declared) != first for row in rows[1:]):
         return None
     return first
 
 
-def _kinds_of(row: object) -> Kinds | None:
-    # An object without names gives no columns, and so no rows.
-    if not isinstance(row, dict) or not row:
-        return None
+def _kinds_of(row: Mapping[str, Any], declared: Mapping[str, type]) -> Kinds | None:
     kinds = []
     for name, value in row.items():
         kind = type(value)
         if value is None or (kind is float and value != value):
-            kind = type(None)
+            kind = declared.get(name, type(None))
         elif kind not in _TYPES or (kind is int and value not in _INT64):
             return None
         kinds.append((name, kind))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -13,18 +15,23 @@ import pyarrow as pa
 from kymflow.core.zarr.extraction import bulk
 from kymflow.core.zarr.extraction.batch import Batch
 from kymflow.core.zarr.extraction.checks import ImageFault, check_rows
+from kymflow.core.zarr.extraction.plain_rows import PlainRows, stack_rows
 from kymflow.core.zarr.extraction.prefetch import prefetch
-from kymflow.core.zarr.indexers.artifact import ArtifactIndexer, read_artifact
+from kymflow.core.zarr.indexers.artifact import read_artifact
 from kymflow.core.zarr.indexers.base import BulkIndexer, DatasetIndexer, as_bulk
 from kymflow.core.zarr.indexers.contract import TableContract
+from kymflow.core.zarr.indexers.declared import DeclaredIndexer
+from kymflow.core.zarr.indexers.record import RecordIndexer
 from kymflow.errors import IndexerError
-from kymflow_zarr import ZarrDataset, ZarrImageRecord
-from kymflow_zarr.errors import ColumnError
+from kymflow_zarr import ZarrDataset, ZarrImageRecord, layout
+from kymflow_zarr.errors import ColumnError, InvalidNameError, StoreError
 from kymflow_zarr.formats import frames
-from kymflow_zarr.store.base import Listing
+from kymflow_zarr.store.base import Listing, StoreReader
 from kymflow_zarr.store.dependencies import Dependencies
+from kymflow_zarr.store.read_ahead import ReadAhead
 from kymflow_zarr.store.tracking import TrackingStore
 
+T = TypeVar("T")
 # Rows of images, and by image id why others gave none.
 Extracted = tuple[list[Batch], dict[str, IndexerError]]
 # Told how many images are about to be extracted; what it raises stops everything.
@@ -64,8 +71,9 @@ class Task:
         """Yield the rows of each chunk of images, in order."""
         indexer = as_bulk(self.indexer)
         if indexer is None:
-            for chunk in chunks:
-                yield self._one_by_one(chunk, step)
+            readers = prefetch(self._read_ahead, chunks, self.ds.store.chunks_ahead)
+            for chunk, store in zip(chunks, readers, strict=True):
+                yield self._checked(*self._raw(chunk, step, store))
             return
 
         def read(chunk: Sequence[str]) -> bulk.Artifacts | None:
@@ -85,24 +93,57 @@ class Task:
         more, errors = self._raw(odd, lambda images: None)
         return self._checked([*batches, *more], errors)
 
-    def _one_by_one(self, image_ids: Sequence[str], step: Step) -> Extracted:
-        return self._checked(*self._raw(image_ids, step))
+    def _read_ahead(self, image_ids: Sequence[str]) -> StoreReader:
+        """Read what the indexer says that it reads of nearly every image; each then finds it there."""
+        names = getattr(self.indexer, "reads", ())
+        if not names:
+            return self.ds.store
+        keys = [f"{layout.IMAGES}/{one}/{layout.ANALYSIS}/{name}" for one in image_ids for name in names]
+        try:
+            return ReadAhead(self.ds.store, keys, self.listing)
+        except (InvalidNameError, StoreError):
+            # The medium refused one of them: each image tells it of itself.
+            return self.ds.store
 
-    def _raw(self, image_ids: Sequence[str], step: Step) -> Extracted:
-        """Let the indexer extract each image's rows."""
-        batches: list[Batch] = []
+    def _raw(self, image_ids: Sequence[str], step: Step, store: StoreReader | None = None) -> Extracted:
+        """Let the indexer extract each image's rows; what it reads, it reads of `store`."""
+        if isinstance(self.indexer, RecordIndexer) and self.indexer.gives_arrow:
+            indexer = self.indexer
+            found, errors = self._each(image_ids, step, lambda one: self._plain_rows(indexer, one, store))
+            batches, faults = stack_rows(indexer, found)
+            for image_id, fault in faults.items():
+                errors[image_id] = ImageFault(self.contract, image_id).extraction_error(fault)
+            return batches, errors
+        return self._each(
+            image_ids,
+            step,
+            lambda image_id: extract_image(self.ds, self.indexer, self.contract, image_id, store),
+        )
+
+    def _each(
+        self, image_ids: Sequence[str], step: Step, extract: Callable[[str], T]
+    ) -> tuple[list[T], dict[str, IndexerError]]:
+        """Call `extract` with each image; return what it gives, and why it gives nothing of others."""
+        found: list[T] = []
         errors: dict[str, IndexerError] = {}
         for image_id in image_ids:
             step(1)
             try:
-                batches.append(extract_image(self.ds, self.indexer, self.contract, image_id))
+                found.append(extract(image_id))
             except IndexerError as error:
                 if not self._is_there(image_id):
                     continue
                 errors[image_id] = error
                 if self.stop_at_failure:
                     break
-        return batches, errors
+        return found, errors
+
+    def _plain_rows(self, indexer: RecordIndexer, image_id: str, reader: StoreReader | None) -> PlainRows:
+        store = TrackingStore(self.ds.store if reader is None else reader)
+        record = ZarrImageRecord(store, image_id, zarr_format=self.ds.zarr_format)
+        with _blaming(ImageFault(self.contract, image_id)):
+            rows = indexer.checked_rows(record)
+        return PlainRows(image_id, rows, store.dependencies)
 
     def _checked(self, batches: list[Batch], errors: dict[str, IndexerError]) -> Extracted:
         good: list[Batch] = []
@@ -117,8 +158,14 @@ class Task:
         return self.ds.record(image_id).exists()
 
 
-def extract_image(ds: ZarrDataset, indexer: DatasetIndexer, contract: TableContract, image_id: str) -> Batch:
-    """Let an indexer extract one image's rows, and note what it reads.
+def extract_image(
+    ds: ZarrDataset,
+    indexer: DatasetIndexer,
+    contract: TableContract,
+    image_id: str,
+    reader: StoreReader | None = None,
+) -> Batch:
+    """Let an indexer extract one image's rows, and note what it reads; by default, of the dataset's store.
 
     Raises
     ------
@@ -127,23 +174,18 @@ def extract_image(ds: ZarrDataset, indexer: DatasetIndexer, contract: TableContr
     RowsError
         It gave something that cannot be rows.
     """
-    store = TrackingStore(ds.store)
+    store = TrackingStore(ds.store if reader is None else reader)
     record = ZarrImageRecord(store, image_id, zarr_format=ds.zarr_format)
     fault = ImageFault(contract, image_id)
     in_bulk = as_bulk(indexer)
-    # A plugin's own code runs here; whatever it raises concerns this one image.
-    try:
-        if isinstance(indexer, ArtifactIndexer) and indexer.gives_arrow:
+    with _blaming(fault):
+        if isinstance(indexer, DeclaredIndexer) and indexer.gives_arrow:
             return Batch.of_image(image_id, indexer.read_rows(record), store.dependencies)
         if in_bulk is not None:
-            table = in_bulk.shape(read_artifact(record, in_bulk.bulk_artifact or ""))
+            unnest = getattr(in_bulk, "unnest", None)
+            table = in_bulk.shape(read_artifact(record, in_bulk.bulk_artifact or "", unnest))
             return Batch.of_image(image_id, table, store.dependencies)
         frame: object = indexer.extract_rows(record)
-    except (KeyboardInterrupt, GeneratorExit):
-        raise
-    # A panic of a library in another language, or a cancelled task, is no Exception.
-    except BaseException as error:
-        raise fault.extraction_error(error) from error
     if not isinstance(frame, pd.DataFrame):
         raise fault.rows_error(f"extract_rows must return a DataFrame, got {type(frame).__name__}")
     try:
@@ -152,6 +194,18 @@ def extract_image(ds: ZarrDataset, indexer: DatasetIndexer, contract: TableContr
         raise fault.rows_error(str(error), error.column) from error
     # A frame without columns may have rows.
     return Batch.of_table(table, [len(frame)], Dependencies.of({image_id: store.dependencies}))
+
+
+@contextmanager
+def _blaming(fault: ImageFault) -> Iterator[None]:
+    """Run a plugin's own code; whatever it raises concerns one image."""
+    try:
+        yield
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    # A panic of a library in another language, or a cancelled task, is no Exception.
+    except BaseException as error:
+        raise fault.extraction_error(error) from error
 
 
 def _stacked(batches: Iterable[Batch]) -> Iterator[Batch]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from kymflow.core.zarr.indexers.base import IMAGE_ID, ensure_image_id_column
-from kymflow.core.zarr.indexers.columns import Column, check_columns
-from kymflow_zarr.errors import ArtifactError, ArtifactNotFoundError, InvalidNameError
+from kymflow.core.zarr.indexers.base import IMAGE_ID
+from kymflow.core.zarr.indexers.columns import Column
+from kymflow.core.zarr.indexers.declared import DeclaredIndexer
+from kymflow.core.zarr.indexers.json_rows import NoRows, rows_of_json, rows_to_arrow, unnest
+from kymflow_zarr.errors import ArtifactError, ArtifactNotFoundError, ColumnError
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pyarrow as pa
 
     from kymflow_zarr import ZarrImageRecord
@@ -18,11 +19,10 @@ if TYPE_CHECKING:
 
 # In the order in which they are looked for.
 FORMS = (".parquet", ".json", ".json.gz", ".csv.gz")
-# Deeper ones cost Arrow seconds each, and no table is made of them.
-MAX_NESTING = 32
+Unnest = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
-class ArtifactIndexer:
+class ArtifactIndexer(DeclaredIndexer, is_base=True):
     """Rows = one artifact of the record, as a table (Parquet) or as JSON.
 
     ``<artifact>.parquet`` gives its rows. Where there is none, ``<artifact>.json`` gives one row
@@ -37,11 +37,12 @@ class ArtifactIndexer:
         Name of the table, and of the artifact; by default `name`.
     columns : sequence of Column
         At the declared type. The required ones are always in the table, first and in this order;
-        missing where the artifact lacks them.
+        missing where the artifact lacks them. One with a ``path`` is a value inside objects of the artifact.
     aliases : mapping of str to str
         Older names of columns: from the name in the artifact to the name in the table.
     keep_other_columns : bool
-        Whether columns of the artifact that are not declared go into the table, too.
+        Whether columns of the artifact that are not declared go into the table, too. An object out of
+        which values are taken by their path does not.
     schema_version : str
         Raise it when the same artifacts shall give other rows.
 
@@ -65,64 +66,57 @@ class ArtifactIndexer:
     >>> StallIndexer().extract_rows(record)
       image_id  roi_id  duration_s  sure
     0   cell-1       1        0.25  True
+
+    Values inside nested JSON, by their path:
+
+    >>> class ConditionIndexer(ArtifactIndexer):
+    ...     name = "conditions"
+    ...     artifact = "metadata"
+    ...     columns = (Column("condition", "str", path="experiment_metadata.condition"),)
+    ...     keep_other_columns = False
+    >>> key = record.save_json("metadata", {"experiment_metadata": {"condition": "AngII"}, "rois": []})
+    >>> ConditionIndexer().extract_rows(record)
+      image_id condition
+    0   cell-1     AngII
     """
 
-    name: ClassVar[str]
-    table_name: ClassVar[str]
     artifact: ClassVar[str]
-    columns: ClassVar[tuple[Column, ...]] = ()
     aliases: ClassVar[Mapping[str, str]] = {}
     keep_other_columns: ClassVar[bool] = True
-    schema_version: ClassVar[str] = "1"
-    _given: ClassVar[frozenset[str]] = frozenset()
-    # Whether extract_rows is the one below, which read_rows gives as Arrow.
-    gives_arrow: ClassVar[bool] = True
+    _named_after: ClassVar[tuple[str, ...]] = ("table_name", "artifact")
     _is_plain: ClassVar[bool] = True
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls.gives_arrow = cls.extract_rows is ArtifactIndexer.extract_rows
+    def __init_subclass__(cls, *, is_base: bool = False, **kwargs: Any) -> None:
+        super().__init_subclass__(is_base=is_base, **kwargs)
         # Where a subclass has code of its own, only it can say whether that is right for many images at once.
         cls._is_plain = cls.gives_arrow and (cls.read_rows, cls.shape) == (
             ArtifactIndexer.read_rows,
             ArtifactIndexer.shape,
         )
-        cls._given = cls._given | ({"table_name", "artifact"} & set(cls.__dict__))
-        name = cls.__dict__.get("name")
-        if name is None:
-            if not hasattr(cls, "name"):
-                raise InvalidNameError(f"class {cls.__qualname__} needs a class attribute name = '...'")
-            return
-        for attribute in ("table_name", "artifact"):
-            # A name of its own is a default; what a base class was given stays.
-            if attribute not in cls.__dict__ and attribute not in cls._given:
-                setattr(cls, attribute, name)
-        check_columns(cls.columns)
 
     @property
     def bulk_artifact(self) -> str | None:
         """The artifact, unless a subclass makes its rows by code of its own; it may give the name itself."""
         return self.artifact if self._is_plain else None
 
-    def required_columns(self) -> list[str]:
-        """Return ``image_id`` and the names of the declared columns that are required."""
-        return [IMAGE_ID, *(column.name for column in self.columns if column.required)]
-
-    def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
-        """Return the record's rows: ``image_id``, the declared columns, the others.
-
-        Raises
-        ------
-        ArtifactError
-            The artifact is damaged, or JSON of another shape.
-        ColumnError
-            A value does not fit its declared type.
-        """
-        return ensure_image_id_column(self.read_rows(rec).to_pandas(), rec.image_id)
-
     def read_rows(self, rec: ZarrImageRecord) -> pa.Table:
         """Return the rows as Arrow, ``image_id`` not filled in; errors as :meth:`extract_rows`."""
-        return self.shape(read_artifact(rec, self.artifact))
+        return self.shape(read_artifact(rec, self.artifact, self.unnest))
+
+    def unnest(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return an object of a JSON artifact as columns: what stands at the paths of columns is taken out.
+
+        Parameters
+        ----------
+        row : mapping
+            By name.
+        """
+        paths = self._paths
+        return unnest(row, paths) if paths else row
+
+    @property
+    def _paths(self) -> Sequence[tuple[str, Sequence[str]]]:
+        return [(column.name, column.path.split(".")) for column in self.columns if column.path]
 
     def shape(self, table: pa.Table) -> pa.Table:
         """Return the columns of an artifact as those of the table: renamed, ordered, at their types.
@@ -137,7 +131,7 @@ class ArtifactIndexer:
         ColumnError
             A value does not fit its declared type.
         """
-        table = self._renamed(table)
+        table = self._renamed(self._unnested(table))
         declared = {column.name: column for column in self.columns}
         columns = {
             name: table.column(name)
@@ -150,6 +144,24 @@ class ArtifactIndexer:
             if name == IMAGE_ID or name in declared or self.keep_other_columns:
                 columns.setdefault(name, table.column(name))
         return _table({n: declared[n].cast(v) if n in declared else v for n, v in columns.items()})
+
+    def _unnested(self, table: pa.Table) -> pa.Table:
+        """Take the values at the paths of columns out of the objects of a Parquet artifact."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        taken = set()
+        for column, path in self._paths:
+            if path[0] not in table.column_names or column in table.column_names:
+                continue
+            taken.add(path[0])
+            values = table.column(path[0])
+            for name in path[1:]:
+                kind = values.type
+                is_there = pa.types.is_struct(kind) and kind.get_field_index(name) >= 0
+                values = pc.struct_field(values, name) if is_there else pa.nulls(len(values))
+            table = table.append_column(column, values)
+        return table.drop_columns(sorted(taken)) if taken else table
 
     def _renamed(self, table: pa.Table) -> pa.Table:
         taken = set(table.column_names)
@@ -164,8 +176,15 @@ class ArtifactIndexer:
         return table.rename_columns(names)
 
 
-def read_artifact(rec: ZarrImageRecord, artifact: str) -> pa.Table:
+def read_artifact(rec: ZarrImageRecord, artifact: str, unnest: Unnest | None = None) -> pa.Table:
     """Read an artifact of one record as rows, whichever form it has; no columns if there is none.
+
+    Parameters
+    ----------
+    rec, artifact
+        Which one.
+    unnest : callable, optional
+        What makes columns of an object, where the artifact is JSON.
 
     Raises
     ------
@@ -177,7 +196,7 @@ def read_artifact(rec: ZarrImageRecord, artifact: str) -> pa.Table:
     except ArtifactNotFoundError:
         pass
     try:
-        return _from_json(rec, artifact, rec.load_json(artifact))
+        return _from_json(rec, artifact, rec.load_json(artifact), unnest)
     except ArtifactNotFoundError:
         pass
     from kymflow_zarr.formats import frames
@@ -188,41 +207,16 @@ def read_artifact(rec: ZarrImageRecord, artifact: str) -> pa.Table:
         return _table({})
 
 
-def _from_json(rec: ZarrImageRecord, artifact: str, payload: Any) -> pa.Table:
-    import pyarrow as pa
-
-    rows = [payload] if isinstance(payload, dict) else payload
-    reason = "expected an object or a list of objects"
-    if _depth(payload) > MAX_NESTING:
-        reason = f"it is nested more than {MAX_NESTING} deep"
-    elif isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
-        names = dict.fromkeys(name for row in rows for name in row)
-        try:
-            return _table({name: pa.array([row.get(name) for row in rows]) for name in names})
-        except (pa.ArrowException, OverflowError, UnicodeError, TypeError, ValueError) as error:
-            reason = str(error).partition("\n")[0]
-    raise ArtifactError(
-        f"artifact '{artifact}.json' of {rec!r} gives no rows: {reason}",
-        image_id=rec.image_id,
-        artifact=artifact,
-    )
-
-
-def _depth(value: Any) -> int:
-    """Return how deep lists and objects are nested, without looking beyond the limit."""
-    level, depth = [value], 0
-    while level and depth <= MAX_NESTING + 1:
-        nested = [item for item in level if isinstance(item, dict | list)]
-        if not nested:
-            break
-        depth += 1
-        level = [
-            inner
-            for item in nested
-            for inner in (item.values() if isinstance(item, dict) else item)
-            if isinstance(inner, dict | list)
-        ]
-    return depth
+def _from_json(rec: ZarrImageRecord, artifact: str, payload: Any, unnest: Unnest | None) -> pa.Table:
+    try:
+        rows = rows_of_json(payload)
+        return rows_to_arrow([unnest(row) for row in rows] if unnest else rows)
+    except (NoRows, ColumnError) as error:
+        raise ArtifactError(
+            f"artifact '{artifact}.json' of {rec!r} gives no rows: {error}",
+            image_id=rec.image_id,
+            artifact=artifact,
+        ) from error
 
 
 def _missing(n_rows: int, column: Column) -> pa.Array:

@@ -31,6 +31,9 @@ class Column:
         One line for the reader of the table.
     required : bool
         Whether the table always has the column, or only when some image has it.
+    path : str
+        Where :class:`~kymflow.ArtifactIndexer` finds the value inside the artifact's objects: names joined by
+        dots, such as ``"experiment_metadata.condition"``. By default, under the column's own name.
 
     Examples
     --------
@@ -47,6 +50,7 @@ class Column:
     unit: str = ""
     description: str = ""
     required: bool = True
+    path: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
@@ -54,6 +58,11 @@ class Column:
         if self.type not in _TYPES:
             raise InvalidNameError(
                 f"column {self.name!r}: type must be one of {', '.join(_TYPES)}, got {self.type!r}",
+                column=self.name,
+            )
+        if not isinstance(self.path, str) or "" in self.path.split(".")[1:] or self.path.startswith("."):
+            raise InvalidNameError(
+                f"column {self.name!r}: path must be names joined by dots, got {self.path!r}",
                 column=self.name,
             )
 

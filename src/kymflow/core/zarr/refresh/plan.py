@@ -18,12 +18,12 @@ from kymflow.core.zarr.tables.schema import is_alike, table_schema
 from kymflow.core.zarr.tables.state import TableState
 from kymflow_zarr import layout
 from kymflow_zarr.errors import CancelledError, LockTimeoutError, StoreError
-from kymflow_zarr.store.dependencies import Dependencies, compare, proves_unchanged
+from kymflow_zarr.store.dependencies import Dependencies, compare, proves_unchanged, source_holds
 
 if TYPE_CHECKING:
     from kymflow.core.zarr.indexers.contract import TableContract
     from kymflow_zarr import ZarrDataset
-    from kymflow_zarr.store.base import Listing
+    from kymflow_zarr.store.base import Listing, Store
 
 logger = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ def make_plan(
     known = set(ledger)
     new = [image_id for image_id in live if image_id not in known]
     removed = sorted(known.difference(live))
-    doubtful = ledger.among(sorted(set(unproven(ledger, listing)).difference(removed)))
+    doubtful = ledger.among(sorted(set(unproven(ds.store, ledger, listing)).difference(removed)))
     changed, revalidated = _compared(ds, contract, ledger, doubtful, listing, options)
     stale = {**{image_id: ["new image"] for image_id in new}, **changed}
     return replace(
@@ -182,8 +182,8 @@ def _compared(
     return stale, found if len(found) else None
 
 
-def unproven(ledger: Ledger, listing: Listing) -> list[str]:
-    """Return the images of which a listing alone does not prove that they are as they were."""
+def unproven(store: Store, ledger: Ledger, listing: Listing) -> list[str]:
+    """Return the images of which listing and sources table do not prove that they are as they were."""
     dependencies = ledger.dependencies
     flat = dependencies.flat
     place = pc.index_in(dependencies.keys(), value_set=pa.array(listing.keys, pa.string()))
@@ -197,6 +197,7 @@ def unproven(ledger: Ledger, listing: Listing) -> list[str]:
 
     sizes, mtimes_ns = now(listing.sizes, pa.int64()), now(listing.mtimes_ns, pa.int64())
     holds = pc.and_(is_told, proves_unchanged(flat, sizes, mtimes_ns, now(listing.etags, pa.string())))
+    holds = pc.or_(holds, pa.array(source_holds(store, dependencies), pa.bool_()))
     doubtful = pc.unique(dependencies.owners().filter(pc.invert(holds)))
     failed = pc.not_equal(ledger.column("error"), "")
     image_ids = ledger.column("image_id")
@@ -217,7 +218,7 @@ def _short(key: str) -> str:
     rest = key.split("/", 2)[-1]
     if rest.startswith("analysis/"):
         return f"artifact {rest.removeprefix('analysis/')!r}"
-    return "pixels" if rest.startswith("data/") else repr(rest)
+    return "pixels" if rest.startswith("data/") else "source file" if rest == "source" else repr(rest)
 
 
 def _has_right_columns(state: TableState, contract: TableContract) -> bool:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from kymflow.core.zarr.indexers.base import normalize_table_name
 from kymflow.core.zarr.tables.cache import TableCache
-from kymflow.core.zarr.tables.source_columns import add_source
+from kymflow.core.zarr.tables.image_columns import IMAGES_TABLE, add_images, add_source
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
@@ -38,7 +38,7 @@ class LoadedTables:
         for name in self.ds.list_table_names() if names is None else names:
             self._cache.load(self._table_name(name))
 
-    def get_table(self, name: str, *, with_source: bool = False) -> pd.DataFrame:
+    def get_table(self, name: str, *, with_source: bool = False, with_images: bool = False) -> pd.DataFrame:
         """Return a table; loaded once, and again when its file has been written by somebody else.
 
         Parameters
@@ -49,13 +49,26 @@ class LoadedTables:
             Add the columns ``rel_path`` and ``file_name`` of the file that each image came from,
             after ``image_id``; missing for images that came from no folder. The result is then a
             copy, not the table in memory.
+        with_images : bool
+            Add all columns of table ``images``: where the image came from, its size, whether it was accepted,
+            the experiment. It has those of `with_source`, too. The result is a copy.
+
+        Returns
+        -------
+        DataFrame
+            Where the table has a column of a name that is to be added, the added one is called
+            ``image_<name>``.
 
         Raises
         ------
         TableNotFoundError
-            There is no such table.
+            There is no such table; or none named ``images``, with `with_images`.
+        ColumnError
+            Table ``images`` is not one of a row for each image.
         """
         frame = self._cache.get(self._table_name(name))
+        if with_images:
+            return add_images(frame, self._cache.get(IMAGES_TABLE))
         return add_source(self.ds, frame) if with_source else frame
 
     def save_table(self, name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -71,10 +72,14 @@ def clash(
 ) -> SchemaError:
     """Return the error for a column of which two images have types that do not go together."""
     types = [str(kind) if len(str(kind)) <= 80 else f"{str(kind)[:80]}..." for kind in (one[1], other[1])]
+    advice = f"Make indexer {contract.indexer!r} declare the column's type"
+    if pa.types.is_nested(one[1]) or pa.types.is_nested(other[1]):
+        # A type of objects or lists cannot be declared; that of a value inside them can.
+        advice = f"Take the values that you want by their path: Column(..., path={f'{column}.<name>'!r})"
     error = SchemaError(
         f"column {column!r} of table {contract.table_name!r}: image {one[0]!r} has {types[0]}, image "
-        f"{other[0]!r} has {types[1]}, which do not go together. Make indexer {contract.indexer!r} "
-        "declare the column's type, or mend the artifact of one of them.",
+        f"{other[0]!r} has {types[1]}, which do not go together. {advice}, or mend the "
+        "artifact of one of them.",
         table_name=contract.table_name,
         indexer=contract.indexer,
         image_id=other[0],
@@ -86,7 +91,10 @@ def clash(
 
 
 def common_type(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
-    """Return the type that holds both, or None: equal; null and any; integers; integer and float is float."""
+    """Return the type that holds both, or None.
+
+    Equal; null and any; integers; integer and float is float; lists and objects of such.
+    """
     if one == other or pa.types.is_null(other):
         return one
     if pa.types.is_null(one):
@@ -107,7 +115,20 @@ def common_type(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
     if pa.types.is_list(one) and pa.types.is_list(other):
         inner = common_type(one.value_type, other.value_type)
         return None if inner is None else pa.list_(inner)
+    if pa.types.is_struct(one) and pa.types.is_struct(other):
+        return _common_struct(one, other)
     return None
+
+
+def _common_struct(one: pa.StructType, other: pa.StructType) -> pa.DataType | None:
+    """Return objects with the names of both, in order of appearance; what one lacks is missing there."""
+    fields: dict[str, pa.DataType] = {field.name: field.type for field in one}
+    for field in other:
+        common = common_type(fields[field.name], field.type) if field.name in fields else field.type
+        if common is None:
+            return None
+        fields[field.name] = common
+    return pa.struct(list(fields.items()))
 
 
 def _finer_unit(one: pa.DataType, other: pa.DataType) -> str:
@@ -147,10 +168,11 @@ def _cast(rows: pa.Table, field: pa.Field, contract: TableContract) -> pa.Chunke
     values = rows.column(field.name)
     try:
         return values.cast(field.type)
-    except pa.ArrowNotImplementedError:
-        # Lists of nothing, among others, know no cast.
-        return pa.chunked_array([pa.array(values.to_pylist(), field.type)])
     except pa.ArrowException as error:
+        if pa.types.is_nested(field.type):
+            # Lists of nothing, and objects that lack a name, know no cast.
+            with suppress(pa.ArrowException):
+                return pa.chunked_array([pa.array(values.to_pylist(), field.type)])
         reason = str(error).partition("\n")[0]
         raise _misfit(rows, field.name, contract, f"they cannot become {field.type}: {reason}") from error
 

@@ -1,4 +1,4 @@
-"""Executors, each started once in a file of tests; and who was asked record by record."""
+"""Executors, each started once in a file of tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from kymflow.core.zarr.extraction import task
 from kymflow_zarr import ZarrDataset
 from support.executors import linux
 
@@ -65,17 +64,3 @@ EXECUTORS = [
 def executor(request: pytest.FixtureRequest) -> Executor:
     found: Executor = request.getfixturevalue(request.param)
     return found
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Images that were asked one by one."""
-    noted: list[str] = []
-    ask = task.extract_image
-
-    def noting(ds: Any, indexer: Any, contract: Any, image_id: str) -> Any:
-        noted.append(image_id)
-        return ask(ds, indexer, contract, image_id)
-
-    monkeypatch.setattr(task, "extract_image", noting)
-    return noted

@@ -220,9 +220,9 @@ def test_a_damaged_image_that_is_deleted_meanwhile_is_no_failure(
     put(kd, {"00002": (".json", b"{"), "00005": (".parquet", b"x"), "00007": json('[{"a": 1}, {"b": 1}]')})
     ask = task.extract_image
 
-    def deleting(ds: Any, indexer: Any, contract: Any, image_id: str) -> Any:
+    def deleting(ds: Any, indexer: Any, contract: Any, image_id: str, reader: Any = None) -> Any:
         try:
-            return ask(ds, indexer, contract, image_id)
+            return ask(ds, indexer, contract, image_id, reader)
         except ExtractionError:
             kd.ds.delete_image(image_id)
             raise
