@@ -71,6 +71,8 @@ def test_imports_go_down_only() -> None:
     builtin = {name for name in imports_of("kymflow_indexers_builtin") if name.startswith("kymflow")}
     assert builtin <= {
         "kymflow",
+        "kymflow_indexers_builtin.acquired",
+        "kymflow_indexers_builtin.images",
         "kymflow_indexers_builtin.radon_report",
         "kymflow_indexers_builtin.velocity_events",
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kymflow.testing import IndexerContract
-from kymflow_indexers_builtin import RadonReportIndexer, VelocityEventsIndexer
+from kymflow_indexers_builtin import ImagesIndexer, RadonReportIndexer, VelocityEventsIndexer
 
 
 class TestVelocityEvents(IndexerContract):
@@ -12,3 +12,7 @@ class TestVelocityEvents(IndexerContract):
 
 class TestRadonReport(IndexerContract):
     indexer = RadonReportIndexer()
+
+
+class TestImages(IndexerContract):
+    indexer = ImagesIndexer()

@@ -44,13 +44,14 @@ def dtypes(frame: pd.DataFrame) -> dict[str, str]:
     return {name: str(dtype) for name, dtype in frame.dtypes.items()}
 
 
-def test_the_plugin_offers_both_indexers() -> None:
+def test_the_plugin_offers_its_indexers() -> None:
     indexers = kymflow_indexers()
 
     assert all(isinstance(indexer, DatasetIndexer) for indexer in indexers)
     assert [(indexer.name, indexer.table_name) for indexer in indexers] == [
         ("velocity_events", "velocity_events"),
         ("radon_report", "radon_report"),
+        ("images", "images"),
     ]
 
 

@@ -105,7 +105,12 @@ def test_from_the_wheels_to_a_tested_plugin(wheels: dict[str, Path], tmp_path: P
 
     call(*lab.pip, "check")
     check_all_passed(tested)
-    assert lab.indexers() == {"kym_3d_flow": "ok", "radon_report": "ok", "velocity_events": "ok"}
+    assert lab.indexers() == {
+        "images": "ok",
+        "kym_3d_flow": "ok",
+        "radon_report": "ok",
+        "velocity_events": "ok",
+    }
     (checked,) = lab.json("check-indexer", "kym_3d_flow")["indexers"]
     assert (checked["failed"], checked["not_run"]) == (0, 0)
     demo = lab.json("demo")

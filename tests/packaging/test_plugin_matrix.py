@@ -14,7 +14,7 @@ from support.plugin_projects import BROKEN, build_wheels, write_broken, write_ev
 
 pytestmark = pytest.mark.long
 
-TABLES = ["radon_report", "velocity_events"]
+TABLES = ["images", "radon_report", "velocity_events"]
 
 
 @dataclass(frozen=True)

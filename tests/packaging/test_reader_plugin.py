@@ -33,7 +33,7 @@ def test_it_is_listed_and_is_no_indexer(lab: Environment, tmp_path: Path) -> Non
     assert (info["distribution"], info["version"], info["priority"]) == ("lab-scans", "1.0", 3)
     assert info["summary"] == "Line scans in an invented text format (.scan), a line of numbers each."
     assert "lab-scans 1.0" in lab.kymflow("readers").stdout
-    assert lab.indexers() == {"radon_report": "ok", "velocity_events": "ok"}
+    assert lab.indexers() == {"images": "ok", "radon_report": "ok", "velocity_events": "ok"}
 
     lab.uninstall("lab-scans")
     assert readers(lab) == {}
@@ -44,7 +44,7 @@ def test_a_broken_one_is_listed_and_told_to_who_ingests(lab: Environment, tmp_pa
     lab.install(*build_wheels(tmp_path / "wheels", project, write_scans(tmp_path)))
 
     assert readers(lab) == {"bad_scans": "broken", "lab-scans": "ok"}
-    assert lab.indexers() == {"radon_report": "ok", "velocity_events": "ok"}
+    assert lab.indexers() == {"images": "ok", "radon_report": "ok", "velocity_events": "ok"}
     made = lab.kymflow("demo", "--json")
     assert (
         made.stderr.count("kymflow: warning: plugin 'bad_scans = bad_scans' of bad-scans 1.0 cannot be") == 1

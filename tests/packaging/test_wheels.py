@@ -90,7 +90,7 @@ def test_pip_installs_both_wheels_with_all_that_they_need(wheels: dict[str, Path
     lab = plain_environment(tmp_path / "environment", sys.executable, *wheels.values())
 
     call(*lab.pip, "check")
-    assert sorted(lab.json("demo")["tables"]) == ["radon_report", "velocity_events"]
+    assert sorted(lab.json("demo")["tables"]) == ["images", "radon_report", "velocity_events"]
 
 
 @pytest.mark.long

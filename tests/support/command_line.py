@@ -45,7 +45,7 @@ REPORT |= {"failed": list, "stale": list}
 
 
 def check_reports(tables: dict[str, Any]) -> None:
-    assert sorted(tables) == ["radon_report", "velocity_events"]
+    assert sorted(tables) == ["images", "radon_report", "velocity_events"]
     for report in tables.values():
         assert {name: type(value) for name, value in report.items()} == REPORT
 

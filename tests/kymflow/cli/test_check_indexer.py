@@ -38,7 +38,7 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_all_registered_indexers_are_checked_by_default(run: Run, checked: list[str]) -> None:
     content = json.loads(run("--json").stdout)
 
-    assert checked == ["radon_report", "velocity_events"]
+    assert checked == ["images", "radon_report", "velocity_events"]
     assert [i["indexer"] for i in content["indexers"]] == checked
     assert content["unusable"] == []
 
@@ -107,7 +107,7 @@ def test_a_broken_plugin_has_not_passed(run: Run, site: Path, checked: list[str]
         "kymflow: not checked: indexer 'other' of other-lab 2.0 (broken): ModuleNotFoundError"
         in result.stderr
     )
-    assert checked == ["radon_report", "velocity_events"]
+    assert checked == ["images", "radon_report", "velocity_events"]
 
 
 def test_without_any_indexer_nothing_is_proved(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

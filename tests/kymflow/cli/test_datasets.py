@@ -86,7 +86,7 @@ def test_an_empty_folder_name_is_not_the_present_folder(
 def test_an_unknown_table_is_told_with_those_that_are(run: Run, lab: Path) -> None:
     line = one_line(run("show", lab, "stalls", code=1))
 
-    assert "has no table 'stalls'; its tables: radon_report, velocity_events" in line
+    assert "has no table 'stalls'; its tables: images, radon_report, velocity_events" in line
 
 
 def test_an_unknown_image_is_told(run: Run, lab: Path) -> None:
@@ -109,7 +109,7 @@ def test_show_of_one_image_of_a_table_without_image_ids_is_told(run: Run, lab: P
 def test_an_unknown_indexer_is_told_with_those_that_are(run: Run, lab: Path) -> None:
     for command in (["rebuild", lab], ["update", lab, "a"]):
         line = one_line(run(*command, "--indexer", "stalls", code=1))
-        assert "no indexer is named 'stalls'; there are: radon_report, velocity_events" in line
+        assert "no indexer is named 'stalls'; there are: images, radon_report, velocity_events" in line
 
 
 @pytest.mark.parametrize("name", ["out.xlsx", "out", "out.csv.gz"])

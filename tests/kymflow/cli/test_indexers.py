@@ -36,7 +36,7 @@ def test_indexers_as_json_is_a_list_of_documented_fields(run: Run) -> None:
             "error": None,
             "traceback": None,
         }
-        for name in ("radon_report", "velocity_events")
+        for name in ("images", "radon_report", "velocity_events")
     ]
 
 

@@ -16,7 +16,11 @@ def test_ingest_makes_a_dataset_and_its_tables(run: Run, folder: Path, tmp_path:
 
     assert "4 new, 0 changed, 0 unchanged, 0 failed" in result.stdout
     assert result.stderr == ""
-    assert KymDataset(tmp_path / "lab.zarr", "r").ds.list_table_names() == ["radon_report", "velocity_events"]
+    assert KymDataset(tmp_path / "lab.zarr", "r").ds.list_table_names() == [
+        "images",
+        "radon_report",
+        "velocity_events",
+    ]
 
 
 def test_ingest_as_json_has_the_documented_shape(run: Run, folder: Path, tmp_path: Path) -> None:

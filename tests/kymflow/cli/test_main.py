@@ -95,7 +95,7 @@ def test_a_broken_plugin_is_warned_of_in_one_line_and_the_others_work(lab: Path,
     done = run_process("rebuild", lab, "--json", site=site)
 
     assert done.returncode == 0
-    assert sorted(json.loads(done.stdout)["tables"]) == ["radon_report", "velocity_events"]
+    assert sorted(json.loads(done.stdout)["tables"]) == ["images", "radon_report", "velocity_events"]
     assert done.stderr.startswith("kymflow: warning: plugin 'lab = lab_indexers_broken' of lab-indexers 0.1")
     assert done.stderr.count("\n") == 1
 

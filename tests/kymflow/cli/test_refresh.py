@@ -39,7 +39,7 @@ def test_refresh_reports_in_json(run: Run, lab: Path) -> None:
 
     first = read_json(run("refresh", lab, "--json"))
     assert first == {
-        "tables": {name: nothing_done(rows[name]) for name in ("radon_report", "velocity_events")}
+        "tables": {name: nothing_done(rows[name]) for name in ("images", "radon_report", "velocity_events")}
     }
 
     image_id = ids_of(lab)[0]
@@ -84,7 +84,7 @@ def test_a_dry_run_says_what_and_why_and_writes_nothing(run: Run, lab: Path) -> 
     before = snapshot(lab)
 
     found = read_json(run("refresh", lab, "--dry-run", "--json"))["tables"]
-    assert sorted(found) == ["radon_report", "velocity_events"]
+    assert sorted(found) == ["images", "radon_report", "velocity_events"]
     for plan in found.values():
         assert sorted(plan) == ["fresh", "indexer", "removed", "rewrite", "stale"]
         assert plan["removed"] == [third]
@@ -117,7 +117,7 @@ def test_status_in_json(run: Run, lab: Path, tmp_path: Path) -> None:
             "rewrite": False,
             "problem": "",
         }
-        for name in ("radon_report", "velocity_events")
+        for name in ("images", "radon_report", "velocity_events")
     ]
     assert sorted(one["image_id"] for one in found["missing_sources"]) == kd.ds.list_image_ids()
     assert all(one["source"].startswith(str(tmp_path / "in")) for one in found["missing_sources"])

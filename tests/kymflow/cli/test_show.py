@@ -22,7 +22,7 @@ def test_show_tells_what_a_dataset_has(run: Run, lab: Path) -> None:
 
     content = read_json(run("show", lab, "--json"))
     assert content["images"] == 4
-    assert [table["name"] for table in content["tables"]] == ["radon_report", "velocity_events"]
+    assert [table["name"] for table in content["tables"]] == ["images", "radon_report", "velocity_events"]
     column = next(c for c in content["tables"][0]["columns"] if c["name"] == "mean_velocity")
     assert column == {
         "name": "mean_velocity",

@@ -32,7 +32,7 @@ class Lines:
 
 
 def test_a_plugin_is_installed():
-    assert [info.name for info in get_registry().list()] == ["radon_report", "velocity_events"]
+    assert [info.name for info in get_registry().list()] == ["images", "radon_report", "velocity_events"]
 
 
 def test_the_lab_is_small_and_in_tmp_path(kym_lab, tmp_path):
@@ -59,7 +59,7 @@ def test_no_plugin_is_found(isolated_plugins, kym_lab):
 
 def test_everything_is_as_before():
     assert "KYMFLOW_DISABLE_PLUGIN_AUTOLOAD" not in os.environ
-    assert [info.name for info in get_registry().list()] == ["radon_report", "velocity_events"]
+    assert [info.name for info in get_registry().list()] == ["images", "radon_report", "velocity_events"]
 """
 
 

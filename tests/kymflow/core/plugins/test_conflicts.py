@@ -18,6 +18,7 @@ def test_two_that_claim_one_name_are_both_in_conflict_and_neither_is_preferred(i
     registry = IndexerRegistry([one, two, BUILTIN])
 
     assert [(info.name, info.status) for info in registry.list()] == [
+        ("images", "ok"),
         ("radon_report", "ok"),
         ("stalls", "conflict"),
         ("stalls", "conflict"),
@@ -25,7 +26,7 @@ def test_two_that_claim_one_name_are_both_in_conflict_and_neither_is_preferred(i
     ]
     with pytest.raises(UnknownIndexerError, match="'stalls'.*\\(conflict\\): .*both claim the name 'stalls'"):
         registry.get("stalls")
-    assert [indexer.name for indexer in registry.indexers()] == ["radon_report", "velocity_events"]
+    assert [indexer.name for indexer in registry.indexers()] == ["images", "radon_report", "velocity_events"]
 
 
 def test_two_that_claim_one_table_are_in_conflict(install: Install) -> None:
@@ -67,10 +68,11 @@ def test_using_what_two_distributions_claim_names_both_and_says_what_to_do(
 
 def test_every_other_table_works(rivals: Path, kd: KymDataset) -> None:
     kd = KymDataset(kd.ds)
-    assert sorted(kd.rebuild_all()) == ["flow", "radon_report", "velocity_events"]
-    assert sorted(kd.refresh_all()) == ["flow", "radon_report", "velocity_events"]
+    assert sorted(kd.rebuild_all()) == ["flow", "images", "radon_report", "velocity_events"]
+    assert sorted(kd.refresh_all()) == ["flow", "images", "radon_report", "velocity_events"]
     assert [(info.name, info.status) for info in kd.registry.list()] == [
         ("flow", "ok"),
+        ("images", "ok"),
         ("radon_report", "ok"),
         ("stalls", "conflict"),
         ("stalls", "conflict"),
@@ -91,7 +93,7 @@ def test_one_module_that_two_distributions_register_is_in_conflict(site: Path) -
 
     found = get_registry().list()
 
-    assert [info.status for info in found] == ["conflict"] * 4
+    assert [info.status for info in found] == ["conflict"] * 6
     assert "kymflow-indexers-builtin 1.0.0 and lab-copy 1.0 both claim the name" in found[0].error
 
 

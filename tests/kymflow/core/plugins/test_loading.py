@@ -34,7 +34,11 @@ def test_a_broken_plugin_is_listed_with_its_cause_and_the_others_work(
     assert (broken.status, broken.table_name, broken.entry_point) == ("broken", "", "broken = plugin_broken")
     assert broken.error in message
     assert broken.traceback.startswith(("Traceback", "Silent"))
-    assert [info.name for info in first if info.status == "ok"] == ["radon_report", "velocity_events"]
+    assert [info.name for info in first if info.status == "ok"] == [
+        "images",
+        "radon_report",
+        "velocity_events",
+    ]
     assert registry.list() == first
     with pytest.raises(UnknownIndexerError, match=f"(?s)'broken' of entry point.*\\(broken\\): .*{cause}"):
         registry.get("broken")
@@ -106,6 +110,7 @@ def test_where_warnings_are_errors_the_next_call_knows_all_the_same(written: Ins
 
     assert [(info.name, info.status) for info in registry.list()] == [
         ("broken", "broken"),
+        ("images", "ok"),
         ("radon_report", "ok"),
         ("velocity_events", "ok"),
     ]
@@ -132,7 +137,7 @@ def test_the_users_interrupt_is_not_the_plugins_failure_and_loading_starts_again
 
     with pytest.raises(KeyboardInterrupt, match="by the user"):
         registry.list()
-    expected = [("radon_report", "ok"), ("slow", "ok"), ("velocity_events", "ok")]
+    expected = [("images", "ok"), ("radon_report", "ok"), ("slow", "ok"), ("velocity_events", "ok")]
     assert [(info.name, info.status) for info in registry.list()] == expected
     assert [(info.name, info.status) for info in registry.list()] == expected
     assert calls.read_text() == ".."
@@ -159,7 +164,7 @@ def test_a_failed_plugin_leaves_none_of_its_hooks_behind(written: Install, kd: K
     registry = IndexerRegistry([written("broken", code), BUILTIN])
     with pytest.warns(PluginWarning, match="InvalidIndexerError"):
         reports = KymDataset(kd.ds, registry=registry).rebuild_all()
-    assert sorted(reports) == ["radon_report", "velocity_events"]
+    assert sorted(reports) == ["images", "radon_report", "velocity_events"]
     assert registry.observers() == []
 
 
@@ -179,4 +184,4 @@ def test_a_table_name_that_windows_cannot_keep_breaks_the_plugin_not_the_run(
     registry = IndexerRegistry([BUILTIN, entry_point])
     with pytest.warns(PluginWarning, match="'con'"):
         reports = KymDataset(kd.ds, registry=registry).rebuild_all(on_error="skip")
-    assert sorted(reports) == ["radon_report", "velocity_events"]
+    assert sorted(reports) == ["images", "radon_report", "velocity_events"]

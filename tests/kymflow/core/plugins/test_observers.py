@@ -264,7 +264,7 @@ def test_a_plugin_may_implement_this_hook_alone(site: Path, kd: KymDataset) -> N
     import lab_exporter
 
     assert lab_exporter.told == [("velocity_events", ["a", "b", "c"])]
-    assert {info.name for info in get_registry().list()} == {"radon_report", "velocity_events"}
+    assert {info.name for info in get_registry().list()} == {"images", "radon_report", "velocity_events"}
     assert get_registry().observers() == ["lab-exporter 1.0 (export = lab_exporter)"]
 
 

@@ -23,7 +23,7 @@ from kymflow import (
     hookimpl,
 )
 from kymflow.core.zarr.tables.info import describe_table
-from kymflow_indexers_builtin import RadonReportIndexer, VelocityEventsIndexer
+from kymflow_indexers_builtin import ImagesIndexer, RadonReportIndexer, VelocityEventsIndexer
 from support.plugin_makers import BUILTIN, Install, StallIndexer, infos, offering, run_python
 from support.simple_indexers import FrameIndexer, frame, write_distribution
 
@@ -33,8 +33,12 @@ from support.simple_indexers import FrameIndexer, frame, write_distribution
 def test_an_entry_point_may_name_a_module_with_the_hook() -> None:
     registry = IndexerRegistry([BUILTIN])
 
-    assert [info.name for info in registry.list()] == ["radon_report", "velocity_events"]
-    assert [type(indexer) for indexer in registry.indexers()] == [RadonReportIndexer, VelocityEventsIndexer]
+    assert [info.name for info in registry.list()] == ["images", "radon_report", "velocity_events"]
+    assert [type(indexer) for indexer in registry.indexers()] == [
+        ImagesIndexer,
+        RadonReportIndexer,
+        VelocityEventsIndexer,
+    ]
     assert isinstance(registry.get("velocity_events"), VelocityEventsIndexer)
 
 
@@ -160,7 +164,7 @@ def test_a_name_or_table_that_is_taken_is_refused(rival: FrameIndexer) -> None:
 
     with pytest.raises(InvalidIndexerError, match="has already one of that name or table"):
         registry.register(rival)
-    assert len(registry.list()) == 2
+    assert len(registry.list()) == 3
 
 
 def test_something_that_is_no_indexer_is_refused(registry: IndexerRegistry) -> None:

@@ -12,7 +12,7 @@ from kymflow.core.plugins.switches import Switches
 from support.plugin_makers import write_indexers
 from support.simple_indexers import write_distribution
 
-BUILTIN = ["radon_report", "velocity_events"]
+BUILTIN = ["images", "radon_report", "velocity_events"]
 
 
 @pytest.fixture
@@ -32,13 +32,16 @@ def names() -> list[str]:
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [
-        ({}, ["flow", "radon_report", "stalls", "velocity_events"]),
+        ({}, ["flow", "images", "radon_report", "stalls", "velocity_events"]),
         ({"KYMFLOW_DISABLE_PLUGIN_AUTOLOAD": "1"}, []),
-        ({"KYMFLOW_DISABLE_PLUGIN_AUTOLOAD": "0"}, ["flow", "radon_report", "stalls", "velocity_events"]),
+        (
+            {"KYMFLOW_DISABLE_PLUGIN_AUTOLOAD": "0"},
+            ["flow", "images", "radon_report", "stalls", "velocity_events"],
+        ),
         ({"KYMFLOW_DISABLE_PLUGIN_AUTOLOAD": "1", "KYMFLOW_PLUGINS": "other-lab"}, ["flow"]),
         ({"KYMFLOW_PLUGINS": "lab-indexers, other_lab,"}, ["flow", "stalls"]),
         ({"KYMFLOW_PLUGINS": "LAB_indexers"}, ["stalls"]),
-        ({"KYMFLOW_PLUGINS": " , "}, ["flow", "radon_report", "stalls", "velocity_events"]),
+        ({"KYMFLOW_PLUGINS": " , "}, ["flow", "images", "radon_report", "stalls", "velocity_events"]),
         ({"KYMFLOW_DISABLE_PLUGINS": "lab-indexers"}, ["flow", *BUILTIN]),
         ({"KYMFLOW_DISABLE_PLUGINS": "lab"}, ["flow", *BUILTIN]),
         ({"KYMFLOW_DISABLE_PLUGINS": "lab,other,not-there"}, BUILTIN),
@@ -126,7 +129,7 @@ def test_strict_a_conflict_raises(lab: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_strict_without_any_failure_is_as_always(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KYMFLOW_STRICT_PLUGINS", "1")
 
-    assert names() == ["flow", "radon_report", "stalls", "velocity_events"]
+    assert names() == ["flow", "images", "radon_report", "stalls", "velocity_events"]
 
 
 def test_a_registry_of_ones_own_does_not_look_at_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
