@@ -74,7 +74,7 @@ def open_dataset(location: Path | str, tables: Sequence[str] = TABLES) -> KymDat
     for indexer in (RadonReportIndexer(), VelocityEventsIndexer()):
         if indexer.table_name in tables:
             registry.register(indexer)
-    return KymDataset(location, registry=registry)
+    return KymDataset(location, mode="a", registry=registry)
 
 
 def rebuild_kymflow(path: Path, tables: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ def main(folder: Path) -> None:
     kymographs = folder / "kymographs"
     simulate_folder(kymographs, n_images=6, seed=1)
 
-    kd = KymDataset(folder / "lab.zarr")
+    kd = KymDataset(folder / "lab.zarr", mode="a")
     report = kd.ingest_folder(kymographs)
     print(f"{len(report.new)} images taken in, {len(report.failed)} failed")
 

@@ -39,7 +39,7 @@ def kd(tmp_path: Path) -> KymDataset:
     registry = IndexerRegistry(())
     registry.register(VelocityEventsIndexer())
     registry.register(RadonReportIndexer())
-    kd = KymDataset(tmp_path / "lab.zarr", registry=registry)
+    kd = KymDataset(tmp_path / "lab.zarr", mode="a", registry=registry)
     first, second, third = sorted(
         (kd.ds.add_image(np.zeros((4, 3), np.uint16)) for _ in range(3)), key=lambda record: record.image_id
     )

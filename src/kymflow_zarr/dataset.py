@@ -39,17 +39,17 @@ class ZarrDataset:
     ----------
     path : str or path
         A local folder, or a URL (``s3://bucket/prefix``, ``memory://name``).
-    mode : {"r", "a", "w"}
-        ``r`` reads and never writes a byte. ``a`` reads and writes, and creates the dataset if
-        the path is absent or an empty folder. ``w`` erases a dataset first. Whatever else is at
-        the path is left alone and refused.
+    mode : {"r", "r+", "a", "w"}
+        ``r`` reads and never writes a byte. ``r+`` reads and writes a dataset that is there. ``a``
+        does, too, and creates it if the path is absent or an empty folder. ``w`` erases a dataset
+        first. Whatever else is at the path is left alone and refused.
     zarr_format : {3, 2}
         For creation only; an existing dataset keeps its own.
 
     Raises
     ------
     DatasetNotFoundError
-        Mode ``r``, and nothing is there.
+        Mode ``r`` or ``r+``, and nothing is there.
     DatasetError
         What is there is no kymflow dataset, is of a newer version, or is damaged.
 
@@ -85,9 +85,10 @@ class ZarrDataset:
     def __init__(
         self, path: str | os.PathLike[str], mode: Mode = "a", *, zarr_format: Literal[2, 3] = 3
     ) -> None:
-        if mode not in ("r", "a", "w"):
+        if mode not in ("r", "r+", "a", "w"):
             raise DatasetError(
-                f"mode must be 'r' (read), 'a' (read and write) or 'w' (ERASE and make anew), got {mode!r}"
+                "mode must be 'r' (read), 'r+' (read and write), 'a' (read and write, make if absent) "
+                f"or 'w' (ERASE and make anew), got {mode!r}"
             )
         if zarr_format not in (2, 3):
             raise DatasetError(f"zarr_format must be 2 or 3, got {zarr_format!r}")
@@ -129,7 +130,7 @@ class ZarrDataset:
         """Raise ReadOnlyError if mode is ``r``."""
         if self.read_only:
             raise ReadOnlyError(
-                f"{self.path} was opened with mode='r'; open it with mode='a' to write",
+                f"{self.path} was opened with mode='r'; open it with mode='r+' to write",
                 dataset=self.path,
             )
 
@@ -366,6 +367,4 @@ class ZarrDataset:
 
 def _reopen(path: str, mode: Mode) -> ZarrDataset:
     """Open a dataset in another process: it must be there, and is neither made nor erased."""
-    ds = ZarrDataset(path, "r")
-    ds.mode = "r" if mode == "r" else "a"
-    return ds
+    return ZarrDataset(path, "r" if mode == "r" else "r+")

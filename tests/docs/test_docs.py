@@ -82,7 +82,8 @@ def test_the_plugins_of_the_plugins_page_work_when_installed(tmp_path: Path) -> 
     prepare = (
         "import os\n"
         "os.environ['KYMFLOW_PLUGINS'] = 'lab-stalls,lab-npy,lab-follower'\n"
-        "from kymflow import IndexerRegistry\n"
+        "from kymflow import IndexerRegistry, ZarrDataset\n"
+        "ZarrDataset('lab.zarr')\n"
     )
     work = (
         "for info in [*registry.list(), *registry.list_readers()]:\n"
@@ -144,7 +145,7 @@ def test_the_recipes_work_when_pasted(tmp_path: Path) -> None:
         "from kymflow import KymDataset\n"
         "from kymflow.testing import simulate_folder\n"
         "simulate_folder('f', 2, n_lines=200)\n"  # both of them analysed
-        "KymDataset('lab.zarr').ingest_folder('f')\n"
+        "KymDataset('lab.zarr', mode='a').ingest_folder('f')\n"
     )
     out = run_python(REGISTER + prepare + recipes + "print(len(kd.ds.list_image_ids()))", tmp_path)
     assert out == "1\n"

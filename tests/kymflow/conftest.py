@@ -37,7 +37,7 @@ def registry() -> IndexerRegistry:
 @pytest.fixture
 def kd(tmp_path: Path, registry: IndexerRegistry) -> KymDataset:
     """Three images in a new dataset: ``a`` with two events and a report, ``b`` with a report, ``c`` bare."""
-    kd = KymDataset(tmp_path / "lab.zarr", registry=registry)
+    kd = KymDataset(tmp_path / "lab.zarr", mode="a", registry=registry)
     for image_id in "abc":
         add_image(kd, image_id)
     events = pd.DataFrame({"roi_id": [1, 1], "event_id": ["e1", "e2"], "t0_s": [0.5, 1.5], "kind": "stall"})

@@ -30,7 +30,7 @@ RADON = {
 
 @pytest.fixture
 def kd(tmp_path: Path) -> KymDataset:
-    kd = KymDataset(tmp_path / "lab.zarr", registry=IndexerRegistry(()))
+    kd = KymDataset(tmp_path / "lab.zarr", mode="a", registry=IndexerRegistry(()))
     kd.ds.record("image").save_array(np.zeros((4, 3), np.uint16))
     return kd
 

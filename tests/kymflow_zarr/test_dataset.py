@@ -79,17 +79,23 @@ def test_plain_zarr_opens_what_we_make(tmp_path) -> None:
 def test_existing_dataset_opens_in_its_own_format(place) -> None:
     image_id = fill(place.open())
     for other in (2, 3):
-        for mode in ("r", "a"):
+        for mode in ("r", "r+", "a"):
             dataset = ZarrDataset(place.url, mode, zarr_format=other)
             assert dataset.zarr_format == place.zarr_format
             assert dataset.list_image_ids() == [image_id]
 
 
-def test_mode_r_finds_nothing_and_creates_nothing(tmp_path) -> None:
+@pytest.mark.parametrize("mode", ["r", "r+"])
+def test_modes_r_find_nothing_and_create_nothing(tmp_path, mode) -> None:
     (tmp_path / "empty").mkdir()
-    for path in (tmp_path / "absent" / "lab.zarr", tmp_path / "empty"):
-        with pytest.raises(DatasetNotFoundError, match=f"there is no dataset at .*{path.name}"):
-            ZarrDataset(path, "r")
+    for path, what in (
+        (tmp_path / "absent" / "lab.zarr", "there is no folder .*absent either"),
+        (tmp_path / "empty", "the folder is empty"),
+        (tmp_path / "lab.zarr", "nothing is there"),
+    ):
+        words = f"there is no dataset at .*{path.name}: {what}.* To make one, open it with mode='a'"
+        with pytest.raises(DatasetNotFoundError, match=words):
+            ZarrDataset(path, mode)
     assert sorted(item.name for item in tmp_path.rglob("*")) == ["empty"]
 
 
@@ -129,6 +135,14 @@ def test_is_dataset_tells_and_creates_nothing(place, tmp_path) -> None:
     assert is_dataset(place.url) is True
 
 
+def test_mode_r_plus_reads_and_writes_what_is_there(place) -> None:
+    fill(place.open())
+    dataset = place.open("r+")
+    assert not dataset.read_only
+    image_id = dataset.add_image(np.ones((2, 3))).image_id
+    assert image_id in place.open("r").list_image_ids()
+
+
 # Mode r
 
 
@@ -157,7 +171,7 @@ def test_mode_r_never_writes_a_byte(place, tmp_path, tree) -> None:
         "new record": lambda: dataset.record("new").save_array(np.ones((2, 3))),
     }
     for call in writes.values():
-        with pytest.raises(ReadOnlyError, match="mode='a' to write") as caught:
+        with pytest.raises(ReadOnlyError, match="mode='r\\+' to write") as caught:
             call()
         assert isinstance(caught.value, PermissionError)
         assert caught.value.dataset == place.url
@@ -255,14 +269,14 @@ def test_odd_entries_do_not_end_a_listing(local) -> None:
 # Pickling
 
 
-@pytest.mark.parametrize("mode", ["r", "a", "w"])
+@pytest.mark.parametrize("mode", ["r", "r+", "a", "w"])
 def test_pickled_dataset_opens_what_is_there(place, mode) -> None:
     fill(place.open())
     dataset = place.open(mode)
     dataset_ids = dataset.list_image_ids()
     back = pickle.loads(pickle.dumps(dataset))
     assert back.path == dataset.path
-    assert back.mode == ("r" if mode == "r" else "a")
+    assert back.mode == ("r" if mode == "r" else "r+")
     assert back.zarr_format == place.zarr_format
     assert back.list_image_ids() == dataset_ids
 

@@ -20,7 +20,7 @@ def make_ingested(path: Path) -> KymDataset:
     """Two images of a folder beside it, one of which has changed since."""
     folder = path.with_name("in")
     simulate_folder(folder, 2, n_lines=40, n_pixels=8)
-    kd = KymDataset(path, registry=builtin_registry())
+    kd = KymDataset(path, mode="a", registry=builtin_registry())
     kd.ingest_folder(folder)
     # With events, so that both tables change.
     (source,) = folder.rglob("*_0002_events.json")
@@ -48,7 +48,7 @@ def check_ingest(path: Path, old: dict[str, pd.DataFrame], new: dict[str, pd.Dat
 
 
 def old_and_new(kd: KymDataset) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
-    expected = KymDataset(Path(kd.ds.path).with_name("expected.zarr"), registry=builtin_registry())
+    expected = KymDataset(Path(kd.ds.path).with_name("expected.zarr"), mode="a", registry=builtin_registry())
     expected.ingest_folder(Path(kd.ds.path).with_name("in"))
     old, new = content(kd), content(expected)
     assert not old["velocity_events"].equals(new["velocity_events"])

@@ -75,7 +75,7 @@ def alone(indexer: ArtifactIndexer) -> ArtifactIndexer:
 
 def lab(path: object, image_ids: Sequence[str]) -> KymDataset:
     """Make a dataset of bare records."""
-    kd = KymDataset(str(path), registry=IndexerRegistry(()))
+    kd = KymDataset(str(path), mode="a", registry=IndexerRegistry(()))
     for image_id in image_ids:
         kd.ds.store.put(f"images/{image_id}/zarr.json", b'{"zarr_format": 3, "node_type": "group"}')
     return kd

@@ -38,13 +38,13 @@ def make_demo(path: Path, shared_data: Path | None) -> KymDataset:
 
 
 def make_real(path: Path, shared_data: Path) -> KymDataset:
-    kd = KymDataset(path / "real.zarr", registry=builtin_registry())
+    kd = KymDataset(path / "real.zarr", mode="a", registry=builtin_registry())
     assert kd.ingest_folder(shared_data / "kymograph_folder").failed == {}
     return kd
 
 
 def make_acqstore(path: Path, shared_data: Path) -> KymDataset:
-    kd = KymDataset(path / "acqstore.zarr", registry=builtin_registry())
+    kd = KymDataset(path / "acqstore.zarr", mode="a", registry=builtin_registry())
     assert kd.ingest_folder(shared_data / "acqstore_folder").failed == {}
     return kd
 

@@ -20,7 +20,7 @@ from kymflow_indexer_heart_rate import HeartRateIndexer
 
 @pytest.fixture
 def kd(tmp_path: Path) -> KymDataset:
-    return KymDataset(tmp_path / "lab.zarr", registry=IndexerRegistry(()))
+    return KymDataset(tmp_path / "lab.zarr", mode="a", registry=IndexerRegistry(()))
 
 
 @pytest.fixture

@@ -106,7 +106,7 @@ def test_it_keeps_the_promises_of_a_reader(tmp_path: Path, write: Write) -> None
 
 def test_an_ingest_takes_it(tmp_path: Path, write: Write) -> None:
     write(tmp_path / "cell.czi", ONE, s_per_line=0.0021, um_per_pixel=0.25)
-    kd = KymDataset(tmp_path / "lab.zarr", registry=IndexerRegistry(()))
+    kd = KymDataset(tmp_path / "lab.zarr", mode="a", registry=IndexerRegistry(()))
 
     report = kd.ingest_folder(tmp_path, "*.czi", reader=CziLineScanReader())
 

@@ -13,7 +13,7 @@ from kymflow.cli.sources import print_odd_sources
 
 def run_check(dataset: str, *, repair: bool, as_json: bool) -> None:
     """Check a dataset; end with exit code 1 if something is wrong and was not repaired."""
-    kd = open_existing(dataset, "a" if repair else "r")
+    kd = open_existing(dataset, "r+" if repair else "r")
     with progress("images") as bar:
         report = kd.check(repair=repair, on_progress=bar.step, on_table=bar.begin, cancel=interrupted)
     hint_at_indexers(kd)

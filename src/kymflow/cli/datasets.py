@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 from kymflow.cli.failures import say
 from kymflow.core.zarr.kym_dataset import KymDataset
-from kymflow_zarr import DatasetNotFoundError, is_dataset
+from kymflow_zarr import DatasetNotFoundError
+from kymflow_zarr.root import describe_absence
+from kymflow_zarr.store.locations import open_store
 
 if TYPE_CHECKING:
     from kymflow_zarr.root import Mode
 
 
-def open_existing(path: str, mode: Mode = "a") -> KymDataset:
+def open_existing(path: str, mode: Mode = "r+") -> KymDataset:
     """Open a dataset that must be there.
 
     Raises
@@ -22,15 +24,14 @@ def open_existing(path: str, mode: Mode = "a") -> KymDataset:
     DatasetError
         Something else is there.
     """
-    if not is_dataset(path):
-        try:
-            # Says in its own words what is there instead.
-            KymDataset(path, "r")
-        except DatasetNotFoundError as error:
-            raise DatasetNotFoundError(
-                f"{error}. `kymflow ingest {path} FOLDER` makes one.", dataset=error.dataset
-            ) from error
-    return KymDataset(path, mode)
+    try:
+        return KymDataset(path, mode)
+    except DatasetNotFoundError as error:
+        # What it advises is for Python.
+        raise DatasetNotFoundError(
+            f"{describe_absence(open_store(path))} `kymflow ingest {path} FOLDER` makes one.",
+            dataset=error.dataset,
+        ) from error
 
 
 def hint_at_indexers(kd: KymDataset) -> None:

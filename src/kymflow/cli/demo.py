@@ -42,7 +42,7 @@ def run_demo(directory: Path, *, as_json: bool) -> None:
         lambda: simulate_folder(folder, N_IMAGES),
         lambda images: f"simulated {len(images)} kymographs, {sum(i.analysed for i in images)} analysed",
     )
-    kd = steps.run(lambda: KymDataset(dataset), lambda kd: f"created the dataset {kd.ds.path}")
+    kd = steps.run(lambda: KymDataset(dataset, mode="a"), lambda kd: f"created the dataset {kd.ds.path}")
     ingested = steps.run(
         lambda: kd.ingest_folder(folder), lambda report: f"ingested {len(report.new)} of {len(images)} images"
     )

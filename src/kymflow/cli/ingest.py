@@ -38,7 +38,7 @@ def run_ingest(
             fail("the folder to ingest from is an empty text; the present folder is '.'")
         fail(f"{folder} is no folder to ingest from. Usage: kymflow ingest DATASET FOLDER")
     is_new = not is_dataset(dataset)
-    kd = KymDataset(dataset)
+    kd = KymDataset(dataset, mode="a")
     with progress("kymographs") as bar:
         report = kd.ingest_folder(
             folder,

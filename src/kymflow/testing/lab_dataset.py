@@ -85,7 +85,7 @@ def make_lab(
             dataset=os.fspath(path),
         )
     registry = registry if registry is not None else IndexerRegistry(())
-    kd = KymDataset(path, registry=registry)
+    kd = KymDataset(path, mode="a", registry=registry)
     if folder is not None:
         _ingest(kd, Path(folder), n_images, seed, n_lines, n_pixels)
     else:

@@ -38,7 +38,7 @@ class RecordFaults:
     def read_only(self) -> ReadOnlyError:
         """Return the error for a write to a record that was opened read-only."""
         return ReadOnlyError(
-            f"{self.who} was opened read-only; open the dataset with mode='a' to write. "
+            f"{self.who} was opened read-only; open the dataset with mode='r+' to write. "
             "Within an indexer, nobody can.",
             dataset=self.dataset,
             image_id=self.image_id,

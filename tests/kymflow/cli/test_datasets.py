@@ -26,7 +26,10 @@ def test_a_missing_dataset_is_told_and_not_made(run: Run, tmp_path: Path, comman
 
 
 def test_a_missing_dataset_says_how_to_make_one(run: Run, tmp_path: Path) -> None:
-    assert "kymflow ingest" in one_line(run("rebuild", tmp_path / "absent.zarr", code=1))
+    line = one_line(run("rebuild", tmp_path / "absent.zarr", code=1))
+
+    assert line.rstrip().endswith(f"`kymflow ingest {tmp_path / 'absent.zarr'} FOLDER` makes one.")
+    assert "mode=" not in line
 
 
 @pytest.mark.parametrize("command", ["show", "rebuild", "update", "ingest"])

@@ -94,7 +94,7 @@ def test_a_path_where_nothing_is_is_told_in_one_line(site: Path, refusing_lab: L
 def test_nothing_is_made_where_nothing_can_be(site: Path, refusing_lab: Lab, name: str) -> None:
     refuses_command(refusing_lab, "ingest", NO_DATASET[name], refusing_lab.root)
     with pytest.raises(KymflowError):
-        KymDataset(NO_DATASET[name])
+        KymDataset(NO_DATASET[name], mode="a")
     assert stamps(refusing_lab.root) == refusing_lab.before
 
 

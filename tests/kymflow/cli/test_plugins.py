@@ -38,7 +38,7 @@ def stalls(site: Path) -> Path:
 @pytest.fixture
 def lab(run: Run, stalls: Path, tmp_path: Path) -> Path:
     """A dataset of one image with all three tables."""
-    kd = KymDataset(tmp_path / "lab.zarr")
+    kd = KymDataset(tmp_path / "lab.zarr", mode="a")
     record = add_image(kd, "a")
     record.save_df_parquet("stalls", frame(roi_id=[1, 2]))
     record.save_json("radon_report", {"n_valid": 1})

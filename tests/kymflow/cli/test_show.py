@@ -33,7 +33,7 @@ def test_show_tells_what_a_dataset_has(run: Run, lab: Path) -> None:
 
 
 def test_show_of_an_empty_dataset(run: Run, tmp_path: Path) -> None:
-    KymDataset(tmp_path / "empty.zarr")
+    KymDataset(tmp_path / "empty.zarr", mode="a")
 
     assert "0 images" in run("show", tmp_path / "empty.zarr").stdout
 
@@ -81,7 +81,7 @@ def test_show_with_the_source_of_each_image(run: Run, lab: Path) -> None:
 
 
 def test_show_with_source_of_images_that_came_from_no_folder(run: Run, tmp_path: Path) -> None:
-    kd = KymDataset(tmp_path / "own.zarr")
+    kd = KymDataset(tmp_path / "own.zarr", mode="a")
     add_image(kd, "a").save_json("radon_report", {"n_valid": 1})
     kd.rebuild("radon_report")
 

@@ -30,7 +30,7 @@ def artifacts(kd: KymDataset, image_id: str) -> list[str]:
 def test_a_lab_is_what_an_ingest_of_its_folder_gives(tmp_path: Path) -> None:
     made = make_lab(tmp_path / "made.zarr", 4, seed=3)
     simulate_folder(tmp_path / "folder", 4, seed=3, n_lines=400, n_pixels=16)
-    ingested = KymDataset(tmp_path / "ingested.zarr", registry=IndexerRegistry(()))
+    ingested = KymDataset(tmp_path / "ingested.zarr", mode="a", registry=IndexerRegistry(()))
     ingested.ingest_folder(tmp_path / "folder")
 
     for one, other in zip(image_ids_by_file(made), image_ids_by_file(ingested), strict=True):

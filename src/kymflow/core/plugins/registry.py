@@ -65,7 +65,7 @@ class IndexerRegistry:
     >>> registry.register(StallIndexer())
     >>> [(info.name, info.status, info.summary) for info in registry.list()]
     [('stalls', 'ok', 'Stalls of every line scan.')]
-    >>> kd = KymDataset("memory://own-indexers", registry=registry)
+    >>> kd = KymDataset("memory://own-indexers", mode="a", registry=registry)
     >>> list(kd.rebuild_all())
     ['stalls']
     """

@@ -43,10 +43,19 @@ class KymDataset(LoadedTables):
     ----------
     dataset : ZarrDataset, str or path
         The dataset, or where it is (a path or URL).
-    mode : {"r", "a", "w"}
-        As for :class:`ZarrDataset`; an opened dataset keeps its own.
+    mode : {"r+", "r", "a", "w"}
+        ``r+`` reads and writes a dataset that is there, ``r`` only reads, ``a`` makes it if the path is
+        absent or an empty folder, and ``w`` ERASES it first; as for :class:`ZarrDataset`, whose own
+        default is ``a``. An opened dataset keeps its own.
     registry : IndexerRegistry, optional
         Which indexers there are; by default those of all installed plugins.
+
+    Raises
+    ------
+    DatasetNotFoundError
+        Mode ``r`` or ``r+``, and nothing is there; nothing is created.
+    DatasetError
+        What is there is no kymflow dataset, is of a newer version, or is damaged.
 
     Attributes
     ----------
@@ -70,7 +79,7 @@ class KymDataset(LoadedTables):
     >>> class StallIndexer(ArtifactIndexer):
     ...     name = "stalls"
     ...     columns = (Column("roi_id", "int"), Column("duration_s", "float", "s"))
-    >>> kd = KymDataset("memory://two-images")
+    >>> kd = KymDataset("memory://two-images", mode="a")
     >>> for image_id in ("cell-1", "cell-2"):
     ...     kd.ds.record(image_id).save_array([[0, 1], [2, 3]])
     >>> record = kd.ds.record("cell-1")
@@ -98,7 +107,7 @@ class KymDataset(LoadedTables):
     def __init__(
         self,
         dataset: ZarrDataset | str | os.PathLike[str],
-        mode: Mode = "a",
+        mode: Mode = "r+",
         *,
         registry: IndexerRegistry | None = None,
     ) -> None:
@@ -359,7 +368,7 @@ class KymDataset(LoadedTables):
         >>> from kymflow import KymDataset
         >>> from kymflow.testing import simulate_folder
         >>> images = simulate_folder("kymographs", n_images=2, n_lines=200)
-        >>> kd = KymDataset("memory://from-a-folder")
+        >>> kd = KymDataset("memory://from-a-folder", mode="a")
         >>> len(kd.ingest_folder("kymographs").new)
         2
         >>> kd.ingest_folder("kymographs").unchanged

@@ -69,7 +69,7 @@ def saved(tmp_path: Path) -> Saved:
 
 @pytest.fixture
 def kd(tmp_path: Path, registry: IndexerRegistry) -> KymDataset:
-    return KymDataset(tmp_path / "lab.zarr", registry=registry)
+    return KymDataset(tmp_path / "lab.zarr", mode="a", registry=registry)
 
 
 # Real folders

@@ -17,7 +17,7 @@ LINES = np.arange(40, dtype=np.uint16).reshape(8, 5)
 
 @pytest.fixture
 def kd(tmp_path: Path, registry: IndexerRegistry) -> KymDataset:
-    return KymDataset(tmp_path / "lab.zarr", registry=registry)
+    return KymDataset(tmp_path / "lab.zarr", mode="a", registry=registry)
 
 
 @pytest.fixture

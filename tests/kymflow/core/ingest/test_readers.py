@@ -64,7 +64,7 @@ def scans(tmp_path: Path) -> Path:
 
 
 def test_an_ingest_reads_files_by_the_registrys_readers(tmp_path: Path, scans: Path) -> None:
-    kd = KymDataset(tmp_path / "lab.zarr", registry=registry_of(ScanReader()))
+    kd = KymDataset(tmp_path / "lab.zarr", mode="a", registry=registry_of(ScanReader()))
 
     report = kd.ingest_folder(scans)
 
@@ -73,7 +73,7 @@ def test_an_ingest_reads_files_by_the_registrys_readers(tmp_path: Path, scans: P
 
 
 def test_the_dataset_below_reads_them_the_same_way(tmp_path: Path, scans: Path) -> None:
-    kd = KymDataset(tmp_path / "lab.zarr", registry=registry_of(ScanReader()))
+    kd = KymDataset(tmp_path / "lab.zarr", mode="a", registry=registry_of(ScanReader()))
 
     assert len(kd.ds.refresh_from_folder(scans)) == 2
 
@@ -85,7 +85,7 @@ def test_a_reader_that_raises_spoils_its_one_file(tmp_path: Path, scans: Path) -
                 raise RuntimeError("not this one")
             return super().read(primary)
 
-    kd = KymDataset(tmp_path / "lab.zarr", registry=registry_of(Picky("picky", 1), ScanReader()))
+    kd = KymDataset(tmp_path / "lab.zarr", mode="a", registry=registry_of(Picky("picky", 1), ScanReader()))
 
     report = kd.ingest_folder(scans)
 
@@ -99,7 +99,7 @@ def test_two_of_the_same_priority_fail_the_file_and_no_other(tmp_path: Path, sca
         def matches(self, path: Path) -> bool:
             return path.name == "a.scan"
 
-    kd = KymDataset(tmp_path / "lab.zarr", registry=registry_of(OneFile("one"), ScanReader("two")))
+    kd = KymDataset(tmp_path / "lab.zarr", mode="a", registry=registry_of(OneFile("one"), ScanReader("two")))
 
     report = kd.ingest_folder(scans)
 

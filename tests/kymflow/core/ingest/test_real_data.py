@@ -27,7 +27,7 @@ def keep(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def real(shared_data: Path, keep: dict[str, Path], registry: IndexerRegistry) -> KymDataset:
     """The real folder, ingested; tests only read it."""
     if not keep["path"].exists():
-        KymDataset(keep["path"], registry=registry).ingest_folder(shared_data / "kymograph_folder")
+        KymDataset(keep["path"], mode="a", registry=registry).ingest_folder(shared_data / "kymograph_folder")
     return KymDataset(keep["path"], "r", registry=registry)
 
 
@@ -148,7 +148,7 @@ def test_event_ids_are_the_same_at_every_ingest(
 ) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(shared_data / "kymograph_folder", folder)
-    again = KymDataset(tmp_path / "again.zarr", registry=registry)
+    again = KymDataset(tmp_path / "again.zarr", mode="a", registry=registry)
     again.ingest_folder(folder)
 
     keys = ["rel_path", "event_id"]
@@ -163,7 +163,7 @@ def test_event_ids_are_the_same_at_every_ingest(
 @pytest.fixture
 def v2(shared_data: Path, tmp_path: Path, registry: IndexerRegistry) -> KymDataset:
     shutil.copytree(shared_data / "zarr_v2" / "lab.zarr", tmp_path / "lab.zarr")
-    return KymDataset(tmp_path / "lab.zarr", registry=registry)
+    return KymDataset(tmp_path / "lab.zarr", mode="a", registry=registry)
 
 
 @pytest.mark.parametrize("name", ["radon_report", "velocity_events"])

@@ -222,7 +222,7 @@ def test_broken_indexers_alone_are_not_listed_among_the_readers(install: Install
 
 def test_who_ingests_is_told_of_a_broken_reader(install: Install, tmp_path: Path) -> None:
     point = install("lab", kymflow_readers=offering_readers(5))
-    kd = KymDataset(tmp_path / "lab.zarr", registry=IndexerRegistry([point]))
+    kd = KymDataset(tmp_path / "lab.zarr", mode="a", registry=IndexerRegistry([point]))
 
     with pytest.warns(PluginWarning, match="plugin 'lab = plugin_lab' cannot be used: InvalidReaderError"):
         kd.ingest_folder(tmp_path)

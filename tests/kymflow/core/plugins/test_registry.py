@@ -182,6 +182,7 @@ def test_only_what_the_program_registered_can_be_taken_back() -> None:
 def test_an_instance_is_run_whatever_plugins_are_broken(tmp_path: Path, written: Install) -> None:
     kd = KymDataset(
         tmp_path / "lab.zarr",
+        mode="a",
         registry=IndexerRegistry([written("broken", "raise RuntimeError('on import')")]),
     )
 
@@ -190,7 +191,7 @@ def test_an_instance_is_run_whatever_plugins_are_broken(tmp_path: Path, written:
 
 
 def test_a_table_says_which_plugin_made_it_also_if_an_instance_did(site: Path, tmp_path: Path) -> None:
-    kd = KymDataset(tmp_path / "lab.zarr")
+    kd = KymDataset(tmp_path / "lab.zarr", mode="a")
     kd.rebuild(VelocityEventsIndexer())
 
     info = describe_table(kd.ds, "velocity_events")

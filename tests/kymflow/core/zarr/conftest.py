@@ -25,7 +25,7 @@ def four_images(tmp_path: Path) -> KymDataset:
 @pytest.fixture
 def empty(tmp_path: Path, registry: IndexerRegistry) -> KymDataset:
     """A new dataset with the built-in indexers."""
-    return KymDataset(tmp_path / "ingested.zarr", registry=registry)
+    return KymDataset(tmp_path / "ingested.zarr", mode="a", registry=registry)
 
 
 @pytest.fixture

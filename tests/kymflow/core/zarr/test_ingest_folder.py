@@ -26,14 +26,14 @@ def ingest_crashes(tmp_path: Path, step: Callable[[int], int]) -> int:
     """Crash ingest_folder at steps of one's choice; return how many there were."""
     folder = tmp_path / "in"
     simulate_folder(folder, 3, n_lines=40, n_pixels=8)
-    expected = KymDataset(tmp_path / "expected.zarr", registry=builtin_registry())
+    expected = KymDataset(tmp_path / "expected.zarr", mode="a", registry=builtin_registry())
     expected.ingest_folder(folder)
     wanted = content(expected)
     n = crashes = 0
     while True:
         n = step(n)
         path = tmp_path / "lab.zarr"
-        kd = KymDataset(path, registry=builtin_registry())
+        kd = KymDataset(path, mode="a", registry=builtin_registry())
         try:
             hooked(kd, CrashAt(n)).ingest_folder(folder)
             return crashes
@@ -215,7 +215,7 @@ def test_changes_of_an_ingest_that_never_came_to_the_tables_are_taken_up_by_the_
 
 
 def test_a_refresh_of_the_storage_reads_kymographs_as_an_ingest_does(empty: KymDataset, folder: Path) -> None:
-    other = KymDataset(Path(empty.ds.path).with_name("other.zarr"), registry=builtin_registry())
+    other = KymDataset(Path(empty.ds.path).with_name("other.zarr"), mode="a", registry=builtin_registry())
     other.ingest_folder(folder)
 
     new = empty.ds.refresh_from_folder(folder)

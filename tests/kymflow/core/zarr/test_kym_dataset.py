@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -14,6 +15,7 @@ from kymflow import IndexerRegistry, InvalidIndexerError, KymDataset, UnknownInd
 from kymflow.core.zarr.tables.ledger_file import commit_of
 from kymflow_indexers_builtin import VelocityEventsIndexer
 from kymflow_zarr import (
+    DatasetNotFoundError,
     InvalidNameError,
     ReadOnlyError,
     RecordNotFoundError,
@@ -47,11 +49,28 @@ def test_a_path_a_url_and_an_open_dataset_are_all_taken(tmp_path: Path, registry
 
     assert KymDataset(ds, registry=registry).ds is ds
     assert KymDataset(str(tmp_path / "lab.zarr"), "r", registry=registry).ds.read_only
-    assert KymDataset(tmp_path / "new.zarr", registry=registry).ds.list_image_ids() == []
+    assert KymDataset(tmp_path / "new.zarr", mode="a", registry=registry).ds.list_image_ids() == []
+
+
+@pytest.mark.parametrize("how", [{}, {"mode": "r+"}, {"mode": "r"}])
+def test_a_path_with_a_typo_makes_no_dataset(tmp_path: Path, how: Any) -> None:
+    ZarrDataset(tmp_path / "capillaries.zarr")
+
+    words = r"no dataset at .*capilaries.zarr.* Did you mean .*capillaries.zarr\? .*open it with mode='a'"
+    with pytest.raises(DatasetNotFoundError, match=words):
+        KymDataset(tmp_path / "capilaries.zarr", **how)
+    assert [path.name for path in tmp_path.iterdir()] == ["capillaries.zarr"]
+
+
+def test_by_default_what_is_there_is_read_and_written(tmp_path: Path) -> None:
+    ZarrDataset(tmp_path / "lab.zarr")
+    kd = KymDataset(tmp_path / "lab.zarr")
+    assert kd.ds.mode == "r+"
+    assert kd.ds.add_image([[1, 2]]).image_id in KymDataset(tmp_path / "lab.zarr").ds.list_image_ids()
 
 
 def test_a_dataset_in_an_object_store_works_as_on_disk(registry: IndexerRegistry, object_url: str) -> None:
-    kd = KymDataset(object_url, registry=registry)
+    kd = KymDataset(object_url, mode="a", registry=registry)
     for image_id in "ab":
         add_image(kd, image_id).save_json("radon_report", {"n_valid": 1})
     kd.rebuild("radon_report")
@@ -86,7 +105,7 @@ def test_an_unknown_name_says_which_there_are(kd: KymDataset) -> None:
 
 
 def test_an_unknown_name_says_what_to_install_where_nothing_is(tmp_path: Path) -> None:
-    kd = KymDataset(tmp_path / "lab.zarr", registry=IndexerRegistry(()))
+    kd = KymDataset(tmp_path / "lab.zarr", mode="a", registry=IndexerRegistry(()))
 
     with pytest.raises(UnknownIndexerError, match="pip install kymflow-indexers-builtin"):
         kd.update_image("velocity_events", "a")
@@ -282,7 +301,7 @@ def test_one_indexer_that_fails_everywhere_does_not_spoil_the_others(kd: KymData
 
 
 def test_rebuild_all_without_indexers_does_nothing(tmp_path: Path) -> None:
-    kd = KymDataset(tmp_path / "lab.zarr", registry=IndexerRegistry(()))
+    kd = KymDataset(tmp_path / "lab.zarr", mode="a", registry=IndexerRegistry(()))
 
     assert kd.rebuild_all() == {}
 

@@ -50,7 +50,7 @@ def test_a_folder_is_taken_in_and_its_tables_follow_every_edit(
     url: str, tmp_path: Path, registry: IndexerRegistry
 ) -> None:
     simulate_folder(tmp_path / "in", 4, n_lines=300)
-    kd = KymDataset(url, registry=registry)
+    kd = KymDataset(url, mode="a", registry=registry)
 
     report = kd.ingest_folder(tmp_path / "in")
     assert (len(report.new), report.failed, report.conflicts) == (4, {}, [])
@@ -75,7 +75,7 @@ def test_a_folder_is_taken_in_and_its_tables_follow_every_edit(
 
 
 def test_a_check_finds_a_damaged_table_and_a_repair_mends_it(url: str, registry: IndexerRegistry) -> None:
-    kd = KymDataset(url, registry=registry)
+    kd = KymDataset(url, mode="a", registry=registry)
     for image_id in "ab":
         add_image(kd, image_id).save_json("radon_report", {"n_valid": 1})
     kd.rebuild_all()
@@ -103,7 +103,7 @@ def test_nothing_is_left_of_a_deleted_image(url: str) -> None:
 def test_a_rebuild_asks_for_each_artifact_once_and_for_nothing_one_by_one(
     object_url: str, registry: IndexerRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kd = KymDataset(object_url, registry=registry)
+    kd = KymDataset(object_url, mode="a", registry=registry)
     # Half of them have no report, and none has any events.
     add_reports(kd, 70, {number: {"n_valid": number} for number in range(1, 70, 2)})
     asked: list[str] = []
@@ -146,7 +146,7 @@ def count_listings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_what_changes_after_the_survey_of_a_rebuild_is_not_missed(
     object_url: str, registry: IndexerRegistry, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kd = KymDataset(object_url, registry=registry)
+    kd = KymDataset(object_url, mode="a", registry=registry)
     add_reports(kd, 3, {number: {"n_valid": number} for number in range(2)})
     listing = ObjectStore.list_records
 
@@ -192,7 +192,7 @@ with ProcessPoolExecutor(2, multiprocessing.get_context("forkserver")) as proces
 def test_worker_processes_make_the_same_tables(
     url: str, registry: IndexerRegistry, start_python: StartPython
 ) -> None:
-    kd = KymDataset(url, registry=registry)
+    kd = KymDataset(url, mode="a", registry=registry)
     # More than one piece of work.
     add_reports(kd, 210, {number: {"n_valid": number} for number in range(210)})
     kd.rebuild_all()

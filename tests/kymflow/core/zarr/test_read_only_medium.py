@@ -27,7 +27,7 @@ def check_shown(kd: KymDataset) -> None:
     assert read_json(run_command("status", kd.ds.path, "--json"))["images"] == 4
 
 
-@pytest.mark.parametrize("mode", ["r", "a"])
+@pytest.mark.parametrize("mode", ["r", "r+", "a"])
 def test_a_medium_that_nobody_can_write_is_opened_shown_planned_and_has_a_status(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plugged: None, mode: Any
 ) -> None:
@@ -61,7 +61,7 @@ def test_a_copy_on_a_medium_that_nobody_can_write_is_planned_without_a_note(
 ) -> None:
     path = copy_with_other_times(tmp_path)
     with read_only_medium(monkeypatch) as tried:
-        for mode in ("r", "a"):
+        for mode in ("r", "r+", "a"):
             plan = open_dataset(path, mode).plan(CellsIndexer())
             assert plan.is_empty
             assert plan.fresh == 4

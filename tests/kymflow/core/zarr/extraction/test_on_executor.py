@@ -131,7 +131,7 @@ def test_a_folder_is_ingested_the_same_wherever_it_runs(tmp_path: Path, executor
         registry = IndexerRegistry(())
         registry.register(VelocityEventsIndexer())
         registry.register(RadonReportIndexer())
-        kd = KymDataset(tmp_path / f"lab{len(found)}.zarr", registry=registry)
+        kd = KymDataset(tmp_path / f"lab{len(found)}.zarr", mode="a", registry=registry)
         report = kd.ingest_folder(tmp_path / "in", **how)
         assert {name: one.images for name, one in report.tables.items()} == dict.fromkeys(report.tables, 4)
         # Image ids are others each time.
@@ -154,7 +154,7 @@ def test_a_folder_is_ingested_the_same_wherever_it_runs(tmp_path: Path, executor
 
 
 def test_the_cause_of_a_failure_comes_back_from_wherever_it_ran(tmp_path: Path, executor: Executor) -> None:
-    kd = KymDataset(tmp_path / "lab.zarr", registry=IndexerRegistry(()))
+    kd = KymDataset(tmp_path / "lab.zarr", mode="a", registry=IndexerRegistry(()))
     kd.ds.record("a").save_array(np.zeros((2, 2), np.uint8))
     kd.ds.store.put("images/a/analysis/radon_report.json", b"{broken")
     with pytest.raises(ExtractionError, match="radon_report") as caught:

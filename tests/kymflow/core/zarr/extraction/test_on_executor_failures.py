@@ -28,7 +28,7 @@ pytestmark = [of_distributed, pytest.mark.slow]
 
 
 def test_a_dataset_in_memory_needs_threads(threads: Executor, forkserver: Executor) -> None:
-    kd = KymDataset(f"memory://{uuid.uuid4().hex}", registry=IndexerRegistry(()))
+    kd = KymDataset(f"memory://{uuid.uuid4().hex}", mode="a", registry=IndexerRegistry(()))
     for number in range(3):
         record = kd.ds.record(f"m{number}")
         record.save_array([[1, 2], [3, 4]])

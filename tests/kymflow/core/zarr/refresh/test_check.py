@@ -70,7 +70,7 @@ def test_a_good_dataset_has_no_problem(lab: KymDataset) -> None:
 def test_a_check_of_an_object_store_is_the_same(indexer: CellsIndexer, object_url: str) -> None:
     registry = IndexerRegistry(())
     registry.register(indexer)
-    kd = KymDataset(object_url, registry=registry)
+    kd = KymDataset(object_url, mode="a", registry=registry)
     add_image(kd, "a").save_df_parquet(TABLE, cells(1))
     kd.refresh(TABLE)
     assert kd.check().is_clean

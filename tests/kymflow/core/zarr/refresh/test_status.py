@@ -68,7 +68,7 @@ def test_a_table_is_fresh_just_when_a_refresh_would_find_nothing_to_do(tmp_path:
     indexer = RequiringIndexer()
     registry = IndexerRegistry(())
     registry.register(indexer)
-    lab = KymDataset(tmp_path / "lab.zarr", registry=registry)
+    lab = KymDataset(tmp_path / "lab.zarr", mode="a", registry=registry)
 
     def found() -> tuple[bool, bool]:
         return lab.status().tables[0].is_fresh, lab.plan(indexer).is_empty

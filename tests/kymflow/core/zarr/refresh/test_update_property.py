@@ -71,7 +71,7 @@ class Lab:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.indexer = MixedIndexer()
-        self.kd = KymDataset(path, registry=IndexerRegistry(()))
+        self.kd = KymDataset(path, mode="a", registry=IndexerRegistry(()))
 
     def record(self, image_id: str) -> ZarrImageRecord:
         record = self.kd.ds.record(image_id)

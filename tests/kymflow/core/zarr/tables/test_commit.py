@@ -225,7 +225,7 @@ def test_a_kept_row_that_does_not_fit_a_new_schema_version_is_extracted_again(kd
 
 
 def test_a_new_schema_version_gives_its_columns_also_without_images(tmp_path: Path, kd: KymDataset) -> None:
-    empty = KymDataset(tmp_path / "empty.zarr", registry=kd.registry)
+    empty = KymDataset(tmp_path / "empty.zarr", mode="a", registry=kd.registry)
     empty.rebuild(FrameIndexer({}, columns=[Column("old")]))
 
     table = empty.rebuild(FrameIndexer({}, columns=[Column("new")], schema_version="2"))

@@ -117,7 +117,7 @@ def kill_often(tmp_path: Path, start_python: StartPython, rounds: int) -> int:
     (tmp_path / "ingest").mkdir()
     simulate_folder(tmp_path / "ingest" / "in", 3, n_lines=40, n_pixels=8)
     ingested = tmp_path / "ingest" / "lab.zarr"
-    KymDataset(ingested, registry=builtin_registry()).ingest_folder(tmp_path / "ingest" / "in")
+    KymDataset(ingested, mode="a", registry=builtin_registry()).ingest_folder(tmp_path / "ingest" / "in")
     server = start_python(KILLED)
     assert server.stdin is not None
     assert server.stdout is not None

@@ -166,7 +166,7 @@ class Lab:
     def __init__(self, url: str) -> None:
         self.log = Log()
         self.indexer = WatchedIndexer(self.log)
-        self.other, self.kd = (KymDataset(url, registry=IndexerRegistry(())) for _ in range(2))
+        self.other, self.kd = (KymDataset(url, mode="a", registry=IndexerRegistry(())) for _ in range(2))
         for image_id in "01":
             add_image(self.other, image_id)
             self.edit(1, image_id)

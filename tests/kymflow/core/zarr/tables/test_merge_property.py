@@ -101,7 +101,7 @@ class Lab:
     ) -> None:
         self.folder = folder
         self.indexer = indexer
-        self.kd = KymDataset(folder / "lab.zarr", registry=IndexerRegistry(()))
+        self.kd = KymDataset(folder / "lab.zarr", mode="a", registry=IndexerRegistry(()))
         self.touched: set[str] = set()
         for number, artifact in enumerate(first):
             self.write(f"image-{number}", artifact, new=True)
