@@ -20,6 +20,7 @@ WITH_EXAMPLES = {
     "kymflow.IndexerRegistry",
     "kymflow.KymDataset",
     "kymflow.KymDataset.ingest_folder",
+    "kymflow.KymDataset.save_table",
     "kymflow.ZarrDataset",
     "kymflow.ZarrImageRecord",
     "kymflow.ensure_image_id_column",
@@ -41,9 +42,12 @@ def find_examples() -> dict[str, doctest.DocTest]:
             if (inspect.isclass(value) or inspect.isfunction(value)) and value not in seen:
                 seen.add(value)
                 finder = doctest.DocTestFinder()
-                for test in finder.find(value, f"{face.__name__}.{name}", globs={}):
-                    if test.examples:
-                        found[test.name] = test
+                # With what a class has from ours above it.
+                for one in getattr(value, "__mro__", (value,)):
+                    if one.__module__.startswith("kymflow"):
+                        for test in finder.find(one, f"{face.__name__}.{name}", globs={}):
+                            if test.examples:
+                                found.setdefault(test.name, test)
     return found
 
 

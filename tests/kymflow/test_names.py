@@ -324,7 +324,7 @@ def test_an_odd_name_is_as_good_as_any(watched_lab: Lab, name: str) -> None:
         kd.ds.save_table(name, FRAME)
         kd.refresh(indexer)
         kd.update_image(indexer, name)
-        kd.get_table(name)["x"] = 2.5
+        kd.tables[name]["x"] = 2.5
         kd.save_table(name)
 
     changed = watched_lab.changes(everything)

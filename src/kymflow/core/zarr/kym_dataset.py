@@ -56,7 +56,8 @@ class KymDataset(DerivedTables):
     ds : ZarrDataset
         The storage below.
     tables : dict of str to DataFrame
-        Tables in memory, by name.
+        Tables in memory, by name; another one is loaded as it is asked for. They are what
+        :meth:`save_table` writes; other methods return copies.
     reports : dict of str to UpdateReport
         The last run of each table.
 

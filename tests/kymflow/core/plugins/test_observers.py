@@ -124,7 +124,7 @@ def test_a_run_that_fails_is_not_told(kd: KymDataset, follower: Follower) -> Non
 
 def test_an_edit_by_hand_is_not_told(kd: KymDataset, follower: Follower) -> None:
     kd.rebuild("velocity_events")
-    kd.get_table("velocity_events").loc[0, "note"] = "mine"
+    kd.tables["velocity_events"].loc[0, "note"] = "mine"
     kd.save_table("velocity_events")
 
     assert len(follower.told) == 1

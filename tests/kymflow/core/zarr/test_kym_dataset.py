@@ -12,6 +12,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from kymflow import IndexerRegistry, InvalidIndexerError, KymDataset, UnknownIndexerError
+from kymflow.core.zarr.tables import cache
 from kymflow.core.zarr.tables.ledger_file import commit_of
 from kymflow_indexers_builtin import VelocityEventsIndexer
 from kymflow_zarr import (
@@ -348,9 +349,34 @@ def test_commit_ids_of_two_rebuilds_differ(kd: KymDataset, table_file: TableFile
     assert commit_of(pq.read_table(table_file(kd, "radon_report")).schema) not in (None, first)
 
 
-def test_the_frame_returned_is_the_one_in_memory(kd: KymDataset) -> None:
-    table = kd.rebuild("radon_report")
-
-    assert kd.tables["radon_report"] is table
-    assert kd.get_table("radon_report") is table
+@pytest.mark.parametrize(
+    "give",
+    [
+        lambda kd: kd.rebuild("radon_report"),
+        lambda kd: kd.refresh("radon_report"),
+        lambda kd: kd.update_image("radon_report", "a"),
+        lambda kd: kd.update_images("radon_report", ["a"]),
+        lambda kd: kd.get_table("radon_report"),
+        lambda kd: kd.get_table("radon_report", with_source=True),
+    ],
+    ids=["rebuild", "refresh", "update_image", "update_images", "get_table", "with_source"],
+)
+@pytest.mark.parametrize("on_write", [True, False])
+def test_a_frame_returned_is_a_copy(
+    kd: KymDataset,
+    give: Callable[[KymDataset], pd.DataFrame],
+    on_write: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Older pandas do not copy on write: there, the copy is one from the start.
+    monkeypatch.setattr(cache, "_COPIES_ON_WRITE", on_write and cache._COPIES_ON_WRITE)
+    kd.rebuild("radon_report")
+    expected = kd.ds.load_table("radon_report")
+    table = give(kd)
     assert isinstance(table.index, pd.RangeIndex)
+
+    table.loc[0, "notes"] = "mine"
+    table["x"] = 1
+    assert_frame_equal(kd.tables["radon_report"], expected)
+    kd.save_table("radon_report")
+    assert_frame_equal(kd.ds.load_table("radon_report"), expected)

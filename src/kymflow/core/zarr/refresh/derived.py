@@ -16,6 +16,7 @@ from kymflow.core.zarr.indexers.base import DatasetIndexer
 from kymflow.core.zarr.indexers.contract import contract_of
 from kymflow.core.zarr.refresh.plan import RefreshPlan, make_plan
 from kymflow.core.zarr.refresh.update import Outcome, refresh_table, update_table
+from kymflow.core.zarr.tables.cache import copy_of
 from kymflow.core.zarr.tables.loaded import LoadedTables
 from kymflow.core.zarr.tables.state import find_state
 from kymflow_zarr.formats import frames
@@ -78,8 +79,8 @@ class DerivedTables(LoadedTables):
         Returns
         -------
         DataFrame
-            The whole table, as in ``tables`` and as :meth:`ZarrDataset.load_table` gives it:
-            ordered by ``image_id``, rows of one image as extracted.
+            The whole table, as :meth:`ZarrDataset.load_table` gives it: ordered by ``image_id``, rows of
+            one image as extracted. A copy, as :meth:`get_table` returns.
 
         Raises
         ------
@@ -268,7 +269,7 @@ class DerivedTables(LoadedTables):
         commit, name = outcome.commit, outcome.report.table_name
         if commit is None:
             self._cache.load(name)
-            return self.tables[name]
+            return copy_of(self.tables[name])
         frame = frames.arrow_to_frame(commit.table.replace_schema_metadata(None))
         self._cache.put(name, frame, commit.file.data, commit.fingerprint)
-        return frame
+        return copy_of(frame)

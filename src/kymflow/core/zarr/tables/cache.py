@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
 
 from kymflow_zarr import layout, tables
-from kymflow_zarr.errors import ConflictError, TableNotFoundError
+from kymflow_zarr.errors import ConflictError, KymflowError, TableNotFoundError
 from kymflow_zarr.formats import frames
 from kymflow_zarr.store.base import Fingerprint
 from kymflow_zarr.store.dependencies import Dependencies, compare
@@ -19,6 +21,47 @@ if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
 
 
+# From then on a copy shares its values with the original until one of both is changed.
+_COPIES_ON_WRITE = int(pd.__version__.partition(".")[0]) >= 3
+
+
+def copy_of(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a copy of a table, which takes no memory of its own where pandas copies on write."""
+    return frame.copy(deep=not _COPIES_ON_WRITE)
+
+
+class Tables(dict[str, pd.DataFrame]):
+    """Tables in memory, by name; another table of the dataset is loaded as it is asked for.
+
+    Parameters
+    ----------
+    load : callable
+        Puts the table of a name in here, or raises.
+    list_names : callable
+        Returns the names of all tables on disk.
+    """
+
+    def __init__(self, load: Callable[[str], None], list_names: Callable[[], list[str]]) -> None:
+        super().__init__()
+        self._load = load
+        self._list_names = list_names
+
+    def __missing__(self, name: str) -> pd.DataFrame:
+        self._load(name)
+        return self[name]
+
+    def __repr__(self) -> str:
+        said = ", ".join(f"{name} ({len(frame)} rows)" for name, frame in self.items())
+        return f"<tables in memory: {said or 'none'}>"
+
+    def _ipython_key_completions_(self) -> list[str]:
+        names = set(self)
+        # A completion is no occasion to tell that the dataset cannot be read.
+        with suppress(KymflowError):
+            names.update(self._list_names())
+        return sorted(names)
+
+
 class TableCache:
     """DataFrames by table name; `frames` is the dictionary that users see."""
 
@@ -26,7 +69,7 @@ class TableCache:
         self._ds = ds
         # Which file each table is.
         self._origins: dict[str, Dependencies] = {}
-        self.frames: dict[str, pd.DataFrame] = {}
+        self.frames = Tables(self.load, ds.list_table_names)
 
     def get(self, name: str) -> pd.DataFrame:
         """Return the table, loaded again if its file is another one than the cached one's."""
@@ -103,7 +146,8 @@ class TableCache:
         """
         if name not in self.frames:
             raise TableNotFoundError(
-                f"table {name!r} of {self._ds.path} is not loaded; get_table({name!r}) loads it",
+                f"table {name!r} of {self._ds.path} is not loaded, and has no edits to be saved; edit "
+                f"kd.tables[{name!r}], which loads it",
                 dataset=self._ds.path,
                 table_name=name,
             )

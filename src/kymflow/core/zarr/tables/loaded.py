@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
 from kymflow.core.zarr.indexers.base import normalize_table_name
-from kymflow.core.zarr.tables.cache import TableCache
+from kymflow.core.zarr.tables.cache import TableCache, copy_of
 from kymflow.core.zarr.tables.image_columns import IMAGES_TABLE, add_images, add_source
 
 if TYPE_CHECKING:
@@ -22,16 +22,17 @@ class LoadedTables:
     ----------
     ds : ZarrDataset
         Where they are on disk.
+    tables : dict of str to DataFrame
+        Those in memory, by name; another one is loaded as it is asked for. They are the working copies that
+        :meth:`save_table` writes back. What has been loaded stays as it is until :meth:`get_table`,
+        :meth:`load_tables` or an update of the table brings another one.
     """
 
     def __init__(self, ds: ZarrDataset) -> None:
         self.ds = ds
         self._cache = TableCache(ds)
-
-    @property
-    def tables(self) -> dict[str, pd.DataFrame]:
-        """Tables in memory, by name."""
-        return self._cache.frames
+        # No property: IPython completes the keys of plain attributes only.
+        self.tables: Final[dict[str, pd.DataFrame]] = self._cache.frames
 
     def load_tables(self, names: Sequence[str] | None = None) -> None:
         """Load tables from disk, whatever is in memory; all of them by default."""
@@ -47,17 +48,17 @@ class LoadedTables:
             Name of the table.
         with_source : bool
             Add the columns ``rel_path`` and ``file_name`` of the file that each image came from,
-            after ``image_id``; missing for images that came from no folder. The result is then a
-            copy, not the table in memory.
+            after ``image_id``; missing for images that came from no folder.
         with_images : bool
             Add all columns of table ``images``: where the image came from, its size, whether it was accepted,
-            the experiment. It has those of `with_source`, too. The result is a copy.
+            the experiment. It has those of `with_source`, too.
 
         Returns
         -------
         DataFrame
-            Where the table has a column of a name that is to be added, the added one is called
-            ``image_<name>``.
+            A copy, to be changed at will: :meth:`save_table` knows nothing of it. Under pandas 3 and later
+            it shares its values with the table in memory until one of them is changed. Where the table has
+            a column of a name that is to be added, the added one is called ``image_<name>``.
 
         Raises
         ------
@@ -69,15 +70,26 @@ class LoadedTables:
         frame = self._cache.get(self._table_name(name))
         if with_images:
             return add_images(frame, self._cache.get(IMAGES_TABLE))
-        return add_source(self.ds, frame) if with_source else frame
+        return add_source(self.ds, frame) if with_source else copy_of(frame)
 
     def save_table(self, name: str) -> None:
         """Write a table in memory back, edits by hand included, if nobody else has written it since.
 
-        The table in memory is ``kd.tables[name]``, the very frame that :meth:`get_table` returns:
-        edit it in place, or put another in its stead. Such edits last until the next update of
-        the table: its rows are derived from artifacts, and are then derived anew. To change them
-        for good, change the artifacts.
+        The table in memory is ``kd.tables[name]``: edit it in place, or put another in its stead. Frames
+        that :meth:`get_table` and updates have returned are copies, of whose edits nothing is saved. Edits
+        last until the next update of the table: its rows are derived from artifacts, and are then derived
+        anew. To change them for good, change the artifacts.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from kymflow import KymDataset
+        >>> kd = KymDataset("memory://edited-by-hand", mode="a")
+        >>> kd.ds.save_table("cells", pd.DataFrame({"image_id": ["cell-1", "cell-2"], "hz": [8.5, 7.0]}))
+        >>> kd.tables["cells"].loc[1, "hz"] = 7.5
+        >>> kd.save_table("cells")
+        >>> kd.ds.load_table("cells")["hz"].tolist()
+        [8.5, 7.5]
 
         Raises
         ------

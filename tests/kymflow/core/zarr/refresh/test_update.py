@@ -148,7 +148,7 @@ def test_progress_and_cancel(lab: KymDataset, indexer: CellsIndexer) -> None:
 
 def test_what_a_refresh_returns_is_the_table_on_disk(lab: KymDataset, indexer: CellsIndexer) -> None:
     # Edits by hand last until the next refresh, whether or not it finds something to do.
-    lab.get_table(TABLE)["n"] = 77
+    lab.tables[TABLE]["n"] = 77
 
     assert_frame_equal(lab.refresh(indexer), lab.ds.load_table(TABLE))
 

@@ -134,7 +134,7 @@ class Lab:
         elif step == "lose ledger":
             kd.ds.store.delete_tree(f"index/{TABLE}")
         elif step == "edit by hand" and kd.ds.list_table_names():
-            kd.get_table(TABLE)["by_hand"] = 1.5
+            kd.tables[TABLE]["by_hand"] = 1.5
             kd.save_table(TABLE)
 
     def refresh(self) -> None:

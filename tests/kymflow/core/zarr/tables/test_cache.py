@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import InteractiveShell
 from pandas.testing import assert_frame_equal
+from traitlets.config import Config
 
 from kymflow import IndexerRegistry, KymDataset
 from kymflow_zarr import ColumnError, ConflictError, InvalidNameError, TableError, TableNotFoundError
@@ -42,7 +47,7 @@ def test_load_tables_loads_all_or_some(built: KymDataset, other: KymDataset) -> 
 
 
 def test_load_tables_throws_edits_away(built: KymDataset) -> None:
-    built.get_table("radon_report")["notes"] = "mine"
+    built.tables["radon_report"]["notes"] = "mine"
 
     built.load_tables()
 
@@ -66,7 +71,7 @@ def test_a_table_of_any_name_that_the_dataset_allows_is_loaded(built: KymDataset
 
 
 def test_a_table_name_is_found_in_any_spelling(built: KymDataset) -> None:
-    assert built.get_table("Radon Report") is built.get_table("radon_report")
+    assert_frame_equal(built.get_table("Radon Report"), built.get_table("radon_report"))
 
 
 def test_a_damaged_table_says_what_to_do(built: KymDataset, other: KymDataset, table_file: TableFile) -> None:
@@ -78,21 +83,78 @@ def test_a_damaged_table_says_what_to_do(built: KymDataset, other: KymDataset, t
         other.get_table("radon_report")
 
 
+# The dictionary
+
+
+def test_a_table_is_loaded_as_it_is_asked_for(other: KymDataset) -> None:
+    assert "radon_report" not in other.tables
+    table = other.tables["radon_report"]
+    assert_frame_equal(table, other.ds.load_table("radon_report"))
+    assert other.tables["radon_report"] is table
+    assert list(other.tables) == ["radon_report"]
+
+
+def test_a_table_that_nobody_has_is_a_key_error_that_lists_those_there_are(other: KymDataset) -> None:
+    with pytest.raises(KeyError, match="no table 'stalls'; its tables: radon_report, velocity_events"):
+        other.tables["stalls"]
+    assert other.tables.get("stalls") is None
+
+
+def test_its_repr_counts_rows(built: KymDataset, other: KymDataset) -> None:
+    assert repr(other.tables) == "<tables in memory: none>"
+    other.tables["mine"] = frame(image_id=["a", "b"])
+    assert repr(other.tables) == "<tables in memory: mine (2 rows)>"
+
+
+def test_ipython_completes_names_of_tables_on_disk_and_in_memory(
+    other: KymDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other.tables["mine"] = frame(image_id=["a"])
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    shell = InteractiveShell(user_ns={"kd": other}, config=Config(HistoryManager={"enabled": False}))
+    shell.Completer.use_jedi = False
+    for text, expected in (
+        ('kd.tables["', {"mine", "radon_report", "velocity_events"}),
+        ("kd.tables['ve", {"velocity_events"}),
+        ('print(kd.tables["m', {"mine"}),
+    ):
+        with provisionalcompleter():
+            offered = {found.text for found in shell.Completer.completions(text, len(text))}
+        assert offered == expected
+
+
+def test_a_completion_of_a_dataset_that_is_gone_offers_what_is_in_memory(other: KymDataset) -> None:
+    other.tables["mine"] = frame(image_id=["a"])
+    shutil.rmtree(other.ds.path)
+    Path(other.ds.path).write_text("a file")
+    assert other.tables._ipython_key_completions_() == ["mine"]  # type: ignore[attr-defined]
+
+
 # The file moves on
 
 
-def test_get_table_gives_the_same_frame_while_the_file_is_the_same(built: KymDataset) -> None:
-    assert built.get_table("radon_report") is built.get_table("radon_report")
+def test_get_table_loads_nothing_while_the_file_is_the_same(built: KymDataset) -> None:
+    before = built.tables["radon_report"]
+    assert_frame_equal(built.get_table("radon_report"), before)
+    assert built.tables["radon_report"] is before
+
+
+def test_a_copy_takes_no_memory_where_pandas_copies_on_write(built: KymDataset) -> None:
+    shared = np.shares_memory(
+        built.get_table("radon_report")["mean_velocity"].to_numpy(),
+        built.tables["radon_report"]["mean_velocity"].to_numpy(),
+    )
+    assert shared is (int(pd.__version__.partition(".")[0]) >= 3)
 
 
 def test_get_table_reloads_what_somebody_else_wrote(built: KymDataset, other: KymDataset) -> None:
-    before = built.get_table("radon_report")
+    before = built.tables["radon_report"]
     other.ds.record("c").save_json("radon_report", {"n_valid": 77})
     other.update_image("radon_report", "c")
 
     after = built.get_table("radon_report")
 
-    assert after is not before
+    assert built.tables["radon_report"] is not before
     assert after["n_valid"].tolist()[-1] == 77
 
 
@@ -113,10 +175,11 @@ def test_a_write_of_the_same_size_within_one_tick_is_seen(
 
 
 def test_a_file_that_was_only_touched_is_not_loaded_again(built: KymDataset, table_file: TableFile) -> None:
-    before = built.get_table("radon_report")
+    before = built.tables["radon_report"]
     os.utime(table_file(built, "radon_report"))
 
-    assert built.get_table("radon_report") is before
+    built.get_table("radon_report")
+    assert built.tables["radon_report"] is before
 
 
 def test_a_settled_file_is_not_read_again(
@@ -139,16 +202,17 @@ def test_a_file_that_was_young_when_it_was_loaded_is_read_once_more_and_never_ag
     built: KymDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = type(built.ds.store)
-    before = built.get_table("radon_report")
+    before = built.tables["radon_report"]
     later_ns = time.time_ns() + 10 * 10**9
     monkeypatch.setattr(store, "now_ns", lambda self: later_ns)
     read: list[str] = []
     really = store.read
     monkeypatch.setattr(store, "read", lambda self, key: read.append(key) or really(self, key))
 
-    frames = [built.get_table("radon_report") for _ in range(3)]
+    for _ in range(3):
+        built.get_table("radon_report")
+        assert built.tables["radon_report"] is before
 
-    assert all(frame is before for frame in frames)
     assert read == ["tables/radon_report.parquet"]
 
 
@@ -170,7 +234,7 @@ def test_rebuild_all_makes_get_table_load_anew(built: KymDataset) -> None:
 
 
 def test_edits_by_hand_are_saved_and_last_until_the_next_update(built: KymDataset) -> None:
-    built.get_table("radon_report").loc[0, "notes"] = "mine"
+    built.tables["radon_report"].loc[0, "notes"] = "mine"
     built.save_table("radon_report")
     assert built.ds.load_table("radon_report")["notes"].tolist()[0] == "mine"
     assert_frame_equal(built.get_table("radon_report"), built.ds.load_table("radon_report"))
@@ -187,7 +251,7 @@ def test_a_table_replaced_in_memory_is_saved(built: KymDataset) -> None:
 
 
 def test_the_frame_in_hand_stays_the_one_that_is_saved(built: KymDataset) -> None:
-    table = built.get_table("radon_report")
+    table = built.tables["radon_report"]
     for note in ("first", "second"):
         table.loc[0, "notes"] = note
         built.save_table("radon_report")
@@ -198,7 +262,7 @@ def test_the_frame_in_hand_stays_the_one_that_is_saved(built: KymDataset) -> Non
 def test_saving_over_what_somebody_else_wrote_is_a_conflict(
     built: KymDataset, other: KymDataset, table_file: TableFile
 ) -> None:
-    built.get_table("radon_report")["notes"] = "mine"
+    built.tables["radon_report"]["notes"] = "mine"
     other.rebuild("radon_report")
     theirs = table_file(built, "radon_report").read_bytes()
 
@@ -229,7 +293,7 @@ def test_a_table_put_in_memory_by_hand_does_not_replace_one_that_was_never_loade
 
 def test_unedited_tables_are_not_written(built: KymDataset, table_file: TableFile) -> None:
     before = {path: path.stat().st_mtime_ns for path in table_file(built, "x").parent.glob("*.parquet")}
-    built.get_table("velocity_events")["kind"] = "mine"
+    built.tables["velocity_events"]["kind"] = "mine"
 
     built.save_all_tables()
 
@@ -248,7 +312,7 @@ def test_an_unedited_table_stays_fresh_after_save(built: KymDataset) -> None:
 def test_units_survive_an_edit_by_hand(built: KymDataset, table_file: TableFile) -> None:
     import pyarrow.parquet as pq
 
-    built.get_table("radon_report")["notes"] = "mine"
+    built.tables["radon_report"]["notes"] = "mine"
     built.save_table("radon_report")
 
     field = pq.read_schema(table_file(built, "radon_report")).field("mean_velocity")
@@ -264,7 +328,9 @@ def test_a_table_made_by_hand_can_be_saved(built: KymDataset) -> None:
 
 
 def test_saving_what_is_not_in_memory_is_refused(built: KymDataset, other: KymDataset) -> None:
-    with pytest.raises(TableNotFoundError, match="'radon_report' of .* is not loaded; get_table"):
+    with pytest.raises(
+        TableNotFoundError, match=r"'radon_report' of .* is not loaded.*edit kd.tables\['radon_report"
+    ):
         other.save_table("radon_report")
 
 
@@ -279,7 +345,7 @@ def test_an_edit_that_parquet_cannot_hold_is_refused_by_column(
     built: KymDataset, table_file: TableFile
 ) -> None:
     before = table_file(built, "radon_report").read_bytes()
-    table = built.get_table("radon_report")
+    table = built.tables["radon_report"]
     table["odd"] = pd.Series([1, "two", 3.0], dtype=object)
 
     with pytest.raises(ColumnError, match="table 'radon_report' of .*column 'odd'"):

@@ -302,7 +302,7 @@ def test_without_its_ledger_a_table_is_extracted_whole(kd: KymDataset, how: str)
 
 def test_a_table_edited_by_hand_is_extracted_whole_at_the_next_update(kd: KymDataset) -> None:
     kd.rebuild("velocity_events")
-    kd.get_table("velocity_events")["kind"] = "edited"
+    kd.tables["velocity_events"]["kind"] = "edited"
     kd.save_table("velocity_events")
 
     assert kd.update_image("velocity_events", "c")["kind"].tolist() == ["stall", "stall"]
