@@ -1,5 +1,11 @@
 # Every public name. Type checkers read this file, and so does the package itself: see kymflow_zarr.lazy.
 
+from kymflow.core.kymographs.pixel_size import PixelSize as PixelSize
+from kymflow.core.kymographs.pixel_size import get_pixel_size as get_pixel_size
+from kymflow.core.kymographs.rois import Roi as Roi
+from kymflow.core.kymographs.rois import get_rois as get_rois
+from kymflow.core.kymographs.velocity import get_velocity_events as get_velocity_events
+from kymflow.core.kymographs.velocity import get_velocity_trace as get_velocity_trace
 from kymflow.core.plugins.faults import PluginWarning as PluginWarning
 from kymflow.core.plugins.hookspecs import hookimpl as hookimpl
 from kymflow.core.plugins.info import IndexerInfo as IndexerInfo
@@ -20,6 +26,8 @@ from kymflow.core.zarr.kym_dataset import KymDataset as KymDataset
 from kymflow.core.zarr.refresh.plan import RefreshPlan as RefreshPlan
 from kymflow.core.zarr.refresh.status import DatasetStatus as DatasetStatus
 from kymflow.core.zarr.refresh.status import TableStatus as TableStatus
+from kymflow.core.zarr.tables.info import ColumnInfo as ColumnInfo
+from kymflow.core.zarr.tables.info import TableInfo as TableInfo
 from kymflow.errors import ExtractionError as ExtractionError
 from kymflow.errors import IndexerError as IndexerError
 from kymflow.errors import InvalidIndexerError as InvalidIndexerError
@@ -33,6 +41,7 @@ from kymflow.errors import WorkerError as WorkerError
 from kymflow_zarr import ArtifactError as ArtifactError
 from kymflow_zarr import ArtifactNotFoundError as ArtifactNotFoundError
 from kymflow_zarr import CancelledError as CancelledError
+from kymflow_zarr import ColumnError as ColumnError
 from kymflow_zarr import ConflictError as ConflictError
 from kymflow_zarr import DatasetError as DatasetError
 from kymflow_zarr import KymflowError as KymflowError
@@ -42,6 +51,7 @@ from kymflow_zarr import SourceError as SourceError
 from kymflow_zarr import SourceFile as SourceFile
 from kymflow_zarr import SourceImage as SourceImage
 from kymflow_zarr import SourceReader as SourceReader
+from kymflow_zarr import TableError as TableError
 from kymflow_zarr import TableNotFoundError as TableNotFoundError
 from kymflow_zarr import ZarrDataset as ZarrDataset
 from kymflow_zarr import ZarrImageRecord as ZarrImageRecord

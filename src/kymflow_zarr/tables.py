@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from kymflow_zarr import layout
-from kymflow_zarr.errors import ColumnError, InvalidNameError, TableError, TableNotFoundError
+from kymflow_zarr.errors import ColumnError, InvalidNameError, KymflowError, TableError, TableNotFoundError
 from kymflow_zarr.formats import frames
 
 if TYPE_CHECKING:
@@ -35,12 +39,41 @@ def read_table(store: StoreReader, name: str) -> bytes:
     try:
         return store.read(layout.table_key(name))[0]
     except FileNotFoundError:
-        there = ", ".join(list_table_names(store)) or "none yet"
-        raise TableNotFoundError(
-            f"{store.url} has no table {name!r}; its tables: {there}",
-            dataset=store.url,
-            table_name=name,
-        ) from None
+        raise _no_table(store, name) from None
+
+
+@contextmanager
+def open_table(store: StoreReader, name: str) -> Iterator[pq.ParquetFile]:
+    """Open a table's Parquet file, to read its footer or some of its rows; they are of one moment.
+
+    What pyarrow raises of damaged bytes, while it is open, becomes a :class:`TableError`.
+
+    Raises
+    ------
+    TableNotFoundError
+        There is no such table.
+    TableError
+        Its file is damaged.
+    """
+    try:
+        with store.open(layout.table_key(name)) as (file, _):
+            try:
+                yield pq.ParquetFile(file)
+            except KymflowError:
+                raise
+            except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
+                raise damaged_table(store, name, str(error).strip().partition("\n")[0]) from error
+    except FileNotFoundError:
+        raise _no_table(store, name) from None
+
+
+def _no_table(store: StoreReader, name: str) -> TableNotFoundError:
+    there = ", ".join(list_table_names(store)) or "none yet"
+    return TableNotFoundError(
+        f"{store.url} has no table {name!r}; its tables: {there}",
+        dataset=store.url,
+        table_name=name,
+    )
 
 
 def damaged_table(store: StoreReader, name: str, cause: object) -> TableError:

@@ -36,14 +36,15 @@ def run_refresh(
 def show_plan(dataset: str, indexers: Sequence[str] | None, *, as_json: bool) -> None:
     """Say what a refresh would do; nothing is written."""
     kd = open_existing(dataset, "r")
-    names = indexers or [info.name for info in kd.registry.list() if info.status == "ok"]
     with progress("images") as bar:
-        plans = [kd.plan(name, on_progress=bar.step, cancel=interrupted) for name in names]
+        plans = kd.plans(
+            indexers=indexers or None, on_progress=bar.step, on_table=bar.begin, cancel=interrupted
+        )
     hint_at_indexers(kd)
     if as_json:
-        print_json({"tables": {plan.table_name: plan.to_dict() for plan in plans}})
+        print_json({"tables": {name: plan.to_dict() for name, plan in plans.items()}})
         return
-    for plan in plans:
+    for plan in plans.values():
         print(
             f"{plan.table_name}: {len(plan.stale)} stale, {len(plan.removed)} to remove, {plan.fresh} fresh"
             + (", columns to write" if plan.rewrite else "")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeVar
 
 from kymflow_zarr.errors import TableError
 from kymflow_zarr.layout import SOURCES_TABLE
@@ -114,6 +116,15 @@ class StoreReader(ABC):
         StoreError
             The medium refused.
         """
+
+    def open(self, key: str) -> AbstractContextManager[tuple[BinaryIO, Fingerprint]]:
+        """Open `key` to read some of its bytes; they are of one moment, whoever replaces it meanwhile.
+
+        A local disk is read piece by piece; of an object store, all bytes are fetched at once. Errors as
+        :meth:`read`.
+        """
+        data, fingerprint = self.read(key)
+        return nullcontext((io.BytesIO(data), fingerprint))
 
     def read_attributes(self, key: str) -> bytes:
         """Read a Zarr document for the attributes in it, as :meth:`read`, whatever the calibration is."""

@@ -16,7 +16,7 @@ from kymflow.core.runs.reports import CheckReport, IngestReport, UpgradeReport
 from kymflow.core.zarr.indexers.contract import contract_of
 from kymflow.core.zarr.refresh.check import check_dataset
 from kymflow.core.zarr.refresh.derived import DerivedTables
-from kymflow.core.zarr.refresh.plan import make_plan
+from kymflow.core.zarr.refresh.plan import RefreshPlan, make_plan, make_plans
 from kymflow.core.zarr.refresh.status import DatasetStatus, dataset_status
 from kymflow.core.zarr.tables.state import find_state
 from kymflow_zarr import ZarrDataset
@@ -116,6 +116,30 @@ class KymDataset(DerivedTables):
         return f"KymDataset({self.ds.path!r}, mode={self.ds.mode!r})"
 
     # How it stands
+
+    def plans(
+        self,
+        *,
+        indexers: Sequence[str] | None = None,
+        on_progress: OnProgress | None = None,
+        on_table: OnTable | None = None,
+        cancel: threading.Event | None = None,
+    ) -> dict[str, RefreshPlan]:
+        """Say what :meth:`refresh_all` would do, by table, from one listing; nothing is extracted or written.
+
+        Parameters
+        ----------
+        indexers, on_progress, on_table, cancel
+            As :meth:`rebuild_all`; progress is told in images of which a listing does not prove that they
+            are as they were.
+
+        Returns
+        -------
+        dict of str to RefreshPlan
+            By table name: which images are stale, each with its causes, which are new, failed or deleted.
+        """
+        contracts = map(contract_of, self._chosen(indexers))
+        return make_plans(self.ds, contracts, RunOptions(on_progress=on_progress, cancel=cancel), on_table)
 
     def status(
         self, *, on_progress: OnProgress | None = None, cancel: threading.Event | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kymflow.core.runs.options import RunOptions
+from kymflow.core.runs.options import OnTable, RunOptions
 from kymflow.core.zarr.tables.commit import Changes, LedgerLost, commit_rows
 from kymflow.core.zarr.tables.ledger import Ledger
 from kymflow.core.zarr.tables.schema import is_alike, table_schema
-from kymflow.core.zarr.tables.state import TableState
+from kymflow.core.zarr.tables.state import TableState, find_state
 from kymflow_zarr import layout
 from kymflow_zarr.errors import CancelledError, LockTimeoutError, StoreError
 from kymflow_zarr.store.dependencies import Dependencies, compare, proves_unchanged, source_holds
@@ -84,6 +84,20 @@ class RefreshPlan:
     def is_empty(self) -> bool:
         """Whether there is nothing to do."""
         return not (self.stale or self.removed or self.rewrite or self.whole)
+
+
+def make_plans(
+    ds: ZarrDataset, contracts: Iterable[TableContract], options: RunOptions, on_table: OnTable | None = None
+) -> dict[str, RefreshPlan]:
+    """Return what a refresh of each of these tables would do, by table name, from one listing."""
+    plans = {}
+    listing = ds.listing()
+    for contract in contracts:
+        if on_table is not None:
+            on_table(contract.table_name)
+        state = find_state(ds.store, contract.table_name)
+        plans[contract.table_name] = make_plan(ds, contract, listing, state, options)
+    return plans
 
 
 def make_plan(

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from kymflow_zarr import tables
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from kymflow_zarr import ZarrDataset
 
 
@@ -66,7 +65,7 @@ class TableInfo:
 
 
 def describe_table(ds: ZarrDataset, name: str) -> TableInfo:
-    """Return what a table's file says of itself; its rows are not read.
+    """Return what a table's file says of itself, from its footer alone.
 
     Raises
     ------
@@ -75,12 +74,8 @@ def describe_table(ds: ZarrDataset, name: str) -> TableInfo:
     TableError
         Its file is damaged.
     """
-    data = tables.read_table(ds.store, name)
-    try:
-        file = pq.ParquetFile(pa.BufferReader(data))
-        schema = file.schema_arrow
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise tables.damaged_table(ds.store, name, error) from error
+    with tables.open_table(ds.store, name) as file:
+        schema, rows = file.schema_arrow, file.metadata.num_rows
     metadata = _decode(schema.metadata)
 
     def said(key: str) -> str:
@@ -88,7 +83,7 @@ def describe_table(ds: ZarrDataset, name: str) -> TableInfo:
 
     return TableInfo(
         name,
-        rows=file.metadata.num_rows,
+        rows=rows,
         columns=[_column(column) for column in schema],
         indexer=said("indexer"),
         schema_version=said("schema_version"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
@@ -10,8 +10,12 @@ import pandas as pd
 from kymflow.core.zarr.indexers.base import normalize_table_name
 from kymflow.core.zarr.tables.cache import TableCache, copy_of
 from kymflow.core.zarr.tables.image_columns import IMAGES_TABLE, add_images, add_source
+from kymflow.core.zarr.tables.info import TableInfo, describe_table
+from kymflow.core.zarr.tables.reading import load_arrow, table_version
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from kymflow_zarr import ZarrDataset
 
 
@@ -106,6 +110,102 @@ class LoadedTables:
         """Write all tables in memory back, as :meth:`save_table`; those without edits are not touched."""
         for name in sorted(self.tables):
             self._cache.save(name)
+
+    # Without keeping anything in memory
+
+    def load_arrow(
+        self, name: str, *, columns: Sequence[str] | None = None, image_ids: Iterable[str] | None = None
+    ) -> pa.Table:
+        """Read a table, or a part of it, as Arrow; units and descriptions are in the fields' metadata.
+
+        On a local disk, only the columns that are asked for are read, and of the rows those groups (of
+        65,536) in which the images can be; tables are ordered by ``image_id``. From an object store,
+        the whole file is fetched. All rows are of one moment, whoever writes the table meanwhile.
+
+        Parameters
+        ----------
+        name : str
+            Name of the table.
+        columns : sequence of str, optional
+            Only these, in this order.
+        image_ids : iterable of str, optional
+            Only the rows of these images, as they stand in the table; an image that the table does not
+            know has none.
+
+        Raises
+        ------
+        TableNotFoundError
+            There is no such table.
+        ColumnError
+            It has no such column.
+        TableError
+            Its file is damaged.
+
+        Examples
+        --------
+        >>> from kymflow import KymDataset
+        >>> kd = KymDataset("memory://parts-of-a-table")
+        >>> for image_id in ("cell-1", "cell-2"):
+        ...     record = kd.ds.record(image_id)
+        ...     record.save_array([[0, 1], [2, 3]])
+        ...     key = record.save_json("radon_report", {"mean_velocity": 1.5, "n_valid": 10})
+        >>> reports = kd.rebuild_all(indexers=["radon_report"])
+        >>> kd.load_arrow("radon_report", columns=["image_id", "n_valid"], image_ids=["cell-2"]).to_pylist()
+        [{'image_id': 'cell-2', 'n_valid': 10}]
+        """
+        return load_arrow(self.ds, self._name_on_disk(name), columns, image_ids)
+
+    def describe_table(self, name: str) -> TableInfo:
+        """Return what a table says of itself: columns with types, units and descriptions, and what made it.
+
+        On a local disk, nothing but the footer of its file is read.
+
+        Raises
+        ------
+        TableNotFoundError
+            There is no such table.
+        TableError
+            Its file is damaged.
+
+        Examples
+        --------
+        >>> from kymflow import KymDataset
+        >>> kd = KymDataset("memory://a-described-table")
+        >>> reports = kd.rebuild_all(indexers=["radon_report"])
+        >>> info = kd.describe_table("radon_report")
+        >>> info.rows, info.indexer, info.columns[1]
+        (0, 'radon_report', ColumnInfo(name='mean_velocity', type='double', unit='mm/s', description=...))
+        """
+        return describe_table(self.ds, self._name_on_disk(name))
+
+    def table_version(self, name: str) -> str | None:
+        """Return a token that is another one after every write of the table, by whomever; None without table.
+
+        It costs hardly more than a look at the file's time (on a disk, the footer is read; on an object
+        store, the entity tag is asked for), so that a program can ask every second. Only compare it for
+        being equal: what is in it may change.
+
+        Examples
+        --------
+        >>> from kymflow import KymDataset
+        >>> kd = KymDataset("memory://polled")
+        >>> kd.table_version("radon_report") is None
+        True
+        >>> reports = kd.rebuild_all(indexers=["radon_report"])
+        >>> seen = kd.table_version("radon_report")
+        >>> kd.table_version("radon_report") == seen
+        True
+        >>> reports = kd.rebuild_all(indexers=["radon_report"])
+        >>> kd.table_version("radon_report") == seen
+        False
+        """
+        return table_version(self.ds, self._name_on_disk(name))
+
+    def _name_on_disk(self, name: str) -> str:
+        """Return the name as it is if it is an indexer's or there is such a table, or else as theirs are."""
+        normal = normalize_table_name(name)
+        # Most names are: then nothing has to be listed.
+        return name if name == normal or name in self.ds.list_table_names() else normal
 
     def _table_name(self, name: str) -> str:
         """Return the name as it is if there is such a table, or else as indexers' tables are named."""
