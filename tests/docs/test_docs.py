@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import queue
 import re
+import runpy
 import subprocess
 import sys
+import textwrap
+import threading
 import tomllib
 from itertools import chain
 from pathlib import Path
 
 import pytest
 
+from kymflow import KymDataset
 from support.paths import REPO
 
 PAGES = [*sorted(REPO.glob("*.md")), *sorted((REPO / "docs").glob("*.md"))]
@@ -158,6 +163,57 @@ def test_the_example_runs(tmp_path: Path) -> None:
     assert "radon_report: 5 rows, velocity_events: 4 rows" in done.stdout
     assert re.search(r"updated \['[0-9a-f-]{36}'\] in .* 5 images untouched", done.stdout)
     assert "true_stall" in done.stdout
+
+
+GUI = REPO / "examples" / "gui_refresh.py"
+
+
+def test_the_program_with_windows_runs(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, GUI, tmp_path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    assert said[:2] == [
+        "[reports] there is no table radon_report yet",
+        "[events] there is no table velocity_events yet",
+    ]
+    assert "[reports] 5 rows of 5 images in radon_report" in said
+    assert "[events] 4 rows of 2 images in velocity_events" in said
+    assert re.fullmatch(r"\[events\] [123] rows of 1 images in velocity_events", said[-1])
+
+
+@pytest.mark.parametrize(
+    ("place", "cancelled", "expected"),
+    [
+        ("lab.zarr", True, ("cancelled", None)),
+        ("lab.zarr", False, ("done", {})),
+        ("no dataset", False, ("failed", "is no kymflow dataset")),
+    ],
+)
+def test_the_worker_of_that_program_tells_how_it_ended(
+    tmp_path: Path, place: str, cancelled: bool, expected: tuple[str, object]
+) -> None:
+    program = runpy.run_path(str(GUI))
+    KymDataset(tmp_path / "lab.zarr", "a").ds.add_image([[0, 1], [2, 3]])
+    (tmp_path / "no dataset").mkdir()
+    (tmp_path / "no dataset" / "a file").write_text("of somebody")
+    messages: queue.SimpleQueue[tuple[str, object]] = queue.SimpleQueue()
+    cancel = threading.Event()
+    if cancelled:
+        cancel.set()
+
+    program["RefreshWorker"](tmp_path / place, messages, cancel).run()
+
+    told = [messages.get() for _ in range(messages.qsize())]
+    assert told[-1][0] == expected[0], told
+    if expected[0] == "failed":
+        assert str(expected[1]) in str(told[-1][1])
+
+
+def test_what_the_page_on_windows_shows_stands_in_that_program() -> None:
+    program = GUI.read_text("utf-8")
+    blocks = python_blocks(REPO / "docs" / "gui.md")
+    assert len(blocks) >= 3
+    assert [block for block in blocks if textwrap.indent(block, "    ") not in program] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

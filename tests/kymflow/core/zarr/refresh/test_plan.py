@@ -373,3 +373,34 @@ def test_a_plan_and_a_status_tell_how_far_they_are_and_can_be_stopped(
     cancel.set()
     with pytest.raises(CancelledError, match="looking for stale images of table 'cells' was cancelled"):
         look(cancel=cancel)
+
+
+# All tables
+
+
+def test_the_plans_are_those_of_each_table_from_one_listing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kd = open_dataset(tmp_path / "lab.zarr")
+    for name in ("cells", "more"):
+        kd.registry.register(CellsIndexer(name=name))
+    for n, image_id in enumerate("abc"):
+        add_image(kd, image_id).save_df_parquet("cells", cells(n))
+    kd.rebuild("cells")
+    kd.ds.record("b").save_df_parquet("cells", cells(7))
+    kd.ds.delete_image("c")
+    add_image(kd, "d")
+    expected = {name: kd.plan(name).to_dict() for name in ("cells", "more")}
+    listings: list[object] = []
+    listing = kd.ds.listing
+    monkeypatch.setattr(kd.ds, "listing", lambda: listings.append(None) or listing())
+    told: list[str] = []
+
+    plans = kd.plans(on_table=told.append)
+
+    assert {name: plan.to_dict() for name, plan in plans.items()} == expected
+    assert plans["cells"].stale == {"b": ["artifact 'cells.parquet' changed"], "d": ["new image"]}
+    assert plans["cells"].removed == ["c"]
+    assert set(plans["more"].stale) == {"a", "b", "d"}
+    assert (len(listings), told) == (1, ["cells", "more"])
+    assert list(kd.plans(indexers=["more"])) == ["more"]

@@ -213,8 +213,8 @@ def test_the_version_is_another_one_after_every_write_and_the_same_between(place
     versions = [place_kd.table_version("stalls"), place_kd.table_version("cells")]
     add_image(place_kd, "d").save_df_parquet("cells", cells(7))
     for change in (
-        lambda: place_kd.rebuild(CellsIndexer()),
         lambda: place_kd.refresh(CellsIndexer()),
+        lambda: place_kd.rebuild(CellsIndexer()),
         lambda: place_kd.ds.save_table("cells", frame(image_id=["a"], n=[1])),
         lambda: place_kd.ds.save_table("cells", frame(image_id=["b"], n=[1])),
         lambda: place_kd.ds.store.put("tables/cells.parquet", b"nothing"),
