@@ -27,6 +27,10 @@ class InvalidReaderError(KymflowError, TypeError):
     """An object that does not meet the contract of a reader of source files."""
 
 
+class AmbiguousImageError(KymflowError, ValueError):
+    """A name that fits several images."""
+
+
 class ExtractionError(IndexerError, RuntimeError):
     """An indexer raised while it extracted one image's rows."""
 

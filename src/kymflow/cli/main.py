@@ -187,7 +187,10 @@ def rebuild(
 @one_line_failures
 def update(
     dataset: Dataset,
-    image_ids: Annotated[list[str], typer.Argument(metavar="IMAGE_ID...", show_default=False)],
+    images: Annotated[
+        list[str],
+        typer.Argument(metavar="IMAGE...", help="File names, paths, or starts of ids.", show_default=False),
+    ],
     indexer: Indexers = None,
     workers: Workers = 1,
     dask: Dask = None,
@@ -198,7 +201,7 @@ def update(
     from kymflow.cli.workers import executor_of
 
     with executor_of(workers, dask) as executor:
-        run_update(dataset, image_ids, indexer, executor=executor, as_json=json)
+        run_update(dataset, images, indexer, executor=executor, as_json=json)
 
 
 @app.command()

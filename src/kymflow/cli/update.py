@@ -9,6 +9,7 @@ import typer
 
 from kymflow.cli.datasets import hint_at_indexers, open_existing
 from kymflow.cli.failures import FAILED, interrupted
+from kymflow.cli.image_names import find_images
 from kymflow.cli.output import any_failed, print_json, print_reports, reports_to_dict
 from kymflow.cli.progress import progress
 
@@ -29,7 +30,7 @@ def run_rebuild(
 
 def run_update(
     dataset: str,
-    image_ids: Sequence[str],
+    images: Sequence[str],
     indexers: Sequence[str] | None,
     *,
     executor: Executor | None,
@@ -37,6 +38,7 @@ def run_update(
 ) -> None:
     """Update some images' rows."""
     kd = open_existing(dataset)
+    image_ids = find_images(kd, images, deleted=True)
     finish(kd, _run(kd, indexers, image_ids, executor), as_json=as_json)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kymflow import KymDataset
-from support.command_line import Run, check_reports, read_json
+from support.command_line import Run, check_reports, one_line, read_json
 
 
 def test_rebuild_makes_all_tables_again(run: Run, lab: Path) -> None:
@@ -36,6 +36,22 @@ def test_update_takes_some_images(run: Run, lab: Path) -> None:
         assert report["updated"] == [first, second]
         assert report["unchanged"] == 2
     assert "velocity_events" in run("update", lab, first, "--indexer", "velocity_events").stdout
+
+
+def test_update_takes_images_by_name(run: Run, lab: Path) -> None:
+    kd = KymDataset(lab, "r")
+    source = kd.ds.load_sources_index().iloc[0]
+
+    for name in (source["source_rel_path"], source["image_id"][:8]):
+        content = read_json(run("update", lab, name, "--json"))
+        assert content["tables"]["radon_report"]["updated"] == [source["image_id"]]
+
+
+def test_update_of_an_unknown_image_is_one_line(run: Run, lab: Path) -> None:
+    message = one_line(run("update", lab, "capilary_0002.tif", code=1))
+
+    assert "has no image 'capilary_0002.tif'; did you mean 'capillary_0002.tif' or " in message
+    assert message.endswith("is named by its file, the end of its path, or the start of its id.\n")
 
 
 def test_update_of_a_deleted_image_removes_its_rows(run: Run, lab: Path) -> None:
