@@ -153,8 +153,7 @@ class _Names:
         else:
             message = f"{path} has no image {shown!r}"
             near = self._similar(text)
-            if near:
-                message += f"; did you mean {' or '.join(map(repr, near))}?"
+            message += f"; did you mean {' or '.join(map(repr, near))}?" if near else "."
             message += " An image is named by its file, the end of its path, or the start of its id"
         raise RecordNotFoundError(f"{message}.", dataset=path, image_id=text)
 

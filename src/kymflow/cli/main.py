@@ -8,7 +8,9 @@ from typing import Annotated, Any
 import typer
 
 # Nothing heavier than typer may be imported here: `kymflow --help` must answer at once.
+from kymflow.cli.arguments import Dataset, Json
 from kymflow.cli.failures import one_line_failures
+from kymflow.cli.row_commands import export, images, show
 from kymflow.cli.streams import watched_streams
 
 app = typer.Typer(
@@ -20,8 +22,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Dataset = Annotated[str, typer.Argument(help="Path or URL of the dataset.", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 Indexers = Annotated[
     list[str] | None,
     typer.Option("--indexer", help="Only this indexer; may be given several times.", show_default=False),
@@ -260,31 +260,8 @@ def upgrade(dataset: Dataset, json: Json = False) -> None:
     run_upgrade(dataset, as_json=json)
 
 
-@app.command()
-@one_line_failures
-def show(
-    dataset: Dataset,
-    table: Annotated[str | None, typer.Argument(help="Name of a table.", show_default=False)] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=0, help="Print at most so many rows (20, unless to a file).")
-    ] = None,
-    image: Annotated[str | None, typer.Option(help="Only rows of this image.", show_default=False)] = None,
-    source: Annotated[bool, typer.Option("--source", help="Add the file of each image.")] = False,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Write to a .csv, .json or .parquet file.", show_default=False),
-    ] = None,
-    json: Json = False,
-) -> None:
-    """Show the tables of a dataset, or the rows of one."""
-    from kymflow.cli.show import show_dataset, show_table
-
-    if table is None:
-        if output is not None or image is not None or source:
-            raise typer.BadParameter("--output, --image and --source need the name of a table")
-        show_dataset(dataset, as_json=json)
-    else:
-        show_table(dataset, table, limit=limit, image=image, source=source, output=output, as_json=json)
+for command in (show, images, export):
+    app.command()(command)
 
 
 def main() -> Any:

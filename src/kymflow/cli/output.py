@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 if TYPE_CHECKING:
     from kymflow.core.runs.reports import UpdateReport
 
+
+# Between two columns of a table.
+GAP = 2
+SHORT_NEED = 16
 
 # Standard output itself, while all but the JSON document goes to standard error.
 _results: list[TextIO] = []
@@ -39,36 +42,85 @@ def print_json(content: Any) -> None:
     out.write("\n")
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table; in a pipe it is as wide as it needs to be."""
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Collection[int] = ()
+) -> None:
+    """Print a table; no word and no name is ever broken.
+
+    On a terminal, cells are wrapped at spaces. Where that is not enough, each row is printed as lines
+    of name and value. In a pipe the table is as wide as it needs to be.
+
+    Parameters
+    ----------
+    title : str
+        What stands above.
+    columns : sequence of str
+        Headers.
+    rows : iterable of sequences
+        Cells; None is empty.
+    right : collection of int
+        Places of columns that are aligned at the right, as numbers are.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(title), title_justify="left", box=SIMPLE_HEAD)
-    for column in columns:
-        table.add_column(Text(column), overflow="fold")
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    console = Console() if sys.stdout.isatty() else Console(width=10_000, soft_wrap=True)
+    widths = _column_widths([list(columns), *cells], console.width)
+    if widths is None:
+        print_records(title, columns, cells)
+        return
+    print(title)
+    table = Table(
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+    for place, (column, width) in enumerate(zip(columns, widths, strict=True)):
+        justify: Literal["left", "right"] = "right" if place in right else "left"
+        table.add_column(Text(column), width=width, justify=justify)
+    for row in cells:
+        table.add_row(*map(Text, row))
+    console.print(table)
+
+
+def width_of(text: str) -> int:
+    """Return how many places a terminal takes for a text of one line."""
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def _column_widths(rows: Sequence[Sequence[str]], room: int) -> list[int] | None:
+    """Return the width of each column, so that all fit and no word is broken; None if that cannot be."""
+    lowest, highest = [], []
+    for column in zip(*rows, strict=True):
+        lowest.append(max((width_of(word) for cell in column for word in cell.split()), default=0))
+        highest.append(max(width_of(line) for cell in column for line in cell.split("\n")))
+    widths = list(lowest)
+    spare = room - sum(lowest) - GAP * (len(lowest) - 1)
+    if spare < 0:
+        return None
+    # Names get what they need, and texts share the rest.
+    needs = sorted((high - low, place) for place, (low, high) in enumerate(zip(lowest, highest, strict=True)))
+    for done, (need, place) in enumerate(needs):
+        given = min(need, spare if need <= SHORT_NEED else spare // (len(needs) - done))
+        widths[place] += given
+        spare -= given
+    return widths
+
+
+def print_records(title: str, names: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows one below the other, as lines of name and value."""
+    print(title)
+    longest = max(map(width_of, names), default=0)
     for row in rows:
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
-    width = None if sys.stdout.isatty() else 10_000
-    Console(width=width, soft_wrap=not sys.stdout.isatty()).print(table)
-
-
-def print_rows(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Print as many columns as a terminal has room for, all in a pipe; return those left out."""
-    if not sys.stdout.isatty():
-        print_table(title, columns, rows)
-        return []
-    room = shutil.get_terminal_size().columns - 2
-    shown = 0
-    for place, column in enumerate(columns):
-        room -= max([len(column), *(len(row[place]) for row in rows)]) + 3
-        if room < 0 and shown:
-            break
-        shown += 1
-    print_table(title, columns[:shown], [row[:shown] for row in rows])
-    return list(columns[shown:])
+        print()
+        for name, value in zip(names, row, strict=True):
+            print(f"{name}:{' ' * (longest - width_of(name))} {value}".rstrip())
 
 
 def print_reports(reports: Mapping[str, UpdateReport]) -> None:

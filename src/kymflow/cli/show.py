@@ -1,27 +1,24 @@
-"""``kymflow show``: the tables of a dataset, the rows of one, and rows to a file."""
+"""``kymflow show`` and ``kymflow images``: the tables of a dataset, the rows of one, and rows to a file."""
 
 from __future__ import annotations
 
-import json
-import math
-import os
-import uuid
-from collections.abc import Callable
+import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
 
 from kymflow.cli.datasets import open_existing
-from kymflow.cli.failures import USAGE, fail, say
-from kymflow.cli.output import print_json, print_rows, print_table
-from kymflow.core.zarr.indexers.base import IMAGE_ID, normalize_table_name
+from kymflow.cli.failures import USAGE, fail
+from kymflow.cli.output import print_json, print_table
+from kymflow.cli.row_layout import print_as_text
+from kymflow.cli.rows import IMAGES, Selection, no_images_yet, read_rows
+from kymflow.cli.writers import FORMATS, check_outside, csv_text, to_records, write_file
 from kymflow.core.zarr.kym_dataset import KymDataset
 from kymflow.core.zarr.tables.info import TableInfo, describe_table
-from kymflow_zarr import ColumnError, TableError
-from kymflow_zarr.formats import frames
+from kymflow_zarr import TableError
 
+# On a terminal, unless --limit says otherwise.
 DEFAULT_LIMIT = 20
+STANDARD_OUTPUT = "-"
 
 
 def show_dataset(dataset: str, *, as_json: bool) -> None:
@@ -39,6 +36,7 @@ def show_dataset(dataset: str, *, as_json: bool) -> None:
             "tables",
             ("table", "rows", "columns", "made by"),
             [(info.name, info.rows, len(info.columns), info.error or _made_by(kd, info)) for info in infos],
+            right=(1, 2),
         )
 
 
@@ -59,105 +57,36 @@ def _absent(kd: KymDataset, info: TableInfo) -> str:
     return f"its plugin {absent}" if absent else ""
 
 
-def show_table(
-    dataset: str,
-    table: str,
-    *,
-    limit: int | None,
-    image: str | None,
-    source: bool,
-    output: Path | None,
-    as_json: bool,
-) -> None:
+def show_table(dataset: str, table: str, selection: Selection, *, output: str | None, as_json: bool) -> None:
     """Print a table's rows, or write them to a file."""
-    if output is not None and output.suffix.lower() not in WRITERS:
-        fail(f"--output must end with {', '.join(WRITERS)}, got {str(output)!r}", USAGE)
+    if output is not None and output != STANDARD_OUTPUT:
+        suffix = Path(output).suffix.lower()
+        if suffix not in FORMATS:
+            fail(f"--output must end with {', '.join(FORMATS)}, or be -, got {output!r}", USAGE)
     kd = open_existing(dataset, "r")
-    frame = kd.get_table(table, with_source=source)
-    if image is not None:
-        frame = _rows_of(kd, table, frame, image)
-    if output is not None:
-        _check_outside(output, kd.ds.path)
-        shown = frame if limit is None else frame.head(limit)
-        write_frame(shown, output)
+    on_terminal = sys.stdout.isatty() and output is None and not as_json
+    if on_terminal and selection.limit is None:
+        selection = replace(selection, limit=DEFAULT_LIMIT)
+    rows = read_rows(kd, table, selection)
+    if output == STANDARD_OUTPUT:
+        sys.stdout.write(csv_text(rows))
+    elif output is not None:
+        check_outside(Path(output), kd.ds.path)
+        write_file([rows], Path(output))
         if as_json:
-            print_json({"rows": len(frame), "written": len(shown), "output": str(output)})
+            print_json({"rows": rows.total, "written": len(rows.frame), "output": output})
         else:
-            print(f"{len(shown)} of {len(frame)} rows -> {output}")
-        return
-    if as_json:
-        shown = frame if limit is None else frame.head(limit)
-        named = table if table in kd.ds.list_table_names() else normalize_table_name(table)
-        info = describe_table(kd.ds, named)
-        content = {**info.to_dict(), "problem": _absent(kd, info)}
-        print_json({**content, "rows": len(frame), "data": to_records(shown)})
-        return
-    shown = frame.head(DEFAULT_LIMIT if limit is None else limit)
-    cells = [
-        ["" if pd.isna(cell) is True else _cell(cell) for cell in row]
-        for row in shown.itertuples(index=False)
-    ]
-    left_out = print_rows(f"{table}: {len(shown)} of {len(frame)} rows", list(frame.columns), cells)
-    if left_out:
-        say(f"kymflow: {len(left_out)} more columns: {', '.join(left_out)}; --output FILE has them all")
+            print(f"{len(rows.frame)} of {rows.total} rows -> {output}")
+    elif as_json:
+        content = {**rows.info.to_dict(), "problem": _absent(kd, rows.info)}
+        print_json({**content, "rows": rows.total, "data": to_records(rows.frame)})
+    else:
+        print_as_text(rows, one_below_the_other=selection.image is not None)
 
 
-def _check_outside(output: Path, dataset: str) -> None:
-    """Refuse to write into the dataset itself, where tables would be taken for kymflow's own."""
-    inside = os.path.realpath(output).startswith(os.path.join(os.path.realpath(dataset), ""))
-    if inside:
-        fail(f"{output} lies inside the dataset {dataset}; write it somewhere else", USAGE)
-
-
-def _rows_of(kd: KymDataset, table: str, frame: pd.DataFrame, image: str) -> pd.DataFrame:
-    if IMAGE_ID not in frame.columns:
-        raise ColumnError(f"table {table!r} of {kd.ds.path} has no column {IMAGE_ID!r} to find an image by")
-    # As plain objects: an id that is no UTF-8 cannot be compared with a text column.
-    rows = frame[frame[IMAGE_ID].astype(object) == image].reset_index(drop=True)
-    if rows.empty:
-        # Without rows is an answer; without image is a mistake.
-        kd.ds.record(image).get_attrs()
-    return rows
-
-
-def _cell(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def to_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows as plain values that JSON can hold; what is missing or infinite is null."""
-    return [
-        {name: _plain(value) for name, value in row.items()}
-        for row in frames.frame_to_arrow(frame).to_pylist()
-    ]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
-
-
-def _write_json(frame: pd.DataFrame, path: Path) -> None:
-    path.write_text(json.dumps(to_records(frame), indent=2, ensure_ascii=False), encoding="utf-8")
-
-
-WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
-    ".csv": lambda frame, path: frame.to_csv(path, index=False, encoding="utf-8"),
-    ".json": _write_json,
-    ".parquet": lambda frame, path: frame.to_parquet(path, index=False),
-}
-
-
-def write_frame(frame: pd.DataFrame, path: Path) -> None:
-    """Write rows to a file in the form that its suffix names; an old file stays until then."""
-    temporary = path.with_name(f".{uuid.uuid4().hex[:8]}{path.suffix}")
-    try:
-        WRITERS[path.suffix.lower()](frame, temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def show_images(dataset: str, selection: Selection, *, output: str | None, as_json: bool) -> None:
+    """Print the images of a dataset, or write them to a file."""
+    kd = open_existing(dataset, "r")
+    if IMAGES not in kd.ds.list_table_names():
+        raise no_images_yet(kd.ds.path)
+    show_table(dataset, IMAGES, selection, output=output, as_json=as_json)

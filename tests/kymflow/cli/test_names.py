@@ -116,7 +116,7 @@ def test_bytes_that_are_no_text_are_told_in_one_line(watched_lab: Lab) -> None:
     assert stamps(watched_lab.root) == watched_lab.before
     assert (done.returncode, done.stdout) == (1, b"")
     assert done.stderr.count(b"\n") == 1
-    assert b"'a\\udcff\\x1b[31m' cannot be used as image id" in done.stderr
+    assert b"has no image 'a\\udcff\\x1b[31m'." in done.stderr
 
 
 @pytest.mark.parametrize("kind", ["spaces", "accents", "CJK", "emoji", "leading dash", "option", "longest"])

@@ -40,7 +40,7 @@ def test_readers_lists_those_of_plugins_and_broken_ones_with_the_reason(run: Run
 
     assert result.stderr == ""
     (scan,) = [line for line in result.stdout.splitlines() if "good-readers" in line]
-    assert re.split(r" {3,}", scan.strip()) == [
+    assert re.split(r" {2,}", scan.strip()) == [
         "scan",
         "2",
         "good-readers 0.1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from kymflow import KymDataset
-from support.command_line import Run, one_line, read_json
+from support.command_line import Run, one_line, read_json, run_on_terminal
 from support.simple_indexers import add_image, frame
 
 
@@ -49,8 +50,7 @@ def test_show_lists_a_damaged_table_with_its_cause(run: Run, lab: Path) -> None:
 
 
 def test_show_prints_rows_up_to_a_limit(run: Run, lab: Path) -> None:
-    out = run("show", lab, "radon_report", "--limit", 2).stdout
-    assert "radon_report: 2 of 3 rows" in out
+    assert len(run("show", lab, "radon_report", "--limit", 2).stdout.splitlines()) == 3
 
     content = read_json(run("show", lab, "radon_report", "--limit", 1, "--json"))
     assert content["rows"] == 3
@@ -58,10 +58,46 @@ def test_show_prints_rows_up_to_a_limit(run: Run, lab: Path) -> None:
     assert read_json(run("show", lab, "radon_report", "--limit", 0, "--json"))["data"] == []
 
 
-def test_show_prints_twenty_rows_unless_told(run: Run, lab: Path) -> None:
+def test_a_terminal_shows_twenty_rows_unless_told_and_a_pipe_gets_all(
+    run: Run, lab: Path, site: Path
+) -> None:
     KymDataset(lab).ds.save_table("long", frame(image_id=["a"] * 30, x=range(30)))
 
-    assert "long: 20 of 30 rows" in run("show", lab, "long").stdout
+    assert len(run("show", lab, "long").stdout.splitlines()) == 31
+    out, _ = run_on_terminal("show", lab, "long", site=site)
+    assert "long: 20 of 30 rows" in out
+    out, _ = run_on_terminal("show", lab, "long", "--limit", 25, site=site)
+    assert "long: 25 of 30 rows" in out
+
+
+def test_a_pipe_gets_fields_that_cut_and_pandas_understand(run: Run, lab: Path) -> None:
+    table = KymDataset(lab, "r").get_table("radon_report", with_source=True).sort_values("rel_path")
+
+    out = run("show", lab, "radon_report").stdout
+
+    found = pd.read_csv(io.StringIO(out), sep="\t")
+    assert list(found.columns[:3]) == ["rel_path", "roi_id", "channel"]
+    assert found.columns[-1] == "image_id"
+    assert found["rel_path"].tolist() == table["rel_path"].tolist()
+    assert found["image_id"].tolist() == table["image_id"].tolist()
+    assert found["mean_velocity"].tolist() == table["mean_velocity"].tolist()
+
+
+def test_texts_in_a_pipe_stay_in_their_field(run: Run, lab: Path) -> None:
+    odd = "tab\there, line\nthere, escape \x1b[31m"
+    KymDataset(lab).ds.save_table("odd", frame(image_id=["a"], note=[odd]))
+
+    lines = run("show", lab, "odd", "--columns", "note,image_id").stdout.splitlines()
+
+    assert lines == ["note\timage_id", "tab\\there, line\\nthere, escape \\x1b[31m\ta"]
+
+
+def test_a_terminal_takes_no_text_for_a_command(run: Run, lab: Path, site: Path) -> None:
+    KymDataset(lab).ds.save_table("odd", frame(image_id=["a"], note=["\x1b[31mred\x07\u202e"]))
+
+    out, _ = run_on_terminal("show", lab, "odd", site=site)
+
+    assert "\\x1b[31mred\\x07\\u202e" in out
 
 
 def test_show_of_one_image(run: Run, lab: Path) -> None:
@@ -90,10 +126,78 @@ def test_show_with_source_of_images_that_came_from_no_folder(run: Run, tmp_path:
     assert rows[0]["file_name"] is None
 
 
+def test_show_takes_an_image_by_name(run: Run, lab: Path) -> None:
+    row = KymDataset(lab, "r").get_table("radon_report", with_source=True).iloc[1]
+
+    for name in (row["file_name"], row["rel_path"], row["image_id"][:8]):
+        (found,) = read_json(run("show", lab, "radon_report", "--image", name, "--json"))["data"]
+        assert found["image_id"] == row["image_id"]
+
+
+def test_show_of_an_image_without_rows_has_none(run: Run, lab: Path) -> None:
+    content = read_json(run("show", lab, "velocity_events", "--image", "capillary_0001.tif", "--json"))
+
+    assert (content["rows"], content["data"]) == (0, [])
+
+
+def test_rows_are_chosen_ordered_and_cut(run: Run, lab: Path) -> None:
+    values = KymDataset(lab, "r").get_table("radon_report")["mean_velocity"].sort_values().tolist()
+
+    def shown(*options: object) -> list[float]:
+        rows = read_json(run("show", lab, "radon_report", *options, "--json"))["data"]
+        return [row["mean_velocity"] for row in rows]
+
+    assert shown("--sort", "mean_velocity") == values
+    assert shown("--sort", "-mean_velocity") == values[::-1]
+    assert shown("--sort", "mean_velocity", "--desc", "--limit", 1) == [max(values)]
+    assert (
+        shown("--where", f"mean_velocity > {values[0]!r}", "--sort", "channel,-mean_velocity")
+        == (values[:0:-1])
+    )
+
+
+def test_csv_goes_to_standard_output(run: Run, lab: Path) -> None:
+    out = run("show", lab, "radon_report", "-o", "-", "--columns", "file_name,n_valid", "--limit", 1).stdout
+
+    header, row = out.splitlines()
+    assert header == "file_name,n_valid"
+    assert row.startswith("capillary_0001.tif,")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--columns", "file_nam,n_valid"), "has no column 'file_nam'; did you mean 'file_name'?"),
+        (
+            ("--sort", "-n_vald"),
+            "--sort: table 'radon_report' has no column 'n_vald'; did you mean 'n_valid'?",
+        ),
+        (("--where", "n_vald > 1"), "'n_vald > 1': table 'radon_report' has no column 'n_vald'; did you"),
+        (("--image", "capillary_9"), "has no image 'capillary_9'; did you mean 'capillary_0"),
+    ],
+)
+def test_a_wrong_name_is_one_line_with_similar_ones(
+    run: Run, lab: Path, options: tuple[str, str], message: str
+) -> None:
+    assert message in one_line(run("show", lab, "radon_report", *options, code=1))
+
+
+@pytest.mark.parametrize("options", [("--where", "1"), ("-o", "x.csv"), ("--image", "a"), ("--source",)])
+def test_options_about_rows_need_a_table(run: Run, lab: Path, options: tuple[str, ...]) -> None:
+    assert "without the name of a table" in run("show", lab, *options, code=2).stderr
+
+
+def test_json_and_csv_do_not_go_to_the_same_stream(run: Run, lab: Path) -> None:
+    assert "both want" in run("show", lab, "radon_report", "-o", "-", "--json", code=2).stderr
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet", ".CSV"])
 def test_show_writes_all_rows_to_a_file(run: Run, lab: Path, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"out put{suffix}"
-    table = KymDataset(lab, "r").get_table("radon_report")
+    kd = KymDataset(lab, "r")
+    # In the order of the files.
+    table = kd.get_table("radon_report", with_source=True).sort_values("rel_path", ignore_index=True)
+    table = table[kd.get_table("radon_report").columns]
     read = {".csv": pd.read_csv, ".json": pd.read_json, ".parquet": pd.read_parquet}[suffix.lower()]
 
     result = run("show", lab, "radon_report", "--output", path)

@@ -1,0 +1,170 @@
+"""Tables as an Excel workbook: a sheet for each, and one that tells what the columns are."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from kymflow.cli.failures import fail
+from kymflow_zarr import ColumnError
+
+if TYPE_CHECKING:
+    from xlsxwriter import Workbook
+    from xlsxwriter.worksheet import Worksheet
+
+    from kymflow.cli.rows import Rows
+
+# What Excel itself can hold.
+MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384
+MAX_CHARACTERS = 32_767
+MAX_SHEET_NAME = 31
+_FORBIDDEN_IN_NAMES = frozenset("[]:*?/\\")
+_LARGEST_EXACT_INT = 2**53
+
+COLUMNS_SHEET = "columns"
+_ABOUT = ("table", "column", "type", "unit", "description")
+
+
+def write_workbook(tables: Sequence[Rows], path: Path) -> None:
+    """Write each table as a sheet, and the sheet ``columns`` about all of them.
+
+    Raises
+    ------
+    ColumnError
+        Something that Excel cannot hold; nothing is cut off.
+    """
+    try:
+        import xlsxwriter
+    except ImportError:
+        fail("writing .xlsx needs XlsxWriter: pip install XlsxWriter (it is kymflow's extra `excel`)")
+    check_fits(tables)
+    # Texts stay texts, whatever they begin with.
+    options = {
+        "constant_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_numbers": False,
+        "strings_to_urls": False,
+    }
+    with xlsxwriter.Workbook(str(path), options) as book:
+        for rows in tables:
+            _write_sheet(book, rows)
+        _write_about(book, tables)
+
+
+def check_fits(tables: Sequence[Rows]) -> None:
+    """Refuse what Excel could not hold whole, before anything is written.
+
+    Raises
+    ------
+    ColumnError
+        Too many rows or columns, or a name that no sheet can have.
+    """
+    taken = {COLUMNS_SHEET}
+    for rows in tables:
+        name = rows.info.name
+        n_rows, n_columns = rows.frame.shape
+        reason = _why_no_sheet(name, taken)
+        if n_rows + 1 > MAX_ROWS:
+            reason = f"it has {n_rows} rows, Excel holds {MAX_ROWS - 1} below the header"
+        elif n_columns > MAX_COLUMNS:
+            reason = f"it has {n_columns} columns, Excel holds {MAX_COLUMNS}"
+        if reason:
+            raise ColumnError(
+                f"table {name!r} does not go into Excel: {reason}. Write .csv or .parquet.", table_name=name
+            )
+        taken.add(name.lower())
+
+
+def _why_no_sheet(name: str, taken: set[str]) -> str:
+    if len(name) > MAX_SHEET_NAME:
+        return f"a sheet's name has at most {MAX_SHEET_NAME} characters, this one has {len(name)}"
+    odd = [char for char in name if char in _FORBIDDEN_IN_NAMES]
+    if odd or name.startswith("'") or name.endswith("'") or name.lower() == "history":
+        return "no sheet can have this name"
+    return "another sheet has this name" if name.lower() in taken else ""
+
+
+def _write_sheet(book: Workbook, rows: Rows) -> None:
+    sheet = book.add_worksheet(rows.info.name)
+    formats = {
+        datetime.datetime: book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"}),
+        datetime.date: book.add_format({"num_format": "yyyy-mm-dd"}),
+    }
+    _write_header(book, sheet, [str(name) for name in rows.frame.columns])
+    columns = [_cells(values) for _, values in rows.frame.items()]
+    for place, cells in enumerate(zip(*columns, strict=True), 1):
+        for column, cell in enumerate(cells):
+            if isinstance(cell, str):
+                _check_length(rows, place, column, cell)
+                sheet.write_string(place, column, cell)
+            elif isinstance(cell, bool):
+                sheet.write_boolean(place, column, cell)
+            elif isinstance(cell, int | float):
+                sheet.write_number(place, column, cell)
+            elif cell is not None:
+                sheet.write_datetime(place, column, cell, formats[type(cell)])
+
+
+def _check_length(rows: Rows, place: int, column: int, cell: str) -> None:
+    if len(cell) > MAX_CHARACTERS:
+        name = str(rows.frame.columns[column])
+        raise ColumnError(
+            f"table {rows.info.name!r}, column {name!r}, row {place}: a cell of Excel holds {MAX_CHARACTERS} "
+            f"characters, this text has {len(cell)}. Write .csv or .parquet.",
+            table_name=rows.info.name,
+            column=name,
+        )
+
+
+def _write_header(book: Workbook, sheet: Worksheet, names: Sequence[str]) -> None:
+    bold = book.add_format({"bold": True})
+    for column, name in enumerate(names):
+        sheet.write_string(0, column, name, bold)
+    sheet.freeze_panes(1, 0)
+
+
+def _cells(values: pd.Series[Any]) -> list[Any]:
+    missing = values.isna().to_numpy()
+    plain = values.astype(object).tolist()
+    return [None if gone else _cell(value) for value, gone in zip(plain, missing, strict=True)]
+
+
+def _cell(value: Any) -> Any:
+    """Return a value as Excel can hold it; as text, where it could not hold it exactly."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, pd.Timestamp):
+        value = value.to_pydatetime(warn=False)
+    if isinstance(value, str | bool):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) <= _LARGEST_EXACT_INT else str(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, datetime.date):
+        # Excel's calendar begins in 1900, and knows no time zones.
+        fits = value.year >= 1900 and getattr(value, "tzinfo", None) is None
+        return value if fits and type(value) in (datetime.datetime, datetime.date) else str(value)
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    return json.dumps(value, default=str) if isinstance(value, list | dict) else str(value)
+
+
+def _write_about(book: Workbook, tables: Sequence[Rows]) -> None:
+    sheet = book.add_worksheet(COLUMNS_SHEET)
+    _write_header(book, sheet, _ABOUT)
+    place = 0
+    for rows in tables:
+        for name in map(str, rows.frame.columns):
+            info = rows.columns.get(name)
+            said = (info.type, info.unit, info.description) if info is not None else ("", "", "")
+            place += 1
+            for column, text in enumerate((rows.info.name, name, *said)):
+                sheet.write_string(place, column, text)

@@ -1,0 +1,60 @@
+"""Values of a column as texts that a person reads: sensible digits, the same in the whole column."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+DIGITS = 5
+# Beyond these, powers of ten are easier to read.
+_LARGEST, _MOST_DECIMALS = 1e9, 7
+
+
+def column_texts(values: pd.Series[Any]) -> list[str]:
+    """Return a column's values for the terminal; a missing one is empty."""
+    missing = values.isna().to_numpy()
+    if pd.api.types.is_float_dtype(values.dtype):
+        numbers = [math.nan if gone else float(value) for value, gone in zip(values, missing, strict=True)]
+        return _float_texts(numbers)
+    plain = values.astype(object).tolist()
+    return ["" if gone else _printable(str(value)) for value, gone in zip(plain, missing, strict=True)]
+
+
+def exact_texts(values: pd.Series[Any]) -> list[str]:
+    """Return a column's values for another program: all digits, on one line each; a missing one is empty."""
+    missing = values.isna().to_numpy()
+    plain = values.astype(object).tolist()
+    return ["" if gone else _one_field(str(value)) for value, gone in zip(plain, missing, strict=True)]
+
+
+def _float_texts(numbers: Sequence[float]) -> list[str]:
+    sizes = sorted(abs(number) for number in numbers if math.isfinite(number) and number)
+    largest = sizes[-1] if sizes else 1.0
+    decimals = max(0, DIGITS - 1 - math.floor(math.log10(largest)))
+    # Two digits at least of most: some that are nearly zero among many that are not may round to it.
+    rounds_most = bool(sizes) and sizes[len(sizes) // 2] < 10.0 ** (1 - decimals)
+    if largest >= _LARGEST or decimals > _MOST_DECIMALS or rounds_most:
+        return [_formatted(number, f".{DIGITS - 1}g") for number in numbers]
+    texts = [f"{number:.{decimals}f}" for number in numbers if math.isfinite(number)]
+    # What all of them could do without.
+    needless = min((len(text) - len(text.rstrip("0")) for text in texts), default=decimals)
+    return [_formatted(number, f"z.{decimals - min(needless, decimals)}f") for number in numbers]
+
+
+def _formatted(number: float, how: str) -> str:
+    if math.isnan(number):
+        return ""
+    return format(number, how) if math.isfinite(number) else str(number)
+
+
+def _printable(text: str) -> str:
+    """Return a text that a terminal takes for text, on one line."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def _one_field(text: str) -> str:
+    return "".join(repr(char)[1:-1] if unicodedata.category(char) == "Cc" else char for char in text)
