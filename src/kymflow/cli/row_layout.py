@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _PLACES = ("roi_id", "roi", "channel")
 # A wider text gives way to values.
 _WIDE = 20
+# The rank of a column without any value.
+_EMPTY = 5
 # What says the same as the file does, less well.
 _BESIDE_THE_FILE = frozenset({"rel_path", "file_name", "folder", "grandparent", "root"})
 
@@ -126,13 +128,13 @@ def _rank(rows: Rows, name: str, texts: Sequence[str]) -> int:
     if rows.chosen:
         return 0
     if not any(texts):
-        return 5
+        return _EMPTY
+    if name in rows.telling:
+        return 0
     if name in _BESIDE_THE_FILE:
         return 4
     if len(texts) > 1 and len(set(texts)) == 1:
         return 3
-    if name in rows.telling:
-        return 0
     return 2 if max(map(width_of, texts)) > _WIDE else 1
 
 
@@ -148,9 +150,12 @@ def _file_column(rows: Rows, found: dict[str, _Column]) -> _Column | None:
 
 def _fitting(columns: Sequence[_Column], room: int) -> list[_Column]:
     """Return the columns for which a terminal has room, the most useful ones."""
+    if sum(column.width + GAP for column in columns) <= room + GAP:
+        return list(columns)
+    useful = [place for place, column in enumerate(columns) if column.rank < _EMPTY]
     kept: set[int] = set()
     room += GAP
-    for place in sorted(range(len(columns)), key=lambda place: columns[place].rank):
+    for place in sorted(useful, key=lambda place: columns[place].rank):
         width = columns[place].width + GAP
         if width <= room or not kept:
             kept.add(place)
