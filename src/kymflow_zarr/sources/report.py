@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+from kymflow_zarr.summary import Details, Summarised, Summary
 
 
 class IngestWarning(UserWarning):
@@ -29,8 +32,8 @@ class Conflict:
     part: str
 
 
-@dataclass
-class FolderReport:
+@dataclass(repr=False)
+class FolderReport(Summarised):
     """What an ingest of a folder did.
 
     Attributes
@@ -75,6 +78,27 @@ class FolderReport:
         """Ids of new and re-ingested images, in the order they were ingested."""
         return self.new + self.changed
 
+    def _summary(self) -> Summary:
+        values = {
+            "new": len(self.new),
+            "changed": len(self.changed),
+            "unchanged": self.unchanged,
+            "failed": len(self.failed),
+            "missing": len(self.missing),
+            "in conflict": len(self.conflicts),
+            "there twice": len(self.duplicates),
+            "passed over": len(self.passed_over),
+        }
+        details = [
+            Details("failed", ("source", "cause"), list(self.failed.items())),
+            Details("missing", ("source",), [(source,) for source in self.missing]),
+            conflicts_of(self.conflicts),
+            duplicates_among(self.duplicates),
+            Details("passed over", ("file", "reason"), list(self.passed_over.items())),
+            Details("note", ("source", "remarks"), [(one, "; ".join(r)) for one, r in self.remarks.items()]),
+        ]
+        return Summary(f"{type(self).__name__} of {self.folder}", values, details)
+
     def warn(self) -> None:
         """Warn, once, of failures and conflicts."""
         lines = [f"{source}: {cause}" for source, cause in self.failed.items()]
@@ -86,3 +110,14 @@ class FolderReport:
         if lines:
             shown = lines[:10] + ([f"and {len(lines) - 10} more"] if len(lines) > 10 else [])
             warnings.warn(f"ingest of {self.folder}:\n  " + "\n  ".join(shown), IngestWarning, stacklevel=3)
+
+
+def conflicts_of(conflicts: Sequence[Conflict]) -> Details:
+    """Return what a summary says of conflicts."""
+    rows = [(conflict.source, conflict.part, conflict.image_id) for conflict in conflicts]
+    return Details("in conflict", ("source", "part", "image"), rows)
+
+
+def duplicates_among(groups: Sequence[Sequence[str]]) -> Details:
+    """Return what a summary says of sources of the same content."""
+    return Details("there twice", ("sources",), [(", ".join(group),) for group in groups])

@@ -10,11 +10,12 @@ from typing import Any
 import pandas as pd
 
 from kymflow_zarr.sources.index import SourceRow
-from kymflow_zarr.sources.report import Conflict
+from kymflow_zarr.sources.report import Conflict, conflicts_of, duplicates_among
+from kymflow_zarr.summary import Details, Summarised, Summary
 
 
-@dataclass(frozen=True)
-class SourcesStanding:
+@dataclass(frozen=True, repr=False)
+class SourcesStanding(Summarised):
     """What the last ingest of each folder left to be mended.
 
     Attributes
@@ -33,6 +34,19 @@ class SourcesStanding:
     gone: dict[str, str] = field(default_factory=dict)
     conflicts: list[Conflict] = field(default_factory=list)
     duplicates: list[tuple[str, ...]] = field(default_factory=list)
+
+    def _summary(self) -> Summary:
+        values = {part.title: len(part.rows) for part in self.details()}
+        return Summary("SourcesStanding", values, self.details())
+
+    def details(self) -> list[Details]:
+        """Return what a summary says of it."""
+        return [
+            Details("source failed", ("source", "cause"), list(self.failed.items())),
+            Details("source gone", ("source", "image"), [(path, one) for one, path in self.gone.items()]),
+            conflicts_of(self.conflicts),
+            duplicates_among(self.duplicates),
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, in the shape that ``status --json`` documents."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from kymflow_zarr.check.problems import Problem
 from kymflow_zarr.sources.report import FolderReport
 from kymflow_zarr.sources.standing import SourcesStanding
+from kymflow_zarr.summary import Details, Summarised, Summary
 
 
-@dataclass
-class UpdateReport:
+@dataclass(repr=False)
+class UpdateReport(Summarised):
     """What one run did to one table.
 
     Attributes
@@ -47,6 +48,25 @@ class UpdateReport:
     stale: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
+    def _counts(self) -> dict[str, object]:
+        return {
+            "rows": self.rows,
+            "images": self.images,
+            "updated": len(self.updated),
+            "unchanged": self.unchanged,
+            "removed": len(self.removed),
+            "failed": len(self.failed),
+            "stale": len(self.stale),
+        }
+
+    def _summary(self) -> Summary:
+        details = [
+            Details("failed", ("image", "cause"), list(self.failed.items())),
+            Details("stale", ("image",), [(image_id,) for image_id in self.stale]),
+        ]
+        values = {**self._counts(), "seconds": round(self.seconds, 2)}
+        return Summary(f"UpdateReport of table {self.table_name}", values, details)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values, in the shape that ``--json`` documents."""
         return {
@@ -60,7 +80,7 @@ class UpdateReport:
         }
 
 
-@dataclass
+@dataclass(repr=False)
 class IngestReport(FolderReport):
     """What an ingest of a folder did, to records and then to tables.
 
@@ -71,6 +91,12 @@ class IngestReport(FolderReport):
     """
 
     tables: dict[str, UpdateReport] = field(default_factory=dict)
+
+    def _summary(self) -> Summary:
+        said = super()._summary()
+        rows = [(name, *report._counts().values()) for name, report in self.tables.items()]
+        tables = Details("table", ("table", *UpdateReport("")._counts()), rows, whole=True)
+        return replace(said, details=[tables, *said.details])
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, in the shape that ``ingest --json`` documents."""
@@ -88,8 +114,8 @@ class IngestReport(FolderReport):
         }
 
 
-@dataclass
-class UpgradeReport:
+@dataclass(repr=False)
+class UpgradeReport(Summarised):
     """What an upgrade of a dataset did.
 
     Attributes
@@ -115,6 +141,21 @@ class UpgradeReport:
     without_ngff: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
+    def _summary(self) -> Summary:
+        values = {
+            "images": self.images,
+            "upgraded": len(self.upgraded),
+            "unchanged": self.unchanged,
+            "uncalibrated": len(self.uncalibrated),
+            "without NGFF": len(self.without_ngff),
+            "failed": len(self.failed),
+        }
+        details = [
+            Details("failed", ("image", "cause"), list(self.failed.items())),
+            Details("without NGFF", ("image", "reason"), list(self.without_ngff.items())),
+        ]
+        return Summary("UpgradeReport", values, details)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, in the shape that ``upgrade --json`` documents."""
         return {
@@ -127,8 +168,8 @@ class UpgradeReport:
         }
 
 
-@dataclass(frozen=True)
-class CheckReport:
+@dataclass(frozen=True, repr=False)
+class CheckReport(Summarised):
     """What a check found.
 
     Attributes
@@ -156,6 +197,27 @@ class CheckReport:
     def is_clean(self) -> bool:
         """Whether nothing is wrong any more."""
         return all(problem.repaired for problem in self.problems)
+
+    def _summary(self) -> Summary:
+        values = {
+            "images": self.images,
+            "artifacts": self.artifacts,
+            "tables": len(self.tables),
+            "problems": len(self.problems),
+            "clean": self.is_clean,
+        }
+        problems = [
+            (f"{problem.kind}, repaired" if problem.repaired else problem.kind, problem.message)
+            for problem in self.problems
+        ]
+        stale = [(name, f"{len(ids)} images have changed since") for name, ids in self.stale.items() if ids]
+        details = [
+            Details("problem", ("kind", "message"), problems),
+            Details("stale", ("table", "images"), stale, whole=True),
+            # Sources that failed are problems.
+            *self.sources.details()[1:],
+        ]
+        return Summary("CheckReport", values, details)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, in the shape that ``check --json`` documents."""

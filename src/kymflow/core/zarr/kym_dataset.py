@@ -19,6 +19,7 @@ from kymflow.core.zarr.refresh.derived import DerivedTables
 from kymflow.core.zarr.refresh.plan import RefreshPlan, make_plan, make_plans
 from kymflow.core.zarr.refresh.status import DatasetStatus, dataset_status
 from kymflow.core.zarr.tables.state import find_state
+from kymflow.core.zarr.tables.summary import summary_of
 from kymflow_zarr import ZarrDataset
 
 if TYPE_CHECKING:
@@ -114,6 +115,9 @@ class KymDataset(DerivedTables):
 
     def __repr__(self) -> str:
         return f"KymDataset({self.ds.path!r}, mode={self.ds.mode!r})"
+
+    def _repr_html_(self) -> str:
+        return summary_of(self.ds).html()
 
     # How it stands
 

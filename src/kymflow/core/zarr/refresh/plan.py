@@ -19,6 +19,7 @@ from kymflow.core.zarr.tables.state import TableState, find_state
 from kymflow_zarr import layout
 from kymflow_zarr.errors import CancelledError, LockTimeoutError, StoreError
 from kymflow_zarr.store.dependencies import Dependencies, compare, proves_unchanged, source_holds
+from kymflow_zarr.summary import Details, Summarised, Summary
 
 if TYPE_CHECKING:
     from kymflow.core.zarr.indexers.contract import TableContract
@@ -31,8 +32,8 @@ logger = logging.getLogger(__name__)
 _AT_ONCE = 500
 
 
-@dataclass(frozen=True)
-class RefreshPlan:
+@dataclass(frozen=True, repr=False)
+class RefreshPlan(Summarised):
     """What a refresh of one table would do, before anything runs.
 
     Attributes
@@ -69,6 +70,24 @@ class RefreshPlan:
     rewrite: bool = False
     whole: bool = False
     revalidated: Dependencies | None = field(default=None, repr=False)
+
+    def _summary(self) -> Summary:
+        values = {
+            "rows": self.rows,
+            "fresh": self.fresh,
+            "stale": len(self.stale),
+            "new": len(self.new),
+            "failed before": len(self.failed),
+            "removed": len(self.removed),
+            "to be written": self.rewrite,
+            "to be made anew": self.whole,
+        }
+        stale = [(image_id, "; ".join(reasons)) for image_id, reasons in self.stale.items()]
+        details = [
+            Details("stale", ("image", "reasons"), stale),
+            Details("removed", ("image",), [(image_id,) for image_id in self.removed]),
+        ]
+        return Summary(f"RefreshPlan of table {self.table_name}", values, details)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, in the shape that ``refresh --dry-run --json`` documents."""

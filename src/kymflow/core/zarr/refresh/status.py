@@ -14,6 +14,7 @@ from kymflow.core.zarr.tables.info import TableInfo, describe_table
 from kymflow.core.zarr.tables.state import find_state
 from kymflow_zarr.errors import TableError
 from kymflow_zarr.sources.standing import SourcesStanding
+from kymflow_zarr.summary import Details, Summarised, Summary
 
 if TYPE_CHECKING:
     from kymflow.core.plugins.info import IndexerInfo
@@ -61,8 +62,8 @@ class TableStatus:
         return not (self.stale or self.failed or self.missing or self.removed or self.rewrite)
 
 
-@dataclass(frozen=True)
-class DatasetStatus:
+@dataclass(frozen=True, repr=False)
+class DatasetStatus(Summarised):
     """How a dataset stands.
 
     Attributes
@@ -84,6 +85,29 @@ class DatasetStatus:
     missing_sources: dict[str, str] = field(default_factory=dict)
     sources: SourcesStanding = field(default_factory=SourcesStanding)
     problem: str = ""
+
+    def _summary(self) -> Summary:
+        values = {"images": self.images, "tables": len(self.tables)}
+        columns = ("table", "rows", "fresh", "stale", "failed", "in no table yet", "removed", "problem")
+        rows = [
+            (
+                one.table_name,
+                one.rows,
+                one.fresh,
+                one.stale,
+                one.failed,
+                one.missing,
+                one.removed,
+                one.problem,
+            )
+            for one in self.tables
+        ]
+        details = [
+            Details("table", columns, rows, whole=True),
+            *self.sources.details(),
+            Details("problem", ("problem",), [(self.problem,)] if self.problem else []),
+        ]
+        return Summary("DatasetStatus", values, details)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, in the shape that ``status --json`` documents."""
