@@ -16,7 +16,7 @@ from kymflow_zarr.errors import DatasetError, KymflowError, ReadOnlyError, Sourc
 from kymflow_zarr.formats.groups import ATTRS_DOCUMENT
 from kymflow_zarr.record.record import ZarrImageRecord
 from kymflow_zarr.root import Mode, check_creatable, create, erase, find_root
-from kymflow_zarr.sources import sync
+from kymflow_zarr.sources import sync, table
 from kymflow_zarr.sources.options import OnProgress, RefreshMode, SyncOptions
 from kymflow_zarr.sources.reader import SourceReader
 from kymflow_zarr.sources.standing import SourcesStanding, standing_of
@@ -191,20 +191,35 @@ class ZarrDataset:
             raise
         return record
 
-    def delete_image(self, image_id: str) -> None:
-        """Delete an image with all its artifacts. Tables keep its rows until they are updated.
+    def delete_image(self, image_id: str, *, exclude: bool = False) -> None:
+        """Delete an image with all its artifacts; see :meth:`delete_images`."""
+        self.delete_images([image_id], exclude=exclude)
+
+    def delete_images(self, image_ids: Collection[str], *, exclude: bool = False) -> None:
+        """Delete images with all their artifacts. Tables keep their rows until they are updated.
+
+        Parameters
+        ----------
+        image_ids : collection of str
+        exclude : bool
+            Never ingest their source files again, wherever they move and however they change. By default
+            an image comes back, under its old id, with the next ingest of a folder that has its file.
 
         Raises
         ------
         RecordNotFoundError
-            There is no such image.
+            There is no such image; none is deleted.
+        SourceError
+            With `exclude`: an image came from no source file; none is deleted.
         """
         self.check_writable()
-        self.record(image_id).get_attrs()
-        prefix = layout.record_prefix(image_id)
-        # It stops being a record first, so that nobody meets half of one.
-        self._store.discard(self.attrs_key(image_id))
-        self._store.delete_tree(prefix)
+        for image_id in image_ids:
+            self.record(image_id).get_attrs()
+        table.note_deleted(self._store, image_ids, exclude=exclude)
+        for image_id in image_ids:
+            # It stops being a record first, so that nobody meets half of one.
+            self._store.discard(self.attrs_key(image_id))
+            self._store.delete_tree(layout.record_prefix(image_id))
 
     # Tables
 
@@ -266,7 +281,7 @@ class ZarrDataset:
 
     def load_sources_index(self) -> pd.DataFrame:
         """Return which file each image came from, a row per file; columns in the on-disk layout page."""
-        return sync.load_index(self._store)
+        return table.load_index(self._store)
 
     def sources_standing(self) -> SourcesStanding:
         """Return which sources failed, were gone, are in conflict or there twice at the last ingest."""
@@ -281,6 +296,7 @@ class ZarrDataset:
         reader: SourceReader | None = None,
         overwrite: bool = False,
         verify: bool = False,
+        include_excluded: bool = False,
         on_progress: OnProgress | None = None,
         cancel: threading.Event | None = None,
         executor: Executor | None = None,
@@ -306,6 +322,8 @@ class ZarrDataset:
             Replace even what was edited in the dataset and has changed at its source too.
         verify : bool
             Read all files again, whatever their sizes and times say; for ``reingest_if_changed``.
+        include_excluded : bool
+            Take in again what :meth:`delete_images` has excluded; with `pattern`, only files so named.
         on_progress : callable, optional
             Called with (done, total) sources; `done` is a fraction while a large file is written.
         cancel : threading.Event, optional
@@ -327,7 +345,9 @@ class ZarrDataset:
             `cancel` was set; what was ingested until then stays.
         """
         readers = self._readers(reader)
-        options = SyncOptions(pattern, mode, readers, overwrite, verify, on_progress, cancel, executor)
+        options = SyncOptions(
+            pattern, mode, readers, overwrite, verify, include_excluded, on_progress, cancel, executor
+        )
         report = self._sync(folder, options)
         report.warn()
         return report.image_ids
@@ -341,13 +361,16 @@ class ZarrDataset:
         reader: SourceReader | None = None,
         overwrite: bool = False,
         verify: bool = False,
+        include_excluded: bool = False,
         on_progress: OnProgress | None = None,
         cancel: threading.Event | None = None,
         executor: Executor | None = None,
     ) -> FolderReport:
         """Do as :meth:`refresh_from_folder`, but report on every file, and warn of nothing."""
         readers = self._readers(reader)
-        options = SyncOptions(pattern, mode, readers, overwrite, verify, on_progress, cancel, executor)
+        options = SyncOptions(
+            pattern, mode, readers, overwrite, verify, include_excluded, on_progress, cancel, executor
+        )
         return self._sync(folder, options)
 
     def _readers(self, reader: SourceReader | None) -> Sequence[SourceReader]:

@@ -1,4 +1,4 @@
-"""Folders of source files by lot, edited between ingests; the check that every file counts once."""
+"""Folders by lot, edited and their images deleted between ingests; the check that every file counts once."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from kymflow_zarr import FolderReport, SourceReader, ZarrDataset
+from kymflow_zarr.sources.account import EXCLUDED
 from kymflow_zarr.sources.choose import NO_READER
 from kymflow_zarr.sources.index import SourceRow
-from kymflow_zarr.sources.sync import load_rows
+from kymflow_zarr.sources.table import load_rows
 
 from .tiff_folders import REINGEST, write_tiff
 
@@ -127,6 +128,13 @@ class RandomFolder:
             _clear(new)
             shutil.copy2(one, new)
 
+    def delete_image(self, dataset: ZarrDataset) -> None:
+        """Delete an image, or not; exclude its source, or not."""
+        made = [row for row in load_rows(dataset._store) if row.ingested_epoch_ns]
+        if made and self.chance.random() < 0.4:
+            row = self.chance.choice(sorted(made, key=lambda row: row.path))
+            dataset.delete_image(row.image_id, exclude=self.chance.random() < 0.7)
+
 
 def _clear(path: Path) -> None:
     if path.is_symlink() or path.exists():
@@ -140,7 +148,7 @@ def check_account(dataset: ZarrDataset, root: Path, report: FolderReport) -> Non
         os.path.normpath(os.path.join(os.path.dirname(row.path), state.path))
         for row in rows.values()
         for state in row.files[1:]
-        if not row.gone_epoch_ns
+        if not row.gone_epoch_ns and not row.excluded_epoch_ns
     }
     of_failed = used - {
         os.path.normpath(os.path.join(os.path.dirname(row.path), state.path))
@@ -157,6 +165,8 @@ def check_account(dataset: ZarrDataset, root: Path, report: FolderReport) -> Non
         if taken and report.passed_over.get(relative) == NO_READER:
             # It was an image of its own before, and is a channel of one that failed.
             taken = False
+        if row is not None and row.excluded_epoch_ns and str(path) not in used:
+            assert report.passed_over.get(relative) is not None, (relative, row, report)
         # What iCloud keeps is named by the name that it has there.
         in_cloud = _fetched(relative) & (report.passed_over.keys() | report.failed.keys())
         counts = Counter(named=len(named or in_cloud), taken=taken, used=str(path) in used)
@@ -215,11 +225,13 @@ def _content(dataset: ZarrDataset, row: SourceRow) -> tuple[bytes, dict[str, obj
 
 
 def ingest_again_and_again(place: Path, folder: RandomFolder, runs: int, readers: Readers) -> None:
-    """Ingest a folder that is edited in between, and compare with a fresh ingest of it."""
+    """Ingest a folder that is edited in between, and images deleted; compare with a fresh ingest of it."""
     dataset = _dataset(place / "again.zarr", readers)
     ids: dict[str, str] = {}
     for _ in range(runs):
-        report = dataset.sync_from_folder(folder.root, mode=REINGEST)
+        include = folder.chance.random() < 0.2
+        report = dataset.sync_from_folder(folder.root, mode=REINGEST, include_excluded=include)
+        assert not (include and EXCLUDED in report.passed_over.values())
         check_account(dataset, folder.root, report)
         ids = check_identity(dataset, ids)
         assert report.conflicts == []
@@ -228,6 +240,7 @@ def ingest_again_and_again(place: Path, folder: RandomFolder, runs: int, readers
         assert (again.image_ids, again.failed) == ([], report.failed)
         for _ in range(folder.chance.randrange(4)):
             folder.edit()
+        folder.delete_image(dataset)
     report = dataset.sync_from_folder(folder.root, mode=REINGEST)
     check_account(dataset, folder.root, report)
     fresh = _dataset(place / "fresh.zarr", readers)
@@ -238,10 +251,11 @@ def ingest_again_and_again(place: Path, folder: RandomFolder, runs: int, readers
     # One that has changed since its sidecars stayed behind fails here alone: elsewhere they are nobody's.
     parted = {path for path, cause in report.failed.items() if "has moved and changed" in cause}
     wanted = contents(fresh)
-    for path in parted - expected.failed.keys():
+    excluded = {path for path, reason in report.passed_over.items() if reason == EXCLUDED}
+    for path in (parted - expected.failed.keys()) | excluded:
         wanted.pop(str(folder.root / path), None)
     assert wanted.keys() == found.keys()
-    assert expected.failed.keys() - parted == report.failed.keys() - parted
+    assert expected.failed.keys() - parted - excluded == report.failed.keys() - parted
     # Sidecars that stayed behind keep their artifacts, even if another image has come to use them, too.
     if not any(state.stayed for row in load_rows(dataset._store) for state in row.files):
         assert wanted == found

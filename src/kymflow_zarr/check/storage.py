@@ -20,8 +20,8 @@ from kymflow_zarr.errors import (
 from kymflow_zarr.formats import arrays, pixels
 from kymflow_zarr.formats.groups import ATTRS_DOCUMENT
 from kymflow_zarr.record.record import ZarrImageRecord
-from kymflow_zarr.sources import sync
 from kymflow_zarr.sources.standing import SourcesStanding, standing_of
+from kymflow_zarr.sources.table import load_index
 from kymflow_zarr.store.base import StoreReader
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def _check_array(
 def _check_sources(store: StoreReader) -> tuple[list[Problem], SourcesStanding]:
     table = layout.SOURCES_TABLE
     try:
-        sources = standing_of(sync.load_index(store))
+        sources = standing_of(load_index(store))
     except TableError as error:
         fault = Problem("unreadable sources", str(error), key=layout.table_key(table), table_name=table)
         return [fault], SourcesStanding()

@@ -16,6 +16,8 @@ from kymflow_zarr.sources.report import Conflict, FolderReport
 from kymflow_zarr.sources.standing import duplicates_of
 from kymflow_zarr.sources.take import Taken
 
+EXCLUDED = "excluded by delete --exclude"
+EXCLUDED_BESIDE = "beside a source that is excluded"
 FAILED_BESIDE = "beside a source that failed"
 NOT_LOOKED_AT = "beside an image that was not looked at again"
 
@@ -40,7 +42,8 @@ def make_report(
     }
     report.missing = [_shown(root, row) for row in claims.gone]
     report.duplicates = _duplicates(root, claims, taken)
-    _tell_others(report, [path for path in chosen.others if path_key(path) not in used], taken, mode)
+    others = [path for path in chosen.others if path_key(path) not in used]
+    _tell_others(report, others, taken, mode, claims.excluded)
     return report
 
 
@@ -75,17 +78,25 @@ def _tell_source(report: FolderReport, path: str, one: Taken) -> None:
 
 
 def _tell_others(
-    report: FolderReport, others: Sequence[str], taken: Mapping[str, Taken], mode: RefreshMode
+    report: FolderReport,
+    others: Sequence[str],
+    taken: Mapping[str, Taken],
+    mode: RefreshMode,
+    excluded: Mapping[str, SourceRow],
 ) -> None:
     """Say why files are neither sources nor used."""
-    beside = {_stem(path): FAILED_BESIDE for path in report.failed}
+    beside = {_stem(path): EXCLUDED_BESIDE for path in excluded}
+    beside |= {_stem(path): FAILED_BESIDE for path in report.failed}
+    of_excluded = {sidecar for path, row in excluded.items() for sidecar in _sidecars(path, row)}
     if mode == "skip":
         # What an image uses of them is known of new ones only.
         beside |= {_stem(path): NOT_LOOKED_AT for path, one in taken.items() if one.outcome == "unchanged"}
     for path in others:
         if path not in report.passed_over:
             reason = why_unused(path)
-            if reason != NO_READER:
+            if path_key(path) in of_excluded:
+                reason = EXCLUDED_BESIDE
+            elif reason != NO_READER:
                 reasons = (beside.get(start) for start in _starts(path))
                 reason = next(filter(None, reasons), reason)
             report.passed_over[path] = reason

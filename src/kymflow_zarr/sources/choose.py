@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from kymflow_zarr.sources.names import is_conflicted_copy, path_key, same_name
@@ -96,6 +96,16 @@ def choose(
         else:
             chosen.readers[path] = takers[0]
     return chosen
+
+
+def passing_over(chosen: Chosen, paths: Collection[str], reason: str) -> Chosen:
+    """Return what is chosen, but for these sources, which are passed over for that reason."""
+    return replace(
+        chosen,
+        readers={path: reader for path, reader in chosen.readers.items() if path not in paths},
+        failed={path: cause for path, cause in chosen.failed.items() if path not in paths},
+        passed_over=chosen.passed_over | dict.fromkeys(paths, reason),
+    )
 
 
 def why_unused(path: str) -> str:

@@ -27,6 +27,8 @@ class Claims:
         Those of the files of this run, in order.
     gone : list of SourceRow
         Those of this folder whose file is there no more.
+    excluded : dict of str to SourceRow
+        Those of sources of this run that are not to be ingested, by relative path.
     changed : bool
         Whether any row is another than before.
     """
@@ -34,6 +36,7 @@ class Claims:
     rows: list[SourceRow]
     claimed: list[SourceRow] = field(default_factory=list)
     gone: list[SourceRow] = field(default_factory=list)
+    excluded: dict[str, SourceRow] = field(default_factory=dict)
     changed: bool = False
 
 
@@ -48,6 +51,8 @@ class Claimer:
         What is in it.
     all_again : bool
         Whether files that are known are looked at again, too.
+    include_excluded : bool
+        Whether sources that were excluded are taken in again.
     has_record : callable
         Tells whether there is an image for a row: an ingest that was killed may not have noted it.
     meanwhile : callable
@@ -60,12 +65,14 @@ class Claimer:
         chosen: Chosen,
         *,
         all_again: bool,
+        include_excluded: bool = False,
         has_record: Callable[[SourceRow], bool],
         meanwhile: Callable[[], None],
     ) -> None:
         self._root = str(root)
         self._chosen = chosen
         self._all_again = all_again
+        self._include_excluded = include_excluded
         self._has_record = has_record
         self._contents = Contents(meanwhile)
         self._wanted = {relative: self._path(relative) for relative in chosen.readers}
@@ -78,11 +85,18 @@ class Claimer:
         claims = Claims(list(before))
         for relative in self._wanted:
             row = self._claimed(before, places.get(relative), relative)
-            claims.claimed.append(row)
+            if row.excluded_epoch_ns:
+                claims.excluded[relative] = row
+            else:
+                claims.claimed.append(row)
             _put(claims, places.get(relative), row)
         for relative, reason in self._chosen.failed.items():
             row = self._claimed(before, places.get(relative), relative)
-            _put(claims, places.get(relative), failing(row, reason))
+            if row.excluded_epoch_ns:
+                claims.excluded[relative] = row
+            else:
+                row = failing(row, reason)
+            _put(claims, places.get(relative), row)
         self._review_rest(claims, before, set(places.values()))
         return claims
 
@@ -115,6 +129,8 @@ class Claimer:
         row = rows[place]
         if row.gone_epoch_ns:
             row = replace(row, gone_epoch_ns=0)
+        if row.excluded_epoch_ns and self._include_excluded:
+            row = replace(row, excluded_epoch_ns=0)
         # A row may be of a folder above this one, and then has another relative path.
         return row if row.path == self._path(relative) else moved_to(row, self._root, relative)
 
@@ -123,7 +139,8 @@ class Claimer:
         below = os.path.join(self._root, "")
         dropped = set()
         for place, row in enumerate(before):
-            if place in mine or not (path := row.path).startswith(below):
+            # An excluded source stays known: it may come back, or turn up elsewhere.
+            if place in mine or row.excluded_epoch_ns or not (path := row.path).startswith(below):
                 continue
             made = row.ingested_epoch_ns or self._has_record(row)
             if is_there(path):

@@ -31,6 +31,7 @@ _SCHEMA = pa.schema(
         ("failed_epoch_ns", pa.int64()),
         ("gone_epoch_ns", pa.int64()),
         ("returned", pa.bool_()),
+        ("excluded_epoch_ns", pa.int64()),
     ]
 )
 
@@ -63,6 +64,9 @@ class SourceRow:
         source there, ns since 1970; else 0.
     returned : bool
         Whether an ingest that came to its end has given its image id to whoever called it.
+    excluded_epoch_ns : int
+        Since when it is not to be ingested, as its image was deleted for good, ns since 1970; else 0. It
+        stays so when the file moves or changes.
     """
 
     root: str
@@ -76,6 +80,7 @@ class SourceRow:
     failed_epoch_ns: int = 0
     gone_epoch_ns: int = 0
     returned: bool = False
+    excluded_epoch_ns: int = 0
 
     @property
     def path(self) -> str:
@@ -132,6 +137,7 @@ def _to_values(row: SourceRow) -> dict[str, Any]:
         "failed_epoch_ns": row.failed_epoch_ns,
         "gone_epoch_ns": row.gone_epoch_ns,
         "returned": row.returned,
+        "excluded_epoch_ns": row.excluded_epoch_ns,
     }
 
 
@@ -175,6 +181,7 @@ def _from_values(values: dict[str, Any]) -> SourceRow:
         gone_epoch_ns=values.get("gone_epoch_ns") or 0,
         # Earlier versions of kymflow did not note it.
         returned=values.get("returned") is not False,
+        excluded_epoch_ns=values.get("excluded_epoch_ns") or 0,
     )
 
 

@@ -70,6 +70,8 @@ def find_moves(
     """
     suspects = {name: place for name, place in known.items() if _looks_otherwise(rows[place], paths[name])}
     pool = [*(place for place in gone if rows[place].sha256), *suspects.values()]
+    # Of two files of the same content, one that has an image comes first.
+    pool.sort(key=lambda place: rows[place].excluded_epoch_ns > 0)
     by_size: dict[int, set[int]] = {}
     for place in pool:
         by_size.setdefault(rows[place].files[0].size, set()).add(place)

@@ -32,6 +32,7 @@ class SyncOptions:
     readers: Sequence[SourceReader] = ()
     overwrite: bool = False
     verify: bool = False
+    include_excluded: bool = False
     on_progress: OnProgress | None = None
     cancel: threading.Event | None = None
     executor: Executor | None = None

@@ -28,12 +28,15 @@ class SourcesStanding(Summarised):
         Parts that were edited in the dataset and have changed at their source, too.
     duplicates : list of tuple of str
         Absolute paths of sources of the same content, each group sorted.
+    excluded : list of str
+        Absolute paths of sources that are not ingested, as their images were deleted for good, sorted.
     """
 
     failed: dict[str, str] = field(default_factory=dict)
     gone: dict[str, str] = field(default_factory=dict)
     conflicts: list[Conflict] = field(default_factory=list)
     duplicates: list[tuple[str, ...]] = field(default_factory=list)
+    excluded: list[str] = field(default_factory=list)
 
     def _summary(self) -> Summary:
         values = {part.title: len(part.rows) for part in self.details()}
@@ -55,6 +58,7 @@ class SourcesStanding(Summarised):
             "gone": [{"image_id": image_id, "source": path} for image_id, path in self.gone.items()],
             "conflicts": [asdict(conflict) for conflict in self.conflicts],
             "duplicates": [list(group) for group in self.duplicates],
+            "excluded": self.excluded,
         }
 
 
@@ -76,6 +80,7 @@ def standing_of(sources: pd.DataFrame) -> SourcesStanding:
             for part in json.loads(parts)
         ],
         [tuple(sorted(group)) for _, group in twice.groupby("source_sha256")["source_primary_path"]],
+        sorted(sources.loc[sources["excluded_epoch_ns"] > 0, "source_primary_path"]),
     )
 
 

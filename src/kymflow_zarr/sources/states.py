@@ -96,6 +96,19 @@ def snapshot(primary: Path, reader: SourceReader, known: Iterable[FileState]) ->
     return states, as_known
 
 
+def state_now(path: Path, before: FileState) -> FileState:
+    """Return the state of a file now; it is read only if it may have changed.
+
+    Raises
+    ------
+    OSError
+        It cannot be read.
+    """
+    if _looks_unchanged(path, before):
+        return before
+    return read_state(path, settled_before_ns=time.time_ns() - SETTLED_AFTER_NS, relative=before.path)
+
+
 def _looks_unchanged(path: Path, state: FileState) -> bool:
     info = path.stat()
     same = info.st_size == state.size and info.st_mtime_ns == state.mtime_ns

@@ -5,72 +5,37 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kymflow_zarr import layout, tables
+from kymflow_zarr import layout
 from kymflow_zarr.errors import CancelledError, SourceError
-from kymflow_zarr.formats import frames
 from kymflow_zarr.formats.groups import ATTRS_DOCUMENT
 from kymflow_zarr.formats.pixels import OnChunk
-from kymflow_zarr.sources.account import absorbed, make_report, pending
-from kymflow_zarr.sources.choose import choose
+from kymflow_zarr.sources.account import EXCLUDED, absorbed, make_report, pending
+from kymflow_zarr.sources.choose import choose, passing_over
 from kymflow_zarr.sources.claims import Claimer, Claims
-from kymflow_zarr.sources.index import SourceRow, decode_rows, encode_rows, index_frame
+from kymflow_zarr.sources.index import SourceRow
 from kymflow_zarr.sources.options import SyncOptions
 from kymflow_zarr.sources.reader import SourceReader
 from kymflow_zarr.sources.report import FolderReport
 from kymflow_zarr.sources.siblings import listing_once
+from kymflow_zarr.sources.states import state_now
+from kymflow_zarr.sources.table import load_rows, update_rows
 from kymflow_zarr.sources.take import Taken, Taker
 from kymflow_zarr.sources.threads import each
 from kymflow_zarr.sources.walk import walk
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from kymflow_zarr.store.base import Store
 
-    from kymflow_zarr.store.base import Store, StoreReader
-
-_KEY = layout.table_key(layout.SOURCES_TABLE)
 # Rows are written after so many images, or this share of a large folder, as each time all rows are
 # written; after a crash, at most these are ingested again.
 _ROWS_PER_WRITE = 200
 _SHARE_PER_WRITE = 0.05
-
-
-def load_index(store: StoreReader) -> pd.DataFrame:
-    """Return the sources table, a row per source file; empty, with its columns, if there is none.
-
-    Raises
-    ------
-    TableError
-        Its file is damaged.
-    """
-    try:
-        return index_frame(store.read(_KEY)[0])
-    except FileNotFoundError:
-        return index_frame(None)
-    except frames.UnreadableParquet as error:
-        raise tables.damaged_table(store, layout.SOURCES_TABLE, error) from error
-
-
-def load_rows(store: StoreReader) -> list[SourceRow]:
-    """Return the rows of the sources table; errors as :func:`load_index`."""
-    try:
-        return _decode(store, store.read(_KEY)[0])
-    except FileNotFoundError:
-        return []
-
-
-def _decode(store: StoreReader, present: bytes | None) -> list[SourceRow]:
-    if present is None:
-        return []
-    try:
-        return decode_rows(present)
-    except frames.UnreadableParquet as error:
-        raise tables.damaged_table(store, layout.SOURCES_TABLE, error) from error
 
 
 def sync(
@@ -132,15 +97,17 @@ class _Sync:
             self._root,
             chosen,
             all_again=options.mode != "skip",
+            include_excluded=options.include_excluded,
             has_record=lambda row: self._store.exists(self._document(row)),
             # The caller is not told anything: claims are made again while the table is locked.
             meanwhile=lambda: self._end_if_cancelled(len(chosen.readers)),
         )
         claims = self._claim(claimer)
+        paths = {os.path.join(self._root, *path.split("/")) for path in chosen.readers}
+        chosen = passing_over(chosen, claims.excluded, EXCLUDED)
         # A row may be of a folder above this one, and then has another relative path.
         sources = list(zip(chosen.readers.items(), claims.claimed, strict=True))
         there = self._find_ingested(claims.claimed)
-        paths = {os.path.join(self._root, *path.split("/")) for path in chosen.readers}
         taker = Taker(self._store, self._zarr_format, options, paths)
         self._rows_per_write = max(_ROWS_PER_WRITE, int(_SHARE_PER_WRITE * len(sources)))
 
@@ -168,6 +135,7 @@ class _Sync:
                     raise
             self._tell(len(sources))
             self._let_go(claims, absorbed(claims, taken))
+            self._look_at_excluded(claims.excluded.values())
             report = make_report(self._root, chosen, claims, taken, mode=options.mode)
             self._finished += [replace(row, returned=True) for row in pending(taken)]
         finally:
@@ -179,6 +147,19 @@ class _Sync:
         gone = [replace(row, gone_epoch_ns=row.gone_epoch_ns or time.time_ns()) for row in rows]
         claims.gone += gone
         self._finished += [now for now, row in zip(gone, rows, strict=True) if now != row]
+
+    def _look_at_excluded(self, rows: Iterable[SourceRow]) -> None:
+        """Note the content of excluded sources that have changed, by which they are known if they move."""
+        if self._options.mode == "skip":
+            return
+        for row in rows:
+            self._end_if_cancelled(self._done)
+            try:
+                now = replace(row, files=(state_now(Path(row.path), row.files[0]), *row.files[1:]))
+            except OSError:
+                continue
+            if now != row:
+                self._finish(now)
 
     def _on_chunk(self, path: str, total: int) -> OnChunk:
         """Return what is told of a source while it is written, in whichever thread."""
@@ -216,13 +197,13 @@ class _Sync:
         # Most runs claim nothing new, and need no lock.
         claims = claimer.claim(load_rows(self._store))
 
-        def change(present: bytes | None) -> bytes | None:
+        def change(rows: list[SourceRow]) -> list[SourceRow] | None:
             nonlocal claims
-            claims = claimer.claim(_decode(self._store, present))
-            return encode_rows(claims.rows) if claims.changed else None
+            claims = claimer.claim(rows)
+            return claims.rows if claims.changed else None
 
         if claims.changed:
-            self._store.update(_KEY, change)
+            update_rows(self._store, change)
         return claims
 
     def _find_ingested(self, rows: Sequence[SourceRow]) -> set[str]:
@@ -245,10 +226,14 @@ class _Sync:
         if not finished:
             return
 
-        def change(present: bytes | None) -> bytes:
+        def change(present: list[SourceRow]) -> list[SourceRow]:
             # Another run may have found meanwhile that a file has moved.
-            rows = {row.image_id: row for row in _decode(self._store, present)}
-            rows.update((row.image_id, row) for row in finished)
-            return encode_rows(list(rows.values()))
+            rows = {row.image_id: row for row in present}
+            for row in finished:
+                before = rows.get(row.image_id, row)
+                # Somebody may have excluded it meanwhile, or taken that back.
+                if bool(before.excluded_epoch_ns) == bool(row.excluded_epoch_ns):
+                    rows[row.image_id] = row
+            return list(rows.values())
 
-        self._store.update(_KEY, change)
+        update_rows(self._store, change)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kymflow_zarr import ZarrDataset
-from kymflow_zarr.sources.sync import load_rows
+from kymflow_zarr.sources.table import load_rows
 from support.processes import StartPython
 from support.random_folders import check_account, contents
 from support.tiff_folders import REINGEST, settle, write_json, write_tiff

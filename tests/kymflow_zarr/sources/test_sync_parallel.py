@@ -16,7 +16,8 @@ import tifffile
 
 from kymflow_zarr import CancelledError, FolderReport, StoreError, ZarrDataset
 from kymflow_zarr.record.attrs import write_attrs
-from kymflow_zarr.sources.sync import _Sync, load_rows
+from kymflow_zarr.sources.sync import _Sync
+from kymflow_zarr.sources.table import load_rows
 from support.random_folders import RandomFolder, contents
 from support.tiff_folders import REINGEST, settle, write_json, write_tiff
 

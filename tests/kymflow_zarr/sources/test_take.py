@@ -9,7 +9,7 @@ import pytest
 
 from kymflow_zarr import SourceImage, TiffReader, ZarrDataset
 from kymflow_zarr.sources.index import SourceRow
-from kymflow_zarr.sources.sync import load_rows
+from kymflow_zarr.sources.table import load_rows
 from support.tiff_folders import REINGEST, id_of, pixels, write_json, write_tiff
 
 
