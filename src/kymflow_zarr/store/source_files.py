@@ -18,6 +18,7 @@ _COLUMNS = (
     "source_sha256",
     "ingested_epoch_ns",
     "gone_epoch_ns",
+    "excluded_epoch_ns",
 )
 
 
@@ -75,11 +76,11 @@ def decode_source_files(data: bytes) -> Mapping[str, SourceFile]:
     files = {}
     first: dict[str, SourceFile] = {}
     # In the order of the rows, which is that of folders and paths.
-    for image_id, path, root, relative, sha256, ingested, gone in zip(
+    for image_id, path, root, relative, sha256, ingested, gone, excluded in zip(
         ids, paths, *(found.get(name, nothing) for name in _COLUMNS[2:]), strict=True
     ):
         file = SourceFile(root, relative) if relative else SourceFile(*os.path.split(path))
-        if sha256 and ingested and not gone:
+        if sha256 and ingested and not gone and not excluded:
             same = first.setdefault(sha256, file)
             file = file if same is file else replace(file, duplicate_of=same.relative_path)
         files[image_id] = file
