@@ -2,7 +2,7 @@
 
     python benchmarks/images.py --images 10000 --repeats 3
 
-Rebuild, then a refresh that finds nothing, in turn in one process after one round that is not counted; medians
+Rebuild, then a refresh that finds nothing, in turn in one process after a round that is not counted; medians
 of wall and CPU time, and the ratios. Ingesting 10,000 images takes a minute or two before.
 """
 

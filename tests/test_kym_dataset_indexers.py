@@ -11,6 +11,7 @@ from pandas.testing import assert_frame_equal
 
 from kymflow import IndexerRegistry, KymDataset
 from kymflow_indexers_builtin import RadonReportIndexer, VelocityEventsIndexer
+from support.dtypes import TEXT
 
 EVENTS = ["image_id", "roi_id", "event_id", "t0_s", "t1_s", "kind", "score"]
 RADON = ["image_id", "mean_velocity", "median_velocity", "n_valid", "notes"]
@@ -73,11 +74,11 @@ def test_rebuild_takes_a_radon_report_as_dict_or_as_table(kd: KymDataset, image_
     assert list(table["image_id"]) == [image_ids[0], image_ids[1], image_ids[1], image_ids[2]]
     assert list(table["mean_velocity"]) == [1.25, 0.5, 0.75, 2.0]
     assert dict(table.dtypes.astype(str)) == {
-        "image_id": "str",
+        "image_id": TEXT,
         "mean_velocity": "float64",
         "median_velocity": "float64",
         "n_valid": "int64",
-        "notes": "str",
+        "notes": TEXT,
     }
 
 

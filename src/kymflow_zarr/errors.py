@@ -135,7 +135,7 @@ class SourceError(KymflowError, ValueError):
 
 
 class InstallationError(KymflowError, ImportError):
-    """What kymflow needs cannot be imported, as something installed beside it is damaged."""
+    """What kymflow needs cannot be imported: it is not installed, or something beside it is damaged."""
 
 
 class CancelledError(KymflowError, RuntimeError):

@@ -9,22 +9,23 @@ from pandas.testing import assert_frame_equal
 
 from kymflow import DatasetIndexer, ExtractionError, IndexerRegistry, KymDataset, RowsError, ZarrImageRecord
 from kymflow_indexers_builtin import RadonReportIndexer, VelocityEventsIndexer, kymflow_indexers
+from support.dtypes import TEXT
 
 EVENTS = {
-    "image_id": "str",
+    "image_id": TEXT,
     "roi_id": "int64",
-    "event_id": "str",
+    "event_id": TEXT,
     "t0_s": "float64",
     "t1_s": "float64",
-    "kind": "str",
+    "kind": TEXT,
     "score": "float64",
 }
 RADON = {
-    "image_id": "str",
+    "image_id": TEXT,
     "mean_velocity": "float64",
     "median_velocity": "float64",
     "n_valid": "int64",
-    "notes": "str",
+    "notes": TEXT,
 }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlparse
 from urllib.request import url2pathname
 
-from kymflow_zarr.errors import DatasetError
+from kymflow_zarr.errors import DatasetError, InstallationError
 from kymflow_zarr.store.base import Store
 from kymflow_zarr.store.local import LocalStore
 
@@ -33,6 +33,13 @@ def open_store(location: str | os.PathLike[str]) -> Store:
         A local path, ``file://`` URL, or a URL that obstore knows: ``s3://bucket/prefix``
         (configured by the usual ``AWS_*`` environment variables) or ``memory://name``
         (shared within this process).
+
+    Raises
+    ------
+    DatasetError
+        It can be neither.
+    InstallationError
+        It is a URL, and obstore, of the extra ``s3``, is not installed.
     """
     if isinstance(location, os.PathLike) and _MANGLED_URL.match(os.fspath(location)):
         raise DatasetError(
@@ -40,10 +47,7 @@ def open_store(location: str | os.PathLike[str]) -> Store:
             dataset=os.fspath(location),
         )
     if is_url(location):
-        # Imported here: a process that has used obstore cannot fork safely.
-        from kymflow_zarr.store.object import ObjectStore
-
-        return ObjectStore(str(location))
+        return _object_store(str(location))
     text = os.fspath(location)
     if not isinstance(text, str) or not text or "\0" in text:
         # An empty path would mean the present folder, which nobody who passes one wants.
@@ -55,3 +59,18 @@ def open_store(location: str | os.PathLike[str]) -> Store:
     if text.startswith("file://"):
         text = url2pathname(unquote(urlparse(text).path))
     return LocalStore(Path(text).expanduser())
+
+
+def _object_store(url: str) -> Store:
+    try:
+        # Imported here: not everybody has it, and a process that has used obstore cannot fork safely.
+        from kymflow_zarr.store.object import ObjectStore
+    except ModuleNotFoundError as error:
+        if error.name != "obstore":
+            raise
+        raise InstallationError(
+            f"cannot open {url!r}: obstore, which reads and writes at URLs, is not installed. It is the "
+            'extra named s3: pip install "kymflow[s3]"',
+            dataset=url,
+        ) from error
+    return ObjectStore(url)

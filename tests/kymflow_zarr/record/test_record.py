@@ -157,7 +157,9 @@ def test_column_that_parquet_cannot_hold_changes_nothing(record) -> None:
 def test_csv_gz_comes_back(record) -> None:
     key = record.save_df_csv_gz("events", EVENTS)
     assert key == f"images/{record.image_id}/analysis/events.csv.gz"
-    assert_frame_equal(record.load_df_csv_gz("events"), EVENTS, check_dtype=False)
+    # As pandas 2 and 3 have different ones for what is missing in a column of text.
+    back = record.load_df_csv_gz("events").convert_dtypes()
+    assert_frame_equal(back, EVENTS.convert_dtypes(), check_dtype=False)
     assert gzip.decompress(raw(record, "events.csv.gz")) == b"roi_id,kind,t0_s\n1,rise,0.5\n2,,\n"
 
 

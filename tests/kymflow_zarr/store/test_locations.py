@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import os
+import sys
 import uuid
 from pathlib import Path
 
 import pytest
 
-from kymflow_zarr import DatasetError
+from kymflow_zarr import DatasetError, InstallationError
 from kymflow_zarr.store.locations import is_url, open_store
+from support.processes import wait_for_all
 
 
 def test_root_may_be_a_link(tmp_path) -> None:
@@ -52,6 +54,37 @@ def test_memory_url_means_the_same_store_throughout_a_process() -> None:
     url = f"memory://{uuid.uuid4().hex}"
     open_store(url).put("a", b"x")
     assert open_store(url + "/").read("a")[0] == b"x"
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/lab.zarr", "memory://lab"])
+def test_a_url_without_obstore_says_what_to_install(url, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    monkeypatch.delitem(sys.modules, "kymflow_zarr.store.object", raising=False)
+    with pytest.raises(
+        InstallationError, match=rf"cannot open '{url}': obstore.*pip install \"kymflow\[s3\]\""
+    ):
+        open_store(url)
+
+
+def test_what_else_is_missing_is_not_blamed_on_obstore(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "kymflow_zarr.store.listed", None)
+    monkeypatch.delitem(sys.modules, "kymflow_zarr.store.object", raising=False)
+    with pytest.raises(ModuleNotFoundError, match=r"kymflow_zarr\.store\.listed"):
+        open_store("memory://lab")
+
+
+WITHOUT_OBSTORE = """
+import sys
+sys.modules["obstore"] = None
+from kymflow import KymDataset
+kd = KymDataset(sys.argv[1], "a")
+kd.ds.add_image([[0, 1], [2, 3]]).load_array()
+print(sorted(kd.refresh_all()) == sorted(table.table_name for table in kd.status().tables))
+"""
+
+
+def test_local_datasets_need_no_obstore(tmp_path, start_python) -> None:
+    assert wait_for_all(start_python(WITHOUT_OBSTORE, tmp_path / "lab.zarr")) == ["True\n"]
 
 
 LOCAL_USE = """

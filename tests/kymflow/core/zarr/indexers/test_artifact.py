@@ -11,6 +11,7 @@ from pandas.testing import assert_frame_equal
 
 from kymflow import ArtifactIndexer, Column, KymDataset, ZarrImageRecord
 from kymflow_zarr import ArtifactError, ColumnError, InvalidNameError
+from support.dtypes import TEXT
 from support.simple_indexers import frame
 
 
@@ -40,7 +41,7 @@ def record(kd: KymDataset) -> ZarrImageRecord:
 def test_a_record_without_the_artifact_has_no_rows_but_the_required_columns(record: ZarrImageRecord) -> None:
     rows = StallIndexer().extract_rows(record)
 
-    assert dict(rows.dtypes.astype(str)) == {"image_id": "str", "roi_id": "int64", "duration_s": "float64"}
+    assert dict(rows.dtypes.astype(str)) == {"image_id": TEXT, "roi_id": "int64", "duration_s": "float64"}
     assert len(rows) == 0
 
 

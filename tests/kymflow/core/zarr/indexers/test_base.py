@@ -9,6 +9,7 @@ from pandas.testing import assert_frame_equal
 
 from kymflow import DatasetIndexer, ZarrImageRecord, ensure_image_id_column, normalize_table_name
 from kymflow_zarr import ColumnError, InvalidNameError
+from support.dtypes import TEXT
 
 # The contract
 
@@ -79,7 +80,7 @@ def test_a_frame_without_rows_gets_a_text_column() -> None:
     rows = ensure_image_id_column(pd.DataFrame(), "a")
 
     assert list(rows.columns) == ["image_id"]
-    assert rows["image_id"].dtype == "str"
+    assert rows["image_id"].dtype == TEXT
     assert len(rows) == 0
 
 

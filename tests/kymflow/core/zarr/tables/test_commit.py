@@ -13,6 +13,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from kymflow import Column, ExtractionError, KymDataset, SchemaError, ZarrImageRecord
+from support.dtypes import TEXT
 from support.simple_indexers import FrameIndexer, add_image, frame
 
 TableFile = Callable[[KymDataset, str], Path]
@@ -42,11 +43,11 @@ def test_the_required_columns_are_there_without_any_row(kd: KymDataset) -> None:
     table = kd.rebuild(FrameIndexer({}, columns=columns, required=["extra"]))
 
     assert dtypes(table) == {
-        "image_id": "str",
+        "image_id": TEXT,
         "extra": "object",
         "n": "int64",
         "t1_s": "float64",
-        "kind": "str",
+        "kind": TEXT,
         "when": "datetime64[us]",
     }
     assert len(table) == 0
@@ -56,7 +57,7 @@ def test_a_declared_type_holds_without_any_value(kd: KymDataset) -> None:
     columns = [Column("t1_s", "float"), Column("note", "str")]
     table = kd.rebuild(FrameIndexer({"a": frame(t1_s=[None], note=[None])}, columns=columns))
 
-    assert dtypes(table) == {"image_id": "str", "t1_s": "float64", "note": "str"}
+    assert dtypes(table) == {"image_id": TEXT, "t1_s": "float64", "note": TEXT}
 
 
 def test_other_columns_are_kept_by_first_appearance(kd: KymDataset) -> None:
