@@ -56,13 +56,14 @@ def open_table(store: StoreReader, name: str) -> Iterator[pq.ParquetFile]:
         Its file is damaged.
     """
     try:
-        with store.open(layout.table_key(name)) as (file, _):
+        with store.open(layout.table_key(name)) as (file, found):
             try:
                 yield pq.ParquetFile(file)
             except KymflowError:
                 raise
             except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
-                raise damaged_table(store, name, str(error).strip().partition("\n")[0]) from error
+                cause = str(error).strip().partition("\n")[0]
+                raise damaged_table(store, name, cause if found.size else frames.EMPTY) from error
     except FileNotFoundError:
         raise _no_table(store, name) from None
 

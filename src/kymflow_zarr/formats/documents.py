@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from kymflow_zarr.formats.frames import check_column_names
+from kymflow_zarr.formats.frames import EMPTY, check_column_names
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -56,6 +56,8 @@ def bytes_to_json(data: bytes) -> Any:
     UnreadableDocument
         It is damaged, nested beyond reason or no UTF-8.
     """
+    if not data:
+        raise UnreadableDocument(EMPTY)
     try:
         return json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
@@ -70,6 +72,8 @@ def gunzip(data: bytes) -> bytes:
     UnreadableDocument
         It is damaged or no gzip.
     """
+    if not data:
+        raise UnreadableDocument(EMPTY)
     try:
         return gzip.decompress(data)
     except (OSError, EOFError, ValueError, zlib.error) as error:

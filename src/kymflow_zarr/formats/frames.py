@@ -30,6 +30,9 @@ _FEW_ROWS = 1000
 # Of a group, the first and last image are noted; who wants few images reads only their groups.
 ROWS_PER_GROUP = 65_536
 
+# What to say of a file without a single byte, in place of a parser's words.
+EMPTY = "it is empty (0 bytes)"
+
 _ARROW_REFUSALS = (pa.ArrowException, OverflowError, UnicodeError, TypeError, ValueError)
 
 
@@ -255,6 +258,8 @@ def read_parquet(data: bytes) -> pa.Table:
     UnreadableParquet
         They are damaged or something else.
     """
+    if not data:
+        raise UnreadableParquet(EMPTY)
     try:
         # One thread: files are small and many; callers that want more read in parallel. What is in
         # memory needs no reading ahead, which would be done by yet another thread.

@@ -6,12 +6,11 @@ the documents themselves are two or three lines.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from kymflow_zarr.errors import DatasetError
-from kymflow_zarr.formats.documents import json_to_bytes
+from kymflow_zarr.formats.documents import UnreadableDocument, bytes_to_json, json_to_bytes
 from kymflow_zarr.store.base import Store, StoreReader
 
 # The document that carries a group's attributes: without it there is no group for us.
@@ -36,8 +35,8 @@ def _read_document(store: StoreReader, key: str, *, calibrated: bool = True) -> 
     except FileNotFoundError:
         return None
     try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        document = bytes_to_json(data)
+    except UnreadableDocument as error:
         raise DatasetError(
             f"{key!r} in {store.url} is not the JSON document it should be ({error}). "
             "Restore it from a backup; nothing was changed.",

@@ -10,6 +10,7 @@ import pandas as pd
 
 from kymflow_zarr.errors import SourceError
 from kymflow_zarr.formats.documents import UnreadableDocument, bytes_to_json, csv_to_frame
+from kymflow_zarr.formats.frames import EMPTY
 
 
 def decode_text(data: bytes) -> str:
@@ -75,7 +76,10 @@ def read_csv(path: Path) -> pd.DataFrame:
     OSError
         It cannot be opened.
     """
-    text = decode_text(path.read_bytes())
+    data = path.read_bytes()
+    if not data:
+        raise SourceError(f"cannot read {path} as CSV: {EMPTY}", path=str(path))
+    text = decode_text(data)
     header = text.lstrip().partition("\n")[0]
     separator = max(",;\t", key=header.count)
     try:

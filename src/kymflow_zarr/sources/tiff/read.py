@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kymflow_zarr.errors import SourceError
+from kymflow_zarr.formats.frames import EMPTY
 from kymflow_zarr.sources.tiff.chain import MOST_PAGES, Chain, read_chain
 from kymflow_zarr.sources.tiff.pixels import TiffPixels, keyframe_of, refuse_false_claims
 from kymflow_zarr.sources.tiff.sizes import pixel_sizes
@@ -64,6 +65,8 @@ def read_tiff(path: Path) -> TiffImage:
     import tifffile
 
     with _blaming(path):
+        if not path.stat().st_size:
+            raise ValueError(EMPTY)
         chain = read_chain(path)
         if chain.ring_to is not None and chain.pages > 1:
             raise ValueError(

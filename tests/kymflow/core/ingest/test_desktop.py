@@ -123,7 +123,7 @@ MALFORMED = {
     "trace holds text": ("_radon.csv", "roi_id,channel,time,velocity\n1,1,0,fast\n", "a value is no number"),
     "trace roi is missing": ("_radon.csv", "roi_id,channel,time,velocity\n,1,0,1\n", "a value is no number"),
     "trace is no CSV": ("_radon.csv", '"\n\n1,2', "cap_radon.csv"),
-    "trace is empty": ("_radon.csv", "", "column 'roi_id' is missing"),
+    "trace is empty": ("_radon.csv", "", r"as CSV: it is empty \(0 bytes\)"),
 }
 
 
