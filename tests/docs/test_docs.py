@@ -6,6 +6,7 @@ import os
 import queue
 import re
 import runpy
+import shlex
 import subprocess
 import sys
 import textwrap
@@ -17,14 +18,16 @@ from pathlib import Path
 import pytest
 
 from kymflow import KymDataset
+from kymflow.testing import simulate_folder
 from support.paths import REPO
 
 PAGES = [*sorted(REPO.glob("*.md")), *sorted((REPO / "docs").glob("*.md"))]
 # Where the built-in plugin is not installed, its entry point is not there either.
 REGISTER = (
     "from kymflow import get_registry\n"
-    "from kymflow_indexers_builtin import RadonReportIndexer, VelocityEventsIndexer\n"
+    "from kymflow_indexers_builtin import ImagesIndexer, RadonReportIndexer, VelocityEventsIndexer\n"
     "if not get_registry().list():\n"
+    "    get_registry().register(ImagesIndexer())\n"
     "    get_registry().register(RadonReportIndexer())\n"
     "    get_registry().register(VelocityEventsIndexer())\n"
 )
@@ -49,7 +52,7 @@ def test_the_readme_works_when_pasted(tmp_path: Path) -> None:
 
 
 def test_the_authors_page_works_when_pasted(tmp_path: Path) -> None:
-    declared, computed, in_bulk, tried = python_blocks(REPO / "docs" / "writing-an-indexer.md")
+    declared, nested, plain, computed, in_bulk, tried = python_blocks(REPO / "docs" / "writing-an-indexer.md")
     out = run_python(declared + tried, tmp_path)
     assert re.search(r"roi_id +start_s +duration_s", out)
     more = (
@@ -59,8 +62,15 @@ def test_the_authors_page_works_when_pasted(tmp_path: Path) -> None:
     )
     other = tmp_path / "other"
     other.mkdir()
-    more += "print(kd.rebuild(StallMillisecondsIndexer())['duration_ms'].tolist())\n"
-    assert "[2.0, 5.0]\n[200.0]" in run_python(declared + tried + computed + in_bulk + more, other)
+    more += (
+        "print(kd.rebuild(StallMillisecondsIndexer())['duration_ms'].tolist())\n"
+        "experiment = {'condition': 'x', 'mouse': {'age_days': 60}}\n"
+        "record.save_metadata_payload({'experiment_metadata': experiment, 'header': {}})\n"
+        "print(kd.rebuild(ConditionsIndexer()).drop(columns='image_id').to_dict('records'))\n"
+        "print(kd.rebuild(CoverageIndexer())['image_id'].tolist() == [record.image_id])\n"
+    )
+    out = run_python(declared + nested + plain + tried + computed + in_bulk + more, other)
+    assert "[2.0, 5.0]\n[200.0]\n[{'condition': 'x', 'age_days': 60.0}]\nTrue\n" in out
 
 
 def test_the_page_on_readers_works_when_pasted(tmp_path: Path) -> None:
@@ -154,6 +164,40 @@ def test_the_recipes_work_when_pasted(tmp_path: Path) -> None:
     )
     out = run_python(REGISTER + prepare + recipes + "print(len(kd.ds.list_image_ids()))", tmp_path)
     assert out == "1\n"
+
+
+def test_each_question_is_answered_by_its_command_and_its_line(tmp_path: Path) -> None:
+    page = (REPO / "docs" / "questions.md").read_text("utf-8")
+    questions = page.split("\n## ")[1:]
+    assert len(questions) >= 10
+    assert all(re.search(r"^    kymflow \w", one, re.MULTILINE) and "```python" in one for one in questions)
+    simulate_folder(tmp_path / "kymographs", 4, n_lines=300)
+    KymDataset(tmp_path / "lab.zarr", "a").ingest_folder(tmp_path / "kymographs")
+
+    def run(*command: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "kymflow.cli.main", *command], capture_output=True, text=True, cwd=tmp_path
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    said = {
+        command: run(*shlex.split(command)[1:]) for command in re.findall(r"^    (kymflow .*)$", page, re.M)
+    }
+
+    assert said['kymflow images lab.zarr --where "not analysed" --columns rel_path'] == (
+        "rel_path\nday 2/capillary_0004.tif\n"
+    )
+    assert (
+        "simulated\tmean_velocity (mm/s)\t3\t3\t"
+        in said["kymflow show lab.zarr radon_report --with-images --by condition --columns mean_velocity"]
+    )
+    assert (tmp_path / "lab.xlsx").is_file()
+    assert run("images", "lab.zarr", "--columns", "file_name").splitlines()[1:] == [
+        f"capillary_000{number}.tif" for number in (2, 3, 4)
+    ]
+    blocks = python_blocks(REPO / "docs" / "questions.md")
+    assert run_python(REGISTER + "".join(blocks) + "print(len(kd.ds.list_image_ids()))", tmp_path) == "2\n"
 
 
 def test_the_example_runs(tmp_path: Path) -> None:

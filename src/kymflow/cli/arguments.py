@@ -40,3 +40,11 @@ Output = Annotated[
         show_default=False,
     ),
 ]
+By = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME,NAME",
+        help="Sum up by these columns: n, mean, median, ... of each column of numbers.",
+        show_default=False,
+    ),
+]

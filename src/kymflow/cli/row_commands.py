@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from kymflow.cli.arguments import (
+    By,
     Columns,
     Dataset,
     Descending,
@@ -35,6 +36,7 @@ def show(
     limit: Limit = None,
     source: Annotated[bool, typer.Option("--source", help="Add path and name of each image's file.")] = False,
     with_images: WithImages = False,
+    by: By = None,
     output: Output = None,
     json: Json = False,
 ) -> None:
@@ -42,7 +44,9 @@ def show(
     from kymflow.cli.rows import Selection
     from kymflow.cli.show import show_dataset, show_table
 
-    selection = Selection(image, where, tuple(columns or ()), sort, desc, limit, source, with_images)
+    selection = Selection(
+        image, where, tuple(columns or ()), sort, desc, limit, source, with_images, tuple(by or ())
+    )
     if table is not None:
         _check_output(output, json=json)
         show_table(dataset, table, selection, output=output, as_json=json)

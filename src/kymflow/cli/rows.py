@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from kymflow.cli.columns import chosen_columns, no_column
+from kymflow.cli.columns import Elsewhere, chosen_columns, no_column
 from kymflow.cli.image_names import find_image
 from kymflow.cli.where import matching_rows
 from kymflow.core.zarr.indexers.base import IMAGE_ID, normalize_table_name
@@ -49,6 +49,8 @@ class Selection:
         At most so many rows.
     source, with_images : bool
         Add the file of each image; add the columns of table ``images``.
+    by : tuple of str
+        Columns by whose values the rows are summed up.
     """
 
     image: str | None = None
@@ -59,6 +61,7 @@ class Selection:
     limit: int | None = None
     source: bool = False
     with_images: bool = False
+    by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -223,6 +226,17 @@ def _of_image(kd: KymDataset, table: str, frame: pd.DataFrame, image: str) -> pd
 def _ordered(table: str, frame: pd.DataFrame, joined: _Joined, selection: Selection) -> pd.DataFrame:
     if joined.path_column in frame.columns:
         frame = frame.sort_values(joined.path_column, kind="stable", na_position="last")
+    return sorted_rows(table, frame, selection, joined.elsewhere)
+
+
+def sorted_rows(table: str, frame: pd.DataFrame, selection: Selection, elsewhere: Elsewhere) -> pd.DataFrame:
+    """Return rows in the order that is asked for, or else as they are.
+
+    Raises
+    ------
+    ColumnError
+        A column that is not there, or whose values have no order.
+    """
     if selection.sort is None:
         return frame
     keys = [selection.sort] if selection.sort in frame.columns else selection.sort.split(",")
@@ -231,7 +245,7 @@ def _ordered(table: str, frame: pd.DataFrame, joined: _Joined, selection: Select
     # From the last key to the first; each of these sorts keeps what the former has done.
     for key, descending in reversed(list(zip(names, down, strict=True))):
         if key not in frame.columns:
-            raise no_column(table, key, list(frame.columns), joined.elsewhere, "--sort: ")
+            raise no_column(table, key, list(frame.columns), elsewhere, "--sort: ")
         try:
             frame = frame.sort_values(key, kind="stable", ascending=not descending, na_position="last")
         except TypeError:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from kymflow.cli.datasets import open_existing
 from kymflow.cli.failures import USAGE, fail
+from kymflow.cli.groups import summed_up
 from kymflow.cli.output import print_json, print_table
 from kymflow.cli.row_layout import print_as_text
-from kymflow.cli.rows import IMAGES, Selection, no_images_yet, read_rows
+from kymflow.cli.rows import IMAGES, Rows, Selection, no_images_yet, read_rows, sorted_rows
 from kymflow.cli.writers import FORMATS, check_outside, csv_text, to_records, write_file
 from kymflow.core.zarr.kym_dataset import KymDataset
 from kymflow.core.zarr.tables.info import TableInfo, describe_table
@@ -67,7 +68,7 @@ def show_table(dataset: str, table: str, selection: Selection, *, output: str | 
     on_terminal = sys.stdout.isatty() and output is None and not as_json
     if on_terminal and selection.limit is None:
         selection = replace(selection, limit=DEFAULT_LIMIT)
-    rows = read_rows(kd, table, selection)
+    rows = _asked_rows(kd, table, selection)
     if output == STANDARD_OUTPUT:
         sys.stdout.write(csv_text(rows))
     elif output is not None:
@@ -82,6 +83,15 @@ def show_table(dataset: str, table: str, selection: Selection, *, output: str | 
         print_json({**content, "rows": rows.total, "data": to_records(rows.frame)})
     else:
         print_as_text(rows, one_below_the_other=selection.image is not None)
+
+
+def _asked_rows(kd: KymDataset, table: str, selection: Selection) -> Rows:
+    if not selection.by:
+        return read_rows(kd, table, selection)
+    everything = replace(selection, columns=(), sort=None, limit=None, source=True)
+    rows = summed_up(read_rows(kd, table, everything), selection.by, selection.columns)
+    frame = sorted_rows(rows.info.name, rows.frame, selection, dict)
+    return replace(rows, frame=frame if selection.limit is None else frame.head(selection.limit))
 
 
 def show_images(dataset: str, selection: Selection, *, output: str | None, as_json: bool) -> None:
