@@ -176,7 +176,10 @@ def test_each_question_is_answered_by_its_command_and_its_line(tmp_path: Path) -
 
     def run(*command: str) -> str:
         done = subprocess.run(
-            [sys.executable, "-m", "kymflow.cli.main", *command], capture_output=True, text=True, cwd=tmp_path
+            [sys.executable, "-c", "from kymflow.cli.main import main; main()", *command],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout

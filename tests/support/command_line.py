@@ -45,14 +45,16 @@ def one_line(result: Result) -> str:
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-def run_on_terminal(*arguments: object, columns: int = 80, site: Path) -> tuple[str, str]:
+def run_on_terminal(
+    *arguments: object, columns: int = 80, site: Path, folder: Path | None = None
+) -> tuple[str, str]:
     """Run ``kymflow`` on a terminal of its own; return what is printed, without colours, and its errors."""
     termios = pytest.importorskip("termios", reason="Windows has no pseudo-terminals of this kind")
     master, slave = os.openpty()
     termios.tcsetwinsize(slave, (50, columns))
     how = process_of(*arguments, site=site, TERM="xterm")
     how["env"] = {name: value for name, value in how["env"].items() if name != "COLUMNS"}
-    with subprocess.Popen(**how, stdout=slave, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(**how, cwd=folder, stdout=slave, stderr=subprocess.PIPE) as process:
         os.close(slave)
         printed = b"".join(iter(lambda: _read_terminal(master), b""))
         errors = process.stderr.read() if process.stderr is not None else ""

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from kymflow.cli.rows import IMAGES
 from kymflow.cli.writers import arrow_with_notes, replaced
 from kymflow.core.zarr.indexers.base import IMAGE_ID
+from kymflow.core.zarr.tables.image_columns import IMAGES_TABLE
 
 if TYPE_CHECKING:
     from kymflow.cli.rows import Rows
@@ -75,10 +75,10 @@ def _resource(rows: Rows, path: str, tables: set[str]) -> dict[str, Any]:
 def _schema(rows: Rows, kind: str, tables: set[str]) -> dict[str, Any]:
     schema: dict[str, Any] = {"fields": [_field(field, kind) for field in arrow_with_notes(rows).schema]}
     if IMAGE_ID in rows.frame.columns:
-        if rows.info.name == IMAGES:
+        if rows.info.name == IMAGES_TABLE:
             schema["primaryKey"] = [IMAGE_ID]
-        elif IMAGES in tables:
-            reference = {"resource": IMAGES, "fields": [IMAGE_ID]}
+        elif IMAGES_TABLE in tables:
+            reference = {"resource": IMAGES_TABLE, "fields": [IMAGE_ID]}
             schema["foreignKeys"] = [{"fields": [IMAGE_ID], "reference": reference}]
     return schema
 

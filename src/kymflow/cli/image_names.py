@@ -35,7 +35,7 @@ def find_images(kd: KymDataset, texts: Iterable[str], *, deleted: bool = False) 
 
     The first of these that fits counts: the whole id; the path below the ingested folder; the path of
     the source file on this machine; the end of that path, at a ``/`` (so the file name, too); the
-    start of the id, from four characters on.
+    same without the file's suffix; the start of the id, from four characters on.
 
     Parameters
     ----------
@@ -113,7 +113,9 @@ class _Names:
         here = _absolute(text)
         yield self._where(lambda rel_path, _: rel_path == wanted)
         yield self._where(lambda _, path: path == here)
-        yield self._where(lambda rel_path, _: rel_path.endswith("/" + wanted))
+        end = "/" + wanted
+        yield self._where(lambda rel_path, _: rel_path.endswith(end))
+        yield self._where(lambda rel_path, _: os.path.splitext("/" + rel_path)[0].endswith(end))
 
     def _where(self, fits: Callable[[str, str], bool]) -> list[str]:
         ids = [image_id for image_id, rel_path, path in self._sources if fits(rel_path, path)]

@@ -61,13 +61,16 @@ def print_table(
     right : collection of int
         Places of columns that are aligned at the right, as numbers are.
     """
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        _print_plainly(title, [list(columns), *cells], right)
+        return
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
-    console = Console() if sys.stdout.isatty() else Console(width=10_000, soft_wrap=True)
+    console = Console()
     widths = _column_widths([list(columns), *cells], console.width)
     if widths is None:
         print_records(title, columns, cells)
@@ -85,6 +88,17 @@ def print_table(
     for row in cells:
         table.add_row(*map(Text, row))
     console.print(table)
+
+
+def _print_plainly(title: str, rows: Sequence[Sequence[str]], right: Collection[int]) -> None:
+    print(title)
+    widths = [max(map(width_of, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        padded = []
+        for place, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            padding = " " * (width - width_of(cell))
+            padded.append(padding + cell if place in right else cell + padding)
+        print((" " * GAP).join(padded).rstrip())
 
 
 def width_of(text: str) -> int:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 _PLACES = ("roi_id", "roi", "channel")
 # A wider text gives way to values.
 _WIDE = 20
-# The rank of a column without any value.
-_EMPTY = 5
+# The ranks of columns that tell whose row it is, and of those without any value.
+_ALWAYS, _EMPTY = -1, 5
 # What says the same as the file does, less well.
 _BESIDE_THE_FILE = frozenset({"rel_path", "file_name", "folder", "grandparent", "root"})
 
@@ -36,7 +36,7 @@ class _Column:
     name: str
     header: str
     texts: list[str]
-    rank: int
+    rank: float
     is_number: bool = False
 
     @property
@@ -105,7 +105,7 @@ def _columns(rows: Rows) -> list[_Column]:
     last = [found.pop(IMAGE_ID)] if IMAGE_ID in found else []
     for column in [*first, *last]:
         if column.name != "channel":
-            column.rank = 0
+            column.rank = _ALWAYS
     # Without a file, only the id tells whose row it is.
     return [*first, *found.values(), *last] if key is not None else [*last, *first, *found.values()]
 
@@ -123,14 +123,14 @@ def _column(rows: Rows, name: str, values: pd.Series[Any]) -> _Column:
     return _Column(name, header, texts, _rank(rows, name, texts), is_number)
 
 
-def _rank(rows: Rows, name: str, texts: Sequence[str]) -> int:
+def _rank(rows: Rows, name: str, texts: Sequence[str]) -> float:
     """Say how soon a column is left out: those that tell nothing first."""
     if rows.chosen:
         return 0
     if not any(texts):
         return _EMPTY
     if name in rows.telling:
-        return 0
+        return rows.telling.index(name) / len(rows.telling)
     if name in _BESIDE_THE_FILE:
         return 4
     if len(texts) > 1 and len(set(texts)) == 1:
@@ -145,7 +145,7 @@ def _file_column(rows: Rows, found: dict[str, _Column]) -> _Column | None:
     unique = rows.paths.nunique() == rows.names.nunique()
     name, values = (rows.name_column, rows.names) if unique else (rows.path_column, rows.paths)
     found.pop(name, None)
-    return _Column(name, name, column_texts(values), 0)
+    return _Column(name, name, column_texts(values), _ALWAYS)
 
 
 def _fitting(columns: Sequence[_Column], room: int) -> list[_Column]:

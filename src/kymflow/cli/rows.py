@@ -12,20 +12,20 @@ from kymflow.cli.columns import Elsewhere, chosen_columns, no_column
 from kymflow.cli.image_names import find_image
 from kymflow.cli.where import matching_rows
 from kymflow.core.zarr.indexers.base import IMAGE_ID, normalize_table_name
+from kymflow.core.zarr.tables.image_columns import IMAGES_TABLE
 from kymflow.core.zarr.tables.info import ColumnInfo, TableInfo, describe_table
 from kymflow_zarr import ColumnError, TableNotFoundError
 
 if TYPE_CHECKING:
     from kymflow.core.zarr.kym_dataset import KymDataset
 
-IMAGES = "images"
 _SOURCE = {
     "rel_path": "Path of the image's file, below the ingested folder",
     "file_name": "Name of the image's file",
 }
 
 
-# What people ask first of an image.
+# What people ask first of an image, in this order.
 _TELLING = ("condition", "treatment", "genotype", "analysed", "accepted", "n_rois", "n_events", "duration_s")
 
 
@@ -84,8 +84,8 @@ class Rows:
         What those two are called as columns.
     chosen : bool
         Whether the columns were named by the user.
-    telling : frozenset of str
-        Columns that are worth their room more than others.
+    telling : tuple of str
+        Columns that are worth their room more than others, the first most of all.
     """
 
     info: TableInfo
@@ -97,7 +97,7 @@ class Rows:
     path_column: str = "rel_path"
     name_column: str = "file_name"
     chosen: bool = False
-    telling: frozenset[str] = frozenset()
+    telling: tuple[str, ...] = ()
 
 
 def read_rows(kd: KymDataset, table: str, selection: Selection) -> Rows:
@@ -140,7 +140,7 @@ def read_rows(kd: KymDataset, table: str, selection: Selection) -> Rows:
         path_column=joined.path_column,
         name_column=joined.name_column,
         chosen=bool(selection.columns),
-        telling=joined.telling(),
+        telling=_TELLING if info.name == IMAGES_TABLE else (),
     )
 
 
@@ -151,9 +151,9 @@ class _Joined:
         self._kd = kd
         self._info = info
         self._own = own
-        self._with_images = selection.with_images and info.name != IMAGES
+        self._with_images = selection.with_images and info.name != IMAGES_TABLE
         # Table images knows the files itself.
-        self._adds_source = IMAGE_ID in own and not (info.name == IMAGES and set(_SOURCE) <= set(own))
+        self._adds_source = IMAGE_ID in own and not (info.name == IMAGES_TABLE and set(_SOURCE) <= set(own))
         self.path_column = self._joined_name("rel_path") if self._adds_source else "rel_path"
         self.name_column = self._joined_name("file_name") if self._adds_source else "file_name"
         # The columns of images have both.
@@ -166,21 +166,22 @@ class _Joined:
     def frame(self) -> pd.DataFrame:
         if self._with_images:
             self._check_images()
-            everything: dict[str, Any] = {"with_images": True}
-            return self._kd.get_table(self._info.name, **everything)
+            return self._kd.get_table(self._info.name, with_images=True)
         return self._kd.get_table(self._info.name, with_source=self._adds_source)
 
     def _check_images(self) -> None:
         path = self._kd.ds.path
         if IMAGE_ID not in self._own:
             raise no_column(self._info.name, IMAGE_ID, self._own, dict, "--with-images: ")
-        if IMAGES not in self._kd.ds.list_table_names():
+        if IMAGES_TABLE not in self._kd.ds.list_table_names():
             raise no_images_yet(path)
 
     def _image_columns(self) -> list[ColumnInfo]:
-        if self._info.name == IMAGES or IMAGES not in self._kd.ds.list_table_names():
+        if self._info.name == IMAGES_TABLE or IMAGES_TABLE not in self._kd.ds.list_table_names():
             return []
-        return [column for column in describe_table(self._kd.ds, IMAGES).columns if column.name != IMAGE_ID]
+        return [
+            column for column in describe_table(self._kd.ds, IMAGES_TABLE).columns if column.name != IMAGE_ID
+        ]
 
     def infos(self) -> dict[str, ColumnInfo]:
         """Return what is known of each column, under the name that it has here."""
@@ -191,11 +192,6 @@ class _Joined:
             name = self._joined_name(column.name)
             found.setdefault(name, ColumnInfo(name, column.type, column.unit, column.description))
         return found
-
-    def telling(self) -> frozenset[str]:
-        if self._info.name == IMAGES:
-            return frozenset(_TELLING)
-        return frozenset(map(self._joined_name, _TELLING)) if self._with_images else frozenset()
 
     def elsewhere(self) -> Mapping[str, str]:
         """Return the columns that an option would bring, with the option."""
@@ -208,9 +204,9 @@ class _Joined:
 def no_images_yet(path: str) -> TableNotFoundError:
     """Return the error for a dataset without table ``images``."""
     return TableNotFoundError(
-        f"{path} has no table {IMAGES!r} yet; `kymflow refresh {path}` makes it",
+        f"{path} has no table {IMAGES_TABLE!r} yet; `kymflow refresh {path}` makes it",
         dataset=path,
-        table_name=IMAGES,
+        table_name=IMAGES_TABLE,
     )
 
 

@@ -11,9 +11,10 @@ from kymflow.cli.failures import USAGE, fail
 from kymflow.cli.groups import summed_up
 from kymflow.cli.output import print_json, print_table
 from kymflow.cli.row_layout import print_as_text
-from kymflow.cli.rows import IMAGES, Rows, Selection, no_images_yet, read_rows, sorted_rows
+from kymflow.cli.rows import Rows, Selection, no_images_yet, read_rows, sorted_rows
 from kymflow.cli.writers import FORMATS, check_outside, csv_text, to_records, write_file
 from kymflow.core.zarr.kym_dataset import KymDataset
+from kymflow.core.zarr.tables.image_columns import IMAGES_TABLE
 from kymflow.core.zarr.tables.info import TableInfo, describe_table
 from kymflow_zarr import TableError
 
@@ -97,6 +98,6 @@ def _asked_rows(kd: KymDataset, table: str, selection: Selection) -> Rows:
 def show_images(dataset: str, selection: Selection, *, output: str | None, as_json: bool) -> None:
     """Print the images of a dataset, or write them to a file."""
     kd = open_existing(dataset, "r")
-    if IMAGES not in kd.ds.list_table_names():
+    if IMAGES_TABLE not in kd.ds.list_table_names():
         raise no_images_yet(kd.ds.path)
-    show_table(dataset, IMAGES, selection, output=output, as_json=as_json)
+    show_table(dataset, IMAGES_TABLE, selection, output=output, as_json=as_json)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from kymflow import KymDataset
 from support.command_line import Run, one_line, read_json
-from support.simple_indexers import frame
 
 
 def test_a_table_goes_to_one_file_with_the_file_of_each_row(run: Run, lab: Path, tmp_path: Path) -> None:
@@ -59,6 +59,16 @@ def test_rows_and_columns_of_one_table_are_chosen(run: Run, lab: Path, tmp_path:
     assert path.read_bytes().startswith(b"file_name")
 
 
+def test_the_columns_of_images_come_with_their_descriptions(run: Run, lab: Path, tmp_path: Path) -> None:
+    run("export", lab, "velocity_events", "--with-images", "-o", tmp_path / "events.parquet")
+
+    schema = pq.read_schema(tmp_path / "events.parquet")
+    assert schema.field("condition").metadata[b"description"] == b"From the experiment metadata"
+    # The table has a note of its own.
+    assert {"note", "image_note"} <= set(schema.names)
+    assert pd.read_parquet(tmp_path / "events.parquet")["condition"].tolist() == ["simulated"] * 2
+
+
 def description(run: Run, lab: Path, folder: Path, *arguments: object) -> dict[str, Any]:
     folder.mkdir(exist_ok=True)
     run("export", lab, *arguments, "--describe")
@@ -67,10 +77,6 @@ def description(run: Run, lab: Path, folder: Path, *arguments: object) -> dict[s
 
 
 def test_a_description_tells_types_units_and_keys(run: Run, lab: Path, tmp_path: Path) -> None:
-    kd = KymDataset(lab)
-    ids = kd.ds.list_image_ids()
-    kd.ds.save_table("images", frame(image_id=ids, rel_path=ids, file_name=ids, accepted=[True] * len(ids)))
-
     found = description(run, lab, tmp_path / "out", "-o", tmp_path / "out")
 
     report = found["radon_report"]
@@ -89,21 +95,22 @@ def test_a_description_tells_types_units_and_keys(run: Run, lab: Path, tmp_path:
     ]
     images = found["images"]["schema"]
     assert images["primaryKey"] == ["image_id"]
-    assert images["fields"][-1] == {
-        "name": "accepted",
+    assert next(field for field in images["fields"] if field["name"] == "analysed") == {
+        "name": "analysed",
         "type": "boolean",
         "trueValues": ["True"],
         "falseValues": ["False"],
+        "description": "Whether there is a velocity trace, events or a report",
     }
 
 
 def test_a_description_of_a_workbook_names_its_sheets(run: Run, lab: Path, tmp_path: Path) -> None:
     found = description(run, lab, tmp_path / "out", "-o", tmp_path / "out" / "lab.xlsx")
 
+    assert sorted(found) == KymDataset(lab, "r").ds.list_table_names()
     assert {name: resource["dialect"] for name, resource in found.items()} == {
-        "radon_report": {"sheetName": "radon_report"},
-        "velocity_events": {"sheetName": "velocity_events"},
-    } | {name: {"sheetName": name} for name in found}
+        name: {"sheetName": name} for name in found
+    }
     assert {resource["path"] for resource in found.values()} == {"lab.xlsx"}
 
 

@@ -47,6 +47,8 @@ def test_an_image_is_found_by_its_id_paths_and_prefix(
         rel_path,
         "./" + rel_path,
         rel_path.rpartition("/")[2],
+        rel_path.rpartition("/")[2].removesuffix(".tif"),
+        rel_path.removesuffix(".tif"),
         path_of(kd, image_id),
     ):
         assert find_image(kd, text) == image_id, text

@@ -83,7 +83,12 @@ def test_no_word_is_ever_broken(rows: list[list[str]], width: int) -> None:
     assert words == sorted(word for row in rows for cell in row for word in cell.split())
 
 
-def test_a_pipe_has_room_for_everything(capsys: pytest.CaptureFixture[str]) -> None:
-    print_table("title", ("a", "b"), [("x" * 500, "y" * 500)])
+def test_a_pipe_has_room_for_everything_and_no_decoration(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table("title", ("a", "日本", "c"), [("x" * 500, 1, None), ("y", 10, "words")], right=[1])
 
-    assert f"{'x' * 500}  {'y' * 500}" in capsys.readouterr().out
+    assert capsys.readouterr().out.splitlines() == [
+        "title",
+        f"a{' ' * 499}  日本  c",
+        f"{'x' * 500}     1",
+        f"y{' ' * 499}    10  words",
+    ]

@@ -23,8 +23,9 @@ def test_show_tells_what_a_dataset_has(run: Run, lab: Path) -> None:
 
     content = read_json(run("show", lab, "--json"))
     assert content["images"] == 4
-    assert [table["name"] for table in content["tables"]] == ["images", "radon_report", "velocity_events"]
-    column = next(c for c in content["tables"][0]["columns"] if c["name"] == "mean_velocity")
+    tables = {table["name"]: table for table in content["tables"]}
+    assert list(tables) == ["images", "radon_report", "velocity_events"]
+    column = next(c for c in tables["radon_report"]["columns"] if c["name"] == "mean_velocity")
     assert column == {
         "name": "mean_velocity",
         "type": "double",
@@ -154,6 +155,32 @@ def test_rows_are_chosen_ordered_and_cut(run: Run, lab: Path) -> None:
         shown("--where", f"mean_velocity > {values[0]!r}", "--sort", "channel,-mean_velocity")
         == (values[:0:-1])
     )
+
+
+def test_rows_are_chosen_by_what_is_known_of_their_images(run: Run, lab: Path) -> None:
+    options = ("radon_report", "--where", "folder = 'day 1' and n_events = 0")
+
+    assert "has no column 'folder', but --with-images brings it" in one_line(
+        run("show", lab, *options, code=1)
+    )
+    rows = read_json(run("show", lab, *options, "--with-images", "--json"))["data"]
+    assert [row["rel_path"] for row in rows] == ["day 1/capillary_0001.tif"]
+    assert rows[0]["image_condition"] == rows[0]["condition"] == "simulated"
+
+
+def test_images_shows_a_row_for_each_image(run: Run, lab: Path) -> None:
+    rows = read_json(run("images", lab, "--json"))["data"]
+    assert [row["file_name"] for row in rows] == [f"capillary_000{number}.tif" for number in (1, 2, 3, 4)]
+
+    out = run("images", lab, "--where", "not analysed", "--columns", "file_name,analysed").stdout
+    assert out == "file_name\tanalysed\ncapillary_0004.tif\tFalse\n"
+
+
+def test_images_of_an_earlier_dataset_says_what_makes_them(run: Run, lab: Path) -> None:
+    KymDataset(lab).ds.drop_table("images")
+
+    for arguments in (("images", lab), ("show", lab, "radon_report", "--with-images")):
+        assert "has no table 'images' yet; `kymflow refresh " in one_line(run(*arguments, code=1))
 
 
 def test_csv_goes_to_standard_output(run: Run, lab: Path) -> None:
