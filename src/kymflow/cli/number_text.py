@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 DIGITS = 5
-# Beyond these, powers of ten are easier to read.
-_LARGEST, _MOST_DECIMALS = 1e9, 7
+# Beyond these, each number is easier to read by itself, with a power of ten.
+_MOST_DIGITS, _MOST_DECIMALS = 10, 8
 
 
 def column_texts(values: pd.Series[Any]) -> list[str]:
@@ -21,7 +21,7 @@ def column_texts(values: pd.Series[Any]) -> list[str]:
         numbers = [math.nan if gone else float(value) for value, gone in zip(values, missing, strict=True)]
         return _float_texts(numbers)
     plain = values.astype(object).tolist()
-    return ["" if gone else _printable(str(value)) for value, gone in zip(plain, missing, strict=True)]
+    return ["" if gone else printable(str(value)) for value, gone in zip(plain, missing, strict=True)]
 
 
 def exact_texts(values: pd.Series[Any]) -> list[str]:
@@ -32,17 +32,20 @@ def exact_texts(values: pd.Series[Any]) -> list[str]:
 
 
 def _float_texts(numbers: Sequence[float]) -> list[str]:
-    sizes = sorted(abs(number) for number in numbers if math.isfinite(number) and number)
-    largest = sizes[-1] if sizes else 1.0
-    decimals = max(0, DIGITS - 1 - math.floor(math.log10(largest)))
-    # Two digits at least of most: some that are nearly zero among many that are not may round to it.
-    rounds_most = bool(sizes) and sizes[len(sizes) // 2] < 10.0 ** (1 - decimals)
-    if largest >= _LARGEST or decimals > _MOST_DECIMALS or rounds_most:
+    sizes = sorted(abs(number) for number in numbers if math.isfinite(number) and number) or [1.0]
+    # Enough for the largest, and for the small ones where a few very large ones stand among them.
+    decimals = max(0, _decimals(sizes[-1], DIGITS), _decimals(sizes[len(sizes) // 4], DIGITS - 1))
+    if decimals > min(_MOST_DECIMALS, _decimals(sizes[-1], _MOST_DIGITS)):
         return [_formatted(number, f".{DIGITS - 1}g") for number in numbers]
     texts = [f"{number:.{decimals}f}" for number in numbers if math.isfinite(number)]
     # What all of them could do without.
     needless = min((len(text) - len(text.rstrip("0")) for text in texts), default=decimals)
     return [_formatted(number, f"z.{decimals - min(needless, decimals)}f") for number in numbers]
+
+
+def _decimals(size: float, digits: int) -> int:
+    """Return with how many decimals a number has so many digits; less than none for a large one."""
+    return digits - 1 - math.floor(math.log10(size))
 
 
 def _formatted(number: float, how: str) -> str:
@@ -51,7 +54,7 @@ def _formatted(number: float, how: str) -> str:
     return format(number, how) if math.isfinite(number) else str(number)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Return a text that a terminal takes for text, on one line."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 

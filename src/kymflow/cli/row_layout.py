@@ -12,7 +12,7 @@ import pandas as pd
 
 from kymflow.cli.failures import say
 from kymflow.cli.image_names import short_ids
-from kymflow.cli.number_text import column_texts, exact_texts
+from kymflow.cli.number_text import column_texts, exact_texts, printable
 from kymflow.cli.output import GAP, print_records, print_table, width_of
 from kymflow.core.zarr.indexers.base import IMAGE_ID
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _PLACES = ("roi_id", "roi", "channel")
 # A wider text gives way to values.
 _WIDE = 20
+# Rows that are made texts before any is printed: `head` wants but a few.
+_AT_ONCE = 10_000
 # The ranks of columns that tell whose row it is, and of those without any value.
 _ALWAYS, _EMPTY = -1, 5
 # What says the same as the file does, less well.
@@ -75,7 +77,7 @@ def print_as_text(rows: Rows, *, one_below_the_other: bool) -> None:
     if left_out:
         more = "one more column" if len(left_out) == 1 else f"{len(left_out)} more columns"
         shows = "" if rows.chosen else "--columns NAME,NAME shows those you name, "
-        say(f"kymflow: {more}: {', '.join(left_out)}. {shows}-o FILE.csv writes all.")
+        say(f"kymflow: {more}: {printable(', '.join(left_out))}. {shows}-o FILE.csv writes all.")
 
 
 def _print_for_programs(rows: Rows) -> None:
@@ -88,9 +90,11 @@ def _print_for_programs(rows: Rows) -> None:
         first = [name for name in (rows.path_column, rows.name_column, *_PLACES) if name in names]
         last = [name for name in (IMAGE_ID,) if name in names]
         names = [*first, *(name for name in names if name not in {*first, *last}), *last]
-    print("\t".join(exact_texts(pd.Series(names))))
-    for row in zip(*(exact_texts(frame[name]) for name in names), strict=True):
-        print("\t".join(row))
+    print("\t".join(exact_texts(pd.Series(names, dtype="str"))))
+    for start in range(0, len(frame), _AT_ONCE):
+        part = frame.iloc[start : start + _AT_ONCE]
+        for row in zip(*(exact_texts(part[name]) for name in names), strict=True):
+            print("\t".join(row))
 
 
 def _columns(rows: Rows) -> list[_Column]:
@@ -120,7 +124,7 @@ def _column(rows: Rows, name: str, values: pd.Series[Any]) -> _Column:
     is_number = pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
     # t0_s tells its unit itself.
     header = f"{name} ({unit})" if unit and not name.endswith(f"_{unit.replace('/', '_per_')}") else name
-    return _Column(name, header, texts, _rank(rows, name, texts), is_number)
+    return _Column(name, printable(header), texts, _rank(rows, name, texts), is_number)
 
 
 def _rank(rows: Rows, name: str, texts: Sequence[str]) -> float:

@@ -25,8 +25,10 @@ from kymflow.cli.number_text import column_texts, exact_texts
         ([1e-9, 0.5, 2e-7], ["1e-09", "0.5", "2e-07"]),
         ([3.2e12], ["3.2e+12"]),
         ([-0.0], ["0"]),
-        ([-0.00000001, 1.5], ["0.0", "1.5"]),
-        ([0.0001234567], ["0.0001235"]),
+        ([-0.00000001, *[1.5] * 9], ["0.0", *["1.5"] * 9]),
+        ([0.0001234567], ["0.00012346"]),
+        ([0.000001234567], ["1.235e-06"]),
+        ([1.62, 1.46, 103.25, -310061.5], ["1.62", "1.46", "103.25", "-310061.50"]),
         ([None, None], ["", ""]),
         ([], []),
     ],
@@ -39,6 +41,7 @@ def test_floats_have_sensible_digits_the_same_in_the_whole_column(
 
 def test_other_values_are_as_they_are() -> None:
     assert column_texts(pd.Series([1, 2])) == ["1", "2"]
+    assert column_texts(pd.Series(["a\x1b[31m\n"])) == ["a\\x1b[31m\\n"]
     assert column_texts(pd.Series([True, False])) == ["True", "False"]
     assert column_texts(pd.Series([1, None], dtype="Int64")) == ["1", ""]
     assert column_texts(pd.Series([[1, 2], None])) == ["[1, 2]", ""]

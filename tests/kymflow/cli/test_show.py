@@ -94,11 +94,14 @@ def test_texts_in_a_pipe_stay_in_their_field(run: Run, lab: Path) -> None:
 
 
 def test_a_terminal_takes_no_text_for_a_command(run: Run, lab: Path, site: Path) -> None:
-    KymDataset(lab).ds.save_table("odd", frame(image_id=["a"], note=["\x1b[31mred\x07\u202e"]))
+    odd = {"image_id": ["a"], "\x1b[2Jnote": ["\x1b[31mred\x07\u202e"], "\x1b[2Jlong": ["long " * 20]}
+    KymDataset(lab).ds.save_table("odd", pd.DataFrame(odd))
 
-    out, _ = run_on_terminal("show", lab, "odd", site=site)
+    out, errors = run_on_terminal("show", lab, "odd", site=site)
 
     assert "\\x1b[31mred\\x07\\u202e" in out
+    assert "\\x1b[2Jnote" in out
+    assert "one more column: \\x1b[2Jlong" in errors
 
 
 def test_show_of_one_image(run: Run, lab: Path) -> None:
