@@ -27,8 +27,9 @@ ARTIFACT_COMPRESSION = "lz4"
 # Of tables: written and read a quarter faster than with zstd, 6 % longer, and every program knows it.
 TABLE_COMPRESSION = "snappy"
 _FEW_ROWS = 1000
-# Of a group, the first and last image are noted; who wants few images reads only their groups.
-ROWS_PER_GROUP = 65_536
+# Of a group, the first and last image are noted; who wants few images reads only their groups. With
+# half as many rows, files are another 2 % longer.
+ROWS_PER_GROUP = 131_072
 
 # What to say of a file without a single byte, in place of a parser's words.
 EMPTY = "it is empty (0 bytes)"

@@ -119,7 +119,7 @@ class LoadedTables:
         """Read a table, or a part of it, as Arrow; units and descriptions are in the fields' metadata.
 
         On a local disk, only the columns that are asked for are read, and of the rows those groups (of
-        65,536) in which the images can be; tables are ordered by ``image_id``. From an object store,
+        131,072) in which the images can be; tables are ordered by ``image_id``. From an object store,
         the whole file is fetched. All rows are of one moment, whoever writes the table meanwhile.
 
         Parameters
