@@ -144,7 +144,7 @@ class LoadedTables:
         Examples
         --------
         >>> from kymflow import KymDataset
-        >>> kd = KymDataset("memory://parts-of-a-table")
+        >>> kd = KymDataset("memory://parts-of-a-table", mode="a")
         >>> for image_id in ("cell-1", "cell-2"):
         ...     record = kd.ds.record(image_id)
         ...     record.save_array([[0, 1], [2, 3]])
@@ -170,7 +170,7 @@ class LoadedTables:
         Examples
         --------
         >>> from kymflow import KymDataset
-        >>> kd = KymDataset("memory://a-described-table")
+        >>> kd = KymDataset("memory://a-described-table", mode="a")
         >>> reports = kd.rebuild_all(indexers=["radon_report"])
         >>> info = kd.describe_table("radon_report")
         >>> info.rows, info.indexer, info.columns[1]
@@ -188,7 +188,7 @@ class LoadedTables:
         Examples
         --------
         >>> from kymflow import KymDataset
-        >>> kd = KymDataset("memory://polled")
+        >>> kd = KymDataset("memory://polled", mode="a")
         >>> kd.table_version("radon_report") is None
         True
         >>> reports = kd.rebuild_all(indexers=["radon_report"])
