@@ -24,6 +24,9 @@ class KymflowError(Exception):
         The record, artifact, table, indexer and column concerned.
     path : str or None
         A file outside the dataset (a source TIFF, say).
+    advice : str or None
+        What to do in Python, which the error says after `message`. Who calls kymflow from somewhere else,
+        as the command line does, has advice of its own to give.
     """
 
     dataset: str | None = None
@@ -33,6 +36,7 @@ class KymflowError(Exception):
     indexer: str | None = None
     column: str | None = None
     path: str | None = None
+    advice: str | None = None
 
     def __init__(self, message: str, **details: str | None) -> None:
         super().__init__(message)
@@ -44,7 +48,7 @@ class KymflowError(Exception):
 
     def __str__(self) -> str:
         # KeyError would show the repr of the message.
-        return self.message
+        return f"{self.message} {self.advice}" if self.advice else self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Errors cross process boundaries with their details and with their cause.

@@ -61,7 +61,7 @@ def check_creatable(store: Store, mode: Mode) -> None:
         if mode in ("a", "w"):
             return
         raise DatasetNotFoundError(
-            f"{describe_absence(store)} To make one, open it with mode='a'.", dataset=store.url
+            describe_absence(store), dataset=store.url, advice="To make one, open it with mode='a'."
         )
     what = "a file" if not is_url(store.url) and os.path.isfile(store.url) else "something else"
     raise DatasetError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -69,9 +70,11 @@ def open_table(store: StoreReader, name: str) -> Iterator[pq.ParquetFile]:
 
 
 def _no_table(store: StoreReader, name: str) -> TableNotFoundError:
-    there = ", ".join(list_table_names(store)) or "none yet"
+    there = list_table_names(store)
+    near = difflib.get_close_matches(name, there)
+    meant = f"; did you mean {' or '.join(map(repr, near))}? Its tables:" if near else "; its tables:"
     return TableNotFoundError(
-        f"{store.url} has no table {name!r}; its tables: {there}",
+        f"{store.url} has no table {name!r}{meant} {', '.join(there) or 'none yet'}",
         dataset=store.url,
         table_name=name,
     )
@@ -80,9 +83,10 @@ def _no_table(store: StoreReader, name: str) -> TableNotFoundError:
 def damaged_table(store: StoreReader, name: str, cause: object) -> TableError:
     """Return the error for a table whose file is no Parquet table."""
     return TableError(
-        f"table {name!r} of {store.url} cannot be read: {cause}. Rebuild it, or drop it.",
+        f"table {name!r} of {store.url} cannot be read: {cause}.",
         dataset=store.url,
         table_name=name,
+        advice="Rebuild it, or drop it.",
     )
 
 

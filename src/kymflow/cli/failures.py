@@ -14,6 +14,7 @@ from typing import NoReturn, ParamSpec, TextIO
 
 import typer
 
+from kymflow.cli.lines import in_lines
 from kymflow.cli.output import json_alone
 from kymflow.cli.streams import NOBODY_READS, nobody_reads
 
@@ -29,7 +30,7 @@ interrupted = threading.Event()
 
 def say(message: str) -> None:
     """Print a line for the user, not for the next program in a pipe."""
-    print(message, file=sys.stderr)
+    print(in_lines(message, sys.stderr), file=sys.stderr)
 
 
 def fail(message: str, code: int = FAILED) -> NoReturn:
@@ -60,7 +61,9 @@ def one_line_failures(command: Callable[P, None]) -> Callable[P, None]:
             if isinstance(error, CancelledError):
                 _end_interrupted()
             if isinstance(error, KymflowError | OSError):
-                fail(str(error))
+                from kymflow.cli.advice import at_shell
+
+                fail(at_shell(error))
             raise
 
     return wrapped

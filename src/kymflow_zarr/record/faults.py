@@ -38,19 +38,19 @@ class RecordFaults:
     def read_only(self) -> ReadOnlyError:
         """Return the error for a write to a record that was opened read-only."""
         return ReadOnlyError(
-            f"{self.who} was opened read-only; open the dataset with mode='r+' to write. "
-            "Within an indexer, nobody can.",
+            f"{self.who} was opened read-only. Within an indexer, nobody can write.",
             dataset=self.dataset,
             image_id=self.image_id,
+            advice="Elsewhere, open the dataset with mode='r+' to write.",
         )
 
     def no_record(self) -> RecordNotFoundError:
         """Return the error for a record that is not there."""
         return RecordNotFoundError(
-            f"{self.dataset} has no image {self.image_id!r}. "
-            "list_image_ids() tells which it has; add_image() or save_array() makes one.",
+            f"{self.dataset} has no image {self.image_id!r}.",
             dataset=self.dataset,
             image_id=self.image_id,
+            advice="list_image_ids() tells which it has; add_image() or save_array() makes one.",
         )
 
     def missing(self, artifact: str) -> ArtifactNotFoundError:

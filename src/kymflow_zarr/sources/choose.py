@@ -151,6 +151,5 @@ def _priority(reader: SourceReader) -> int:
 def _both_take_it(takers: Sequence[SourceReader]) -> str:
     names = " and ".join(repr(reader.name) for reader in takers)
     return (
-        f"readers {names} both take it, with priority {_priority(takers[0])}; "
-        "switch one off, or give the reader to use"
+        f"readers {names} both take it, with priority {_priority(takers[0])}; switch one of their plugins off"
     )

@@ -61,7 +61,7 @@ def test_swapped_arguments_make_and_destroy_nothing(
 ) -> None:
     before_folder, before_lab = tree(folder), tree(lab)
 
-    assert "is no kymflow dataset" in one_line(run("ingest", folder, lab, code=1))
+    assert f"did you mean `kymflow ingest {lab} {folder}`?" in one_line(run("ingest", folder, lab, code=1))
     assert "is no folder to ingest from" in one_line(run("ingest", folder, tmp_path / "new.zarr", code=1))
 
     assert tree(folder) == before_folder
@@ -143,3 +143,40 @@ def test_a_dataset_of_a_newer_version_is_told(run: Run, lab: Path) -> None:
 
     for command in ("show", "rebuild"):
         assert "has schema version 9" in one_line(run(command, lab, code=1))
+
+
+def test_arguments_in_another_order_are_recognised(run: Run, lab: Path) -> None:
+    before = tree(lab)
+
+    line = one_line(run("show", "velocity_events", lab, code=1))
+    assert f"velocity_events is a table of {lab}: did you mean `kymflow show {lab} velocity_events`?" in line
+    line = one_line(run("update", "capillary 1.tif", lab, code=1))
+    assert f"comes first: did you mean `kymflow update {lab} 'capillary 1.tif'`?" in line
+    line = one_line(run("delete", "a.tif", lab, "--yes", code=1))
+    assert f"did you mean `kymflow delete {lab} a.tif`?" in line
+    assert tree(lab) == before
+
+
+def test_a_mistyped_table_is_told_with_what_is_like_it(run: Run, lab: Path) -> None:
+    line = one_line(run("show", lab, "velocity_event", code=1))
+
+    assert "has no table 'velocity_event'; did you mean 'velocity_events'? Its tables: " in line
+
+
+def test_a_path_within_a_dataset_is_told_with_what_was_meant(run: Run, lab: Path, folder: Path) -> None:
+    before = tree(lab)
+    table = lab / "tables" / "velocity_events.parquet"
+
+    line = one_line(run("show", table, code=1))
+    assert f"did you mean `kymflow show {lab} velocity_events`?" in line
+    for command in (["status", lab / "images"], ["ingest", lab / "images" / "new.zarr", folder]):
+        line = one_line(run(*command, code=1))
+        assert f"is a part of the dataset {lab}: give that" in line
+    assert tree(lab) == before
+
+
+def test_a_dataset_is_no_folder_of_kymographs(run: Run, lab: Path, tmp_path: Path) -> None:
+    for folder, what in ((lab, "is a dataset"), (lab / "images", "is inside a dataset")):
+        line = one_line(run("ingest", tmp_path / "new.zarr", folder, code=1))
+        assert f"{folder} {what}, no folder of kymographs" in line
+    assert not (tmp_path / "new.zarr").exists()

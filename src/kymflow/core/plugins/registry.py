@@ -119,7 +119,11 @@ class IndexerRegistry:
                 f"{entry.info.error}",
                 indexer=name,
             )
-        raise UnknownIndexerError(f"no indexer is named {name!r}; {self.what_there_is()}", indexer=name)
+        raise UnknownIndexerError(
+            f"no indexer is named {name!r}; {self.what_there_is()}.",
+            indexer=name,
+            advice="registry.list() tells more of them.",
+        )
 
     def list_readers(self) -> Sequence[ReaderInfo]:
         """Return one entry per reader of a plugin or the program, and per plugin that failed, by name.
@@ -164,7 +168,7 @@ class IndexerRegistry:
         if usable:
             words.append(f"there are: {', '.join(usable)}")
         if unusable:
-            words.append(f"these cannot be used: {', '.join(unusable)}; `kymflow indexers` says why")
+            words.append(f"these cannot be used: {', '.join(unusable)}")
         if off:
             words.append(f"these plugins are switched off: {', '.join(off)}")
         return ". ".join(words) or missing_plugins_hint()

@@ -249,8 +249,8 @@ def _check_known(
     for image_id in absent:
         if image_id not in known:
             raise RecordNotFoundError(
-                f"{ds.path} has no image {image_id!r}, and neither has table {contract.table_name!r}. "
-                "list_image_ids() tells which images there are.",
+                f"{ds.path} has no image {image_id!r}, and neither has table {contract.table_name!r}.",
+                advice="list_image_ids() tells which images there are.",
                 dataset=ds.path,
                 image_id=image_id,
                 table_name=contract.table_name,

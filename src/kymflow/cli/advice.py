@@ -1,0 +1,28 @@
+"""What an error says at a shell: what is wrong, as everywhere, and what to do as a command, not as Python."""
+
+from __future__ import annotations
+
+from kymflow.cli.hints import call
+from kymflow.errors import UnknownIndexerError
+from kymflow_zarr.errors import KymflowError, RecordNotFoundError, TableError
+
+
+def at_shell(error: KymflowError | OSError) -> str:
+    """Return the words of an error for somebody who has typed a command."""
+    if not isinstance(error, KymflowError):
+        return str(error)
+    advice = _advice(error)
+    return f"{error.message} {advice}" if advice else error.message
+
+
+def _advice(error: KymflowError) -> str:
+    """Return the command that does what the error advises in Python; empty if there is none."""
+    if not error.advice:
+        return ""
+    if isinstance(error, UnknownIndexerError):
+        return f"`{call('indexers')}` tells more of them."
+    if isinstance(error, RecordNotFoundError) and error.dataset:
+        return f"`{call('images', error.dataset)}` lists those that there are."
+    if isinstance(error, TableError) and error.dataset and error.table_name != "sources":
+        return f"`{call('check', error.dataset, '--repair')}` rebuilds it if an installed indexer makes it."
+    return ""

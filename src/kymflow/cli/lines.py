@@ -1,0 +1,30 @@
+"""Lines of text: on a terminal broken between words, never within a name; in a pipe as they are."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from typing import TextIO
+
+
+def in_lines(text: str, stream: TextIO) -> str:
+    """Return one line of text as it is to be printed there."""
+    if not stream.isatty():
+        return text
+    indent = text[: len(text) - len(text.lstrip())]
+    width = shutil.get_terminal_size().columns
+    return "\n".join(
+        textwrap.wrap(
+            text,
+            width,
+            subsequent_indent=f"{indent}  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    )
+
+
+def print_line(text: str) -> None:
+    """Print one line of a result."""
+    print(in_lines(text, sys.stdout))

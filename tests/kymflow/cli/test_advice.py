@@ -1,0 +1,55 @@
+"""What errors advise at a shell."""
+
+from __future__ import annotations
+
+import pytest
+
+from kymflow import KymDataset
+from kymflow.cli.advice import at_shell
+from kymflow.core.plugins.registry import IndexerRegistry
+from kymflow_zarr import KymflowError
+
+
+@pytest.fixture
+def broken(kd: KymDataset) -> KymDataset:
+    kd.rebuild_all()
+    kd.ds.store.put("tables/radon_report.parquet", b"")
+    return kd
+
+
+def caught(kd: KymDataset) -> list[KymflowError]:
+    errors = []
+    for action in (
+        lambda: kd.ds.load_table("radon_report"),
+        lambda: kd.ds.record("nobody").get_attrs(),
+        lambda: kd.update_image("velocity_events", "nobody"),
+        lambda: KymDataset(kd.ds.path, registry=IndexerRegistry(())).rebuild("stalls"),
+        lambda: KymDataset(kd.ds.path, "r").ds.record("a").save_json("x", {}),
+    ):
+        with pytest.raises(KymflowError) as error:
+            action()
+        errors.append(error.value)
+    return errors
+
+
+def test_python_is_advised_in_python_and_a_command_at_a_shell(broken: KymDataset) -> None:
+    path = broken.ds.path
+    for error, python, command in zip(
+        caught(broken),
+        ["Rebuild it, or drop it.", "list_image_ids()", "list_image_ids()", "registry.list()", "mode='a'"],
+        [
+            f"`kymflow check {path} --repair` rebuilds it if an installed indexer makes it.",
+            f"`kymflow images {path}` lists those that there are.",
+            f"`kymflow images {path}` lists those that there are.",
+            "`kymflow indexers` tells more of them.",
+            "nobody can write.",
+        ],
+        strict=True,
+    ):
+        assert python in str(error)
+        assert python not in at_shell(error)
+        assert at_shell(error).endswith(command)
+
+
+def test_what_is_no_error_of_kymflow_is_told_as_it_is() -> None:
+    assert at_shell(OSError("the disk is full")) == "the disk is full"
