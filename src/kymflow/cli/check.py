@@ -6,6 +6,8 @@ import typer
 
 from kymflow.cli.datasets import hint_at_indexers, open_existing
 from kymflow.cli.failures import FAILED, interrupted
+from kymflow.cli.hints import call
+from kymflow.cli.lines import print_line
 from kymflow.cli.output import print_json
 from kymflow.cli.progress import progress
 from kymflow.cli.sources import print_odd_sources
@@ -27,7 +29,9 @@ def run_check(dataset: str, *, repair: bool, as_json: bool) -> None:
         for problem in report.problems:
             print(f"{'repaired' if problem.repaired else 'wrong'}: {problem.kind}: {problem.message}")
         for name, image_ids in report.stale.items():
-            print(f"stale: {len(image_ids)} images of table {name}; kymflow refresh takes them up")
+            print_line(
+                f"stale: {len(image_ids)} images of table {name}; `{call('refresh', dataset)}` takes them up"
+            )
         print_odd_sources(report.sources)
         if not report.problems:
             print("nothing is wrong")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,9 @@ from typing import Any, TypeVar
 
 from kymflow.cli.datasets import hint_at_indexers
 from kymflow.cli.failures import fail
-from kymflow.cli.output import print_json, print_table, reports_to_dict
+from kymflow.cli.hints import call, here
+from kymflow.cli.lines import print_line
+from kymflow.cli.output import print_json, reports_to_dict
 from kymflow.core.zarr.kym_dataset import KymDataset
 from kymflow.testing import simulate_folder
 from kymflow_zarr import ArtifactNotFoundError
@@ -35,14 +38,16 @@ class _Steps:
 def run_demo(directory: Path, *, as_json: bool) -> None:
     """Simulate, ingest, rebuild, edit, update; print what was done."""
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        fail(f"{directory} is not empty; give the demo a folder of its own: kymflow demo DIR")
+        fail(f"{directory} is not empty; give the demo a folder of its own: {call('demo', 'DIR')}")
     folder, dataset = directory / "kymographs", directory / "lab.zarr"
     steps = _Steps()
     images = steps.run(
         lambda: simulate_folder(folder, N_IMAGES),
         lambda images: f"simulated {len(images)} kymographs, {sum(i.analysed for i in images)} analysed",
     )
-    kd = steps.run(lambda: KymDataset(dataset, mode="a"), lambda kd: f"created the dataset {kd.ds.path}")
+    kd = steps.run(
+        lambda: KymDataset(dataset, mode="a"), lambda kd: f"created the dataset {here(kd.ds.path)}"
+    )
     ingested = steps.run(
         lambda: kd.ingest_folder(folder), lambda report: f"ingested {len(report.new)} of {len(images)} images"
     )
@@ -53,7 +58,9 @@ def run_demo(directory: Path, *, as_json: bool) -> None:
             + (", ".join(f"{r.table_name} ({r.rows} rows)" for r in reports.values()) or "no table")
         ),
     )
-    edited = steps.run(lambda: _edit_one(kd), lambda image_id: f"edited the events of image {image_id}")
+    edited = steps.run(
+        lambda: _edit_one(kd), lambda image_id: f"edited the events of {_file_of(kd, image_id)}"
+    )
     steps.run(
         lambda: kd.rebuild_all(image_ids=[edited]),
         lambda reports: (
@@ -75,7 +82,8 @@ def run_demo(directory: Path, *, as_json: bool) -> None:
 
 def _edit_one(kd: KymDataset) -> str:
     """Review one event of the first image that has any, as a person would; return the image's id."""
-    for record in kd.ds.iter_records():
+    # In the order of the files, so that each demo edits the same one.
+    for record in map(kd.ds.record, kd.ds.load_sources_index()["image_id"]):
         if not any(key.endswith("/velocity_events.parquet") for key in record.list_analysis_keys()):
             continue
         events = record.load_df_parquet("velocity_events")
@@ -85,6 +93,11 @@ def _edit_one(kd: KymDataset) -> str:
             record.save_df_parquet("velocity_events", events)
             return record.image_id
     raise ArtifactNotFoundError("no image of the simulated folder has events", artifact="velocity_events")
+
+
+def _file_of(kd: KymDataset, image_id: str) -> str:
+    sources = kd.ds.load_sources_index()
+    return str(sources.loc[sources["image_id"] == image_id, "source_rel_path"].iloc[0])
 
 
 def _print_json(kd: KymDataset, folder: Path, steps: _Steps, edited: str, new: list[str]) -> None:
@@ -100,12 +113,14 @@ def _print_json(kd: KymDataset, folder: Path, steps: _Steps, edited: str, new: l
 
 
 def _print(kd: KymDataset, folder: Path, steps: _Steps) -> None:
-    print_table(
-        "demo", ("seconds", "what was done"), [(f"{seconds:.3f}", words) for words, seconds in steps.done]
+    for words, seconds in steps.done:
+        print_line(f"{seconds:6.3f} s  {words}")
+    dataset = here(kd.ds.path)
+    print_line(
+        f"The simulated folder is {here(str(folder.resolve()))}, the dataset {dataset}, with a Parquet file "
+        f"per table in {os.path.join(dataset, 'tables')}."
     )
-    print("look at:")
-    print(f"  {folder.resolve()}")
+    print("Type next, here:")
+    print(f"  {call('status', dataset)}")
     for name in kd.ds.list_table_names():
-        print(f"  {Path(kd.ds.path) / 'tables' / name}.parquet")
-    for name in kd.ds.list_table_names():
-        print(f"  kymflow show '{kd.ds.path}' {name} --source")
+        print(f"  {call('show', dataset, name)}")

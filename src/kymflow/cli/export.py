@@ -10,6 +10,7 @@ from kymflow.cli.data_package import write_data_package
 from kymflow.cli.datasets import open_existing
 from kymflow.cli.excel import check_fits
 from kymflow.cli.failures import USAGE, fail
+from kymflow.cli.hints import call
 from kymflow.cli.output import print_json
 from kymflow.cli.rows import Rows, Selection, read_rows
 from kymflow.cli.writers import FORMATS, check_outside, write_file
@@ -36,7 +37,7 @@ def run_export(
     check_outside(target, kd.ds.path)
     names = list(dict.fromkeys(tables)) or kd.ds.list_table_names()
     if not names:
-        fail(f"{kd.ds.path} has no tables yet; `kymflow refresh {kd.ds.path}` makes them")
+        fail(f"{kd.ds.path} has no tables yet; `{call('refresh', kd.ds.path)}` makes them")
     if len(names) > 1:
         if not is_folder and suffix != ".xlsx":
             fail(f"{output} holds one table, not {len(names)} ({', '.join(names)}); give a folder", USAGE)

@@ -7,12 +7,22 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from kymflow.cli.datasets import hint_at_indexers
+from kymflow.cli.datasets import (
+    dataset_around,
+    explain_order,
+    hint_at_indexers,
+    names_dataset,
+    refuse_inner_path,
+)
 from kymflow.cli.failures import FAILED, fail, interrupted, say
-from kymflow.cli.output import any_failed, print_json, print_reports
+from kymflow.cli.hints import call, here
+from kymflow.cli.lines import print_line
+from kymflow.cli.output import all_fresh, print_json, print_reports
 from kymflow.cli.progress import progress
+from kymflow.cli.unusable import tell_unusable
 from kymflow.core.zarr.kym_dataset import KymDataset
 from kymflow_zarr import is_dataset
+from kymflow_zarr.sources.account import EXCLUDED
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -28,15 +38,12 @@ def run_ingest(
     overwrite: bool,
     new_only: bool,
     verify: bool,
+    include_excluded: bool,
     executor: Executor | None,
     as_json: bool,
 ) -> None:
     """Ingest a folder into a dataset, which is made if it is absent."""
-    # Path.is_dir() raises where the path is too long for the system.
-    if not os.path.isdir(folder):
-        if not folder:
-            fail("the folder to ingest from is an empty text; the present folder is '.'")
-        fail(f"{folder} is no folder to ingest from. Usage: kymflow ingest DATASET FOLDER")
+    _check_arguments(dataset, folder)
     is_new = not is_dataset(dataset)
     kd = KymDataset(dataset, mode="a")
     with progress("kymographs") as bar:
@@ -46,43 +53,62 @@ def run_ingest(
             mode="skip" if new_only else "reingest_if_changed",
             overwrite=overwrite,
             verify=verify,
+            include_excluded=include_excluded,
             on_error="skip",
             on_progress=bar.step,
             on_table=bar.begin,
             cancel=interrupted,
             executor=executor,
         )
-    hint_at_indexers(kd)
+    unusable = tell_unusable(kd, report.tables)
+    if not report.tables and not unusable:
+        hint_at_indexers(kd)
     if as_json:
-        print_json(report.to_dict())
+        print_json(report.to_dict() | {"unusable": [one.to_dict() for one in unusable]})
     else:
         _print(report, folder, pattern, f"{kd.ds.path}{' (made)' if is_new else ''}")
-    if report.failed or any_failed(report.tables):
+    if report.failed or unusable or not all_fresh(report.tables):
         raise typer.Exit(FAILED)
+
+
+def _check_arguments(dataset: str, folder: str) -> None:
+    # Path.is_dir() raises where the path is too long for the system.
+    if not os.path.isdir(folder):
+        if not folder:
+            fail("the folder to ingest from is an empty text; the present folder is '.'")
+        fail(f"{folder} is no folder to ingest from. Usage: {call('ingest', 'DATASET', 'FOLDER')}")
+    if os.path.isdir(dataset):
+        explain_order("ingest", dataset, [folder])
+    around = folder if names_dataset(folder) else dataset_around(folder)
+    if around is not None:
+        fail(f"{folder} is {'' if around == folder else 'inside '}a dataset, no folder of kymographs")
+    refuse_inner_path(dataset)
 
 
 def _print(report: IngestReport, folder: str, pattern: str | None, dataset: str) -> None:
     counts = f"{len(report.new)} new, {len(report.changed)} changed, {report.unchanged} unchanged"
-    print(f"{folder} -> {dataset}: {counts}, {len(report.failed)} failed")
+    print_line(f"{here(folder)} -> {here(dataset)}: {counts}, {len(report.failed)} failed")
     if not (report.new or report.changed or report.unchanged or report.failed):
         named = "is one that a reader takes" if pattern is None else f"that a reader takes is named {pattern}"
-        say(f"kymflow: no file in {folder} {named}; `kymflow readers` lists them")
+        say(f"kymflow: no file in {folder} {named}; `{call('readers')}` lists them")
     for source, cause in report.failed.items():
-        print(f"failed: {source}: {cause}")
+        print_line(f"failed: {source}: {cause}")
     for source, remarks in report.remarks.items():
         for remark in remarks:
-            print(f"note: {source}: {remark}")
+            print_line(f"note: {source}: {remark}")
     if report.missing:
-        print(
+        print_line(
             f"missing: {len(report.missing)} ingested before are not in the folder any more, "
             f"{report.missing[0]} for one; their images stay"
         )
     for group in report.duplicates:
-        print(f"twice: {', '.join(group)} have the same content; each is an image of its own")
+        print_line(f"twice: {', '.join(group)} have the same content; each is an image of its own")
     for reason, paths in _by_reason(report.passed_over).items():
-        print(f"passed over ({len(paths)}), {reason}: {', '.join(paths[:2])}{', ...' if paths[2:] else ''}")
+        shown = f"{', '.join(paths[:2])}{', ...' if paths[2:] else ''}"
+        back = "; --include-excluded takes them in" if reason == EXCLUDED else ""
+        print_line(f"passed over ({len(paths)}), {reason}: {shown}{back}")
     for conflict in report.conflicts:
-        print(
+        print_line(
             f"kept: {conflict.part} of image {conflict.image_id} was edited in the dataset and changed "
             f"in {conflict.source}, too; --overwrite takes the folder's"
         )

@@ -83,6 +83,10 @@ def ingest(
     verify: Annotated[
         bool, typer.Option("--verify", help="Read all files again, whatever their sizes and times say.")
     ] = False,
+    include_excluded: Annotated[
+        bool,
+        typer.Option("--include-excluded", help="Take in again what delete --exclude has excluded."),
+    ] = False,
     workers: Workers = 1,
     dask: Dask = None,
     json: Json = False,
@@ -99,6 +103,7 @@ def ingest(
             overwrite=overwrite,
             new_only=new_only,
             verify=verify,
+            include_excluded=include_excluded,
             executor=executor,
             as_json=json,
         )
@@ -197,11 +202,38 @@ def update(
     json: Json = False,
 ) -> None:
     """Update the rows of some images in all registered tables."""
+    from kymflow.cli.datasets import explain_order
     from kymflow.cli.update import run_update
     from kymflow.cli.workers import executor_of
 
+    explain_order("update", dataset, images)
     with executor_of(workers, dask) as executor:
         run_update(dataset, images, indexer, executor=executor, as_json=json)
+
+
+@app.command()
+@one_line_failures
+def delete(
+    dataset: Dataset,
+    images: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="IMAGE...", help="File names, paths or ids.", show_default=False),
+    ] = None,
+    missing: Annotated[
+        bool, typer.Option("--missing", help="Delete all images whose source file is gone from its folder.")
+    ] = False,
+    exclude: Annotated[
+        bool, typer.Option("--exclude", help="Never take their source files in again.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Delete images, and their rows from all tables; source files stay."""
+    from kymflow.cli.datasets import explain_order
+    from kymflow.cli.delete import run_delete
+
+    explain_order("delete", dataset, images or [])
+    run_delete(dataset, images or [], missing=missing, exclude=exclude, yes=yes, as_json=json)
 
 
 @app.command()
@@ -230,8 +262,8 @@ def refresh(
 @app.command()
 @one_line_failures
 def status(dataset: Dataset, json: Json = False) -> None:
-    """Say how every table stands: images fresh, stale, failed and missing."""
-    from kymflow.cli.refresh import show_status
+    """Say how every table stands, which images are not analysed, and which sources are to be mended."""
+    from kymflow.cli.status import show_status
 
     show_status(dataset, as_json=json)
 

@@ -168,6 +168,6 @@ def reports_to_dict(reports: Mapping[str, UpdateReport]) -> dict[str, Any]:
     return {"tables": {name: report.to_dict() for name, report in reports.items()}}
 
 
-def any_failed(reports: Mapping[str, UpdateReport]) -> bool:
-    """Tell whether an image failed in any table."""
-    return any(report.failed for report in reports.values())
+def all_fresh(reports: Mapping[str, UpdateReport]) -> bool:
+    """Tell whether no image failed in any table, and none was left stale."""
+    return not any(report.failed or report.stale for report in reports.values())

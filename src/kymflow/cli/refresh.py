@@ -1,4 +1,4 @@
-"""``kymflow refresh`` and ``kymflow status``: what has changed since, and tables brought up to it."""
+"""``kymflow refresh``: what has changed since, and tables brought up to it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kymflow.cli.datasets import hint_at_indexers, open_existing
-from kymflow.cli.failures import interrupted, say
-from kymflow.cli.output import print_json, print_table
+from kymflow.cli.failures import interrupted
+from kymflow.cli.output import print_json
 from kymflow.cli.progress import progress
-from kymflow.cli.sources import print_failed_sources, print_odd_sources
 from kymflow.cli.update import finish
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ def run_refresh(
             cancel=interrupted,
             executor=executor,
         )
-    finish(kd, reports, as_json=as_json)
+    finish(kd, reports, everything=not indexers, as_json=as_json)
 
 
 def show_plan(dataset: str, indexers: Sequence[str] | None, *, as_json: bool) -> None:
@@ -53,32 +52,3 @@ def show_plan(dataset: str, indexers: Sequence[str] | None, *, as_json: bool) ->
             print(f"  {image_id}: {'; '.join(reasons)}")
         for image_id in plan.removed:
             print(f"  {image_id}: deleted from the dataset")
-
-
-def show_status(dataset: str, *, as_json: bool) -> None:
-    """Print how every table stands; nothing is written."""
-    kd = open_existing(dataset, "r")
-    with progress("images") as bar:
-        status = kd.status(on_progress=bar.step, cancel=interrupted)
-    if as_json:
-        print_json({"dataset": kd.ds.path, **status.to_dict()})
-        return
-    hint_at_indexers(kd)
-    print_table(
-        f"{kd.ds.path}: {status.images} images",
-        ("table", "rows", "fresh", "stale", "failed", "missing", "removed", "remarks"),
-        [
-            (t.table_name, t.rows, t.fresh, t.stale, t.failed, t.missing, t.removed, t.problem)
-            for t in status.tables
-        ],
-    )
-    if status.problem:
-        say(f"kymflow: {status.problem}")
-    print_failed_sources(status.sources)
-    print_odd_sources(status.sources)
-    if status.missing_sources:
-        first = next(iter(status.missing_sources.values()))
-        say(
-            f"kymflow: the source files of {len(status.missing_sources)} images are not where they were, "
-            f"{first} for one"
-        )

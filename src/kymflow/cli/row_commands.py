@@ -41,12 +41,13 @@ def show(
     json: Json = False,
 ) -> None:
     """Show the tables of a dataset, or the rows of one."""
+    from kymflow.cli.datasets import explain_order
     from kymflow.cli.rows import Selection
     from kymflow.cli.show import show_dataset, show_table
 
-    selection = Selection(
-        image, where, tuple(columns or ()), sort, desc, limit, source, with_images, tuple(by or ())
-    )
+    explain_order("show", dataset, [] if table is None else [table])
+    chosen, groups = tuple(columns or ()), tuple(by or ())
+    selection = Selection(image, where, chosen, sort, desc, limit, source, with_images, groups)
     if table is not None:
         _check_output(output, json=json)
         show_table(dataset, table, selection, output=output, as_json=json)

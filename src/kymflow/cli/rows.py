@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from kymflow.cli.columns import Elsewhere, chosen_columns, no_column
+from kymflow.cli.hints import call
 from kymflow.cli.image_names import find_image
 from kymflow.cli.where import matching_rows
 from kymflow.core.zarr.indexers.base import IMAGE_ID, normalize_table_name
@@ -204,7 +205,7 @@ class _Joined:
 def no_images_yet(path: str) -> TableNotFoundError:
     """Return the error for a dataset without table ``images``."""
     return TableNotFoundError(
-        f"{path} has no table {IMAGES_TABLE!r} yet; `kymflow refresh {path}` makes it",
+        f"{path} has no table {IMAGES_TABLE!r} yet; `{call('refresh', path)}` makes it",
         dataset=path,
         table_name=IMAGES_TABLE,
     )

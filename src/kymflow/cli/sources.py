@@ -1,8 +1,11 @@
-"""What is said of source files: which failed, are gone, in conflict or there twice."""
+"""What is said of source files: which failed, are gone, in conflict, there twice, or excluded."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from kymflow.cli.hints import here
+from kymflow.cli.lines import print_line
 
 if TYPE_CHECKING:
     from kymflow_zarr.sources.standing import SourcesStanding
@@ -11,17 +14,27 @@ if TYPE_CHECKING:
 def print_failed_sources(sources: SourcesStanding) -> None:
     """Print each source that could not be ingested."""
     for path, reason in sources.failed.items():
-        print(f"failed source: {path}: {reason}")
+        print_line(f"failed source: {here(path)}: {reason}")
 
 
 def print_odd_sources(sources: SourcesStanding) -> None:
     """Print what is no failure, but should be known."""
     for image_id, path in sources.gone.items():
-        print(f"gone: {path}, from which image {image_id} was made, was not in its folder any more")
+        print_line(
+            f"gone: {here(path)}, from which image {image_id} was made, was not in its folder any more"
+        )
     for conflict in sources.conflicts:
-        print(
+        print_line(
             f"conflict: {conflict.part} of image {conflict.image_id} was edited in the dataset and has "
             f"changed in {conflict.source}, too; ingest with --overwrite takes the folder's"
         )
     for group in sources.duplicates:
-        print(f"twice: {', '.join(group)} have the same content; each is an image of its own")
+        print_line(f"twice: {', '.join(map(here, group))} have the same content; each is an image of its own")
+
+
+def print_excluded(sources: SourcesStanding) -> None:
+    """Print how many sources no ingest takes in, as their images were deleted for good."""
+    n = len(sources.excluded)
+    if n:
+        files = "1 source file" if n == 1 else f"{n} source files"
+        print_line(f"excluded: {files}, {here(sources.excluded[0])}{' for one' if n > 1 else ''}")

@@ -10,8 +10,9 @@ import typer
 from kymflow.cli.datasets import hint_at_indexers, open_existing
 from kymflow.cli.failures import FAILED, interrupted
 from kymflow.cli.image_names import find_images
-from kymflow.cli.output import any_failed, print_json, print_reports, reports_to_dict
+from kymflow.cli.output import all_fresh, print_json, print_reports, reports_to_dict
 from kymflow.cli.progress import progress
+from kymflow.cli.unusable import tell_unusable
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -25,7 +26,7 @@ def run_rebuild(
 ) -> None:
     """Rebuild tables from all images."""
     kd = open_existing(dataset)
-    finish(kd, _run(kd, indexers, None, executor), as_json=as_json)
+    finish(kd, _run(kd, indexers, None, executor), everything=not indexers, as_json=as_json)
 
 
 def run_update(
@@ -39,7 +40,7 @@ def run_update(
     """Update some images' rows."""
     kd = open_existing(dataset)
     image_ids = find_images(kd, images, deleted=True)
-    finish(kd, _run(kd, indexers, image_ids, executor), as_json=as_json)
+    finish(kd, _run(kd, indexers, image_ids, executor), everything=not indexers, as_json=as_json)
 
 
 def _run(
@@ -60,12 +61,26 @@ def _run(
         )
 
 
-def finish(kd: KymDataset, reports: Mapping[str, UpdateReport], *, as_json: bool) -> None:
-    """Print reports, and end with exit code 1 if an image failed."""
-    hint_at_indexers(kd)
+def finish(
+    kd: KymDataset, reports: Mapping[str, UpdateReport], *, everything: bool = True, as_json: bool
+) -> None:
+    """Print reports, and end with exit code 1 if an image failed or something was left stale.
+
+    Parameters
+    ----------
+    kd, reports
+        What was done to which dataset.
+    everything : bool
+        Whether all installed indexers were meant, so that one that cannot be used is told of.
+    as_json : bool
+        Print one JSON document.
+    """
+    unusable = tell_unusable(kd, reports) if everything else []
+    if not reports and not unusable:
+        hint_at_indexers(kd)
     if as_json:
-        print_json(reports_to_dict(reports))
+        print_json(reports_to_dict(reports) | {"unusable": [one.to_dict() for one in unusable]})
     elif reports:
         print_reports(reports)
-    if any_failed(reports):
+    if unusable or not all_fresh(reports):
         raise typer.Exit(FAILED)

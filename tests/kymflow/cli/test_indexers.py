@@ -67,7 +67,7 @@ def test_without_plugins_it_says_what_to_install(
     for command in (["indexers"], ["rebuild", lab]):
         result = run(*command)
         assert "pip install kymflow-indexers-builtin" in result.stderr
-    assert read_json(run("rebuild", lab, "--json")) == {"tables": {}}
+    assert read_json(run("rebuild", lab, "--json")) == {"tables": {}, "unusable": []}
     assert read_json(run("indexers", "--json")) == []
 
 
@@ -79,7 +79,7 @@ def test_where_all_plugins_are_broken_it_does_not_claim_that_none_is_installed(
     entry_points.write_text("[kymflow.indexers]\nbuiltin = no_such_module\n", "utf-8")
     get_registry.cache_clear()
 
-    stderr = run("rebuild", lab).stderr
+    stderr = run("rebuild", lab, code=1).stderr
 
     assert "no_such_module" in stderr
     assert "no indexer is installed" not in stderr

@@ -28,7 +28,7 @@ def test_ingest_as_json_has_the_documented_shape(run: Run, folder: Path, tmp_pat
 
     assert sorted(content) == [
         *("changed", "conflicts", "duplicates", "failed", "missing", "new", "passed_over", "remarks"),
-        *("tables", "unchanged"),
+        *("tables", "unchanged", "unusable"),
     ]
     check_reports(content["tables"])
     assert len(content["new"]) == 4

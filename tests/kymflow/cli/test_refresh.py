@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 
 from kymflow import KymDataset
 from kymflow.core.plugins.registry import get_registry
+from kymflow.core.runs.reports import UpdateReport
 from kymflow.testing import simulate_folder
 from support.command_line import Run, read_json
+from support.plugin_makers import write_indexers
 from support.refreshing import open_dataset, snapshot
 from support.simple_indexers import write_distribution
 
@@ -38,9 +41,7 @@ def test_refresh_reports_in_json(run: Run, lab: Path) -> None:
     rows = {name: len(kd.ds.load_table(name)) for name in kd.ds.list_table_names()}
 
     first = read_json(run("refresh", lab, "--json"))
-    assert first == {
-        "tables": {name: nothing_done(rows[name]) for name in ("images", "radon_report", "velocity_events")}
-    }
+    assert first == {"tables": {name: nothing_done(n) for name, n in rows.items()}, "unusable": []}
 
     image_id = ids_of(lab)[0]
     kd.ds.record(image_id).save_json("velocity_events", [])
@@ -102,7 +103,9 @@ def test_status_in_json(run: Run, lab: Path, tmp_path: Path) -> None:
     (tmp_path / "in").rename(tmp_path / "moved")
 
     found = read_json(run("status", lab, "--json"))
-    assert sorted(found) == ["dataset", "images", "missing_sources", "problem", "sources", "tables"]
+    assert sorted(found) == [
+        *("dataset", "images", "missing_sources", "not_analysed", "problem", "sources", "tables")
+    ]
     assert (found["dataset"], found["images"]) == (str(lab), 3)
     assert found["tables"] == [
         {
@@ -175,3 +178,86 @@ def test_an_ingest_ends_with_a_refresh(run: Run, lab: Path, tmp_path: Path) -> N
         assert report["unchanged"] == 3
     table = pd.read_parquet(lab / "tables" / "radon_report.parquet")
     assert set(table["image_id"]) <= set(ids_of(lab))
+
+
+@pytest.fixture
+def stalls(run: Run, lab: Path, site: Path) -> Path:
+    """A plugin's module, with a table ``stalls`` of its own in the dataset."""
+    write_distribution(site, "lab-stalls", "0.3", "lab = lab_stalls_plugin")
+    write_indexers(site, "lab_stalls_plugin", "stalls")
+    get_registry.cache_clear()
+    run("refresh", lab)
+    return site / "lab_stalls_plugin.py"
+
+
+def spoil(module: Path) -> None:
+    module.write_text("import no_such_module\n", "utf-8")
+    sys.modules.pop(module.stem, None)
+    get_registry.cache_clear()
+
+
+@pytest.mark.filterwarnings("default::kymflow.PluginWarning")
+def test_a_table_of_a_broken_plugin_is_told_and_ends_with_1(run: Run, lab: Path, stalls: Path) -> None:
+    spoil(stalls)
+    folder = lab.parent / "in"
+    for command in (
+        ["refresh", lab],
+        ["rebuild", lab],
+        ["update", lab, ids_of(lab)[0]],
+        ["ingest", lab, folder],
+    ):
+        get_registry.cache_clear()
+        result = run(*command, "--json", code=1)
+        assert (
+            "kymflow: stale: table stalls not brought up to date, as 'lab' of lab-stalls 0.3 cannot be used "
+            "(broken); `kymflow indexers` says why, KYMFLOW_DISABLE_PLUGINS=lab-stalls switches it off\n"
+        ) in result.stderr
+        (unusable,) = read_json(result)["unusable"]
+        assert (unusable["name"], unusable["status"], unusable["tables"]) == ("lab", "broken", ["stalls"])
+    # Who asks for some tables only, or has switched it off, has what was wanted.
+    run("refresh", lab, "--indexer", "velocity_events")
+
+
+def test_what_is_switched_off_is_no_failure(
+    run: Run, lab: Path, stalls: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoil(stalls)
+    monkeypatch.setenv("KYMFLOW_DISABLE_PLUGINS", "lab-stalls")
+    assert read_json(run("refresh", lab, "--json"))["unusable"] == []
+
+
+@pytest.mark.filterwarnings("default::kymflow.PluginWarning")
+def test_indexers_in_conflict_end_with_1(run: Run, lab: Path, stalls: Path, site: Path) -> None:
+    write_distribution(site, "other-stalls", "1.0", "other = other_stalls_plugin")
+    write_indexers(site, "other_stalls_plugin", "stalls")
+    get_registry.cache_clear()
+
+    result = run("refresh", lab, "--json", code=1)
+
+    assert [one["status"] for one in read_json(result)["unusable"]] == ["conflict", "conflict"]
+    assert result.stderr.count("kymflow: stale: table stalls not brought up to date") == 2
+
+
+def test_images_that_stay_stale_end_with_1(run: Run, lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = UpdateReport("radon_report", stale=["a"])
+    monkeypatch.setattr(KymDataset, "refresh_all", lambda self, **how: {"radon_report": report})
+    assert "stale: table radon_report, image a: it went on changing" in run("refresh", lab, code=1).stdout
+
+
+def test_status_names_images_that_are_not_analysed(run: Run, lab: Path) -> None:
+    found = read_json(run("status", lab, "--json"))["not_analysed"]
+    images = KymDataset(lab, "r").ds.load_table("images")
+    expected = images.loc[~images["analysed"], ["image_id", "rel_path"]].sort_values("rel_path")
+    assert [(one["image_id"], one["source"]) for one in found] == list(
+        expected.itertuples(index=False, name=None)
+    )
+    assert len(found) == 1
+    assert f"not analysed: 1 of 3 images: {found[0]['source']}" in run("status", lab).stdout
+
+
+def test_status_without_a_table_of_images_says_how_to_get_one(run: Run, lab: Path) -> None:
+    KymDataset(lab).ds.drop_table("images")
+    result = run("status", lab)
+    assert "not analysed" not in result.stdout
+    assert f"kymflow: `kymflow refresh {lab}` brings the tables up to date" in result.stderr
+    assert read_json(run("status", lab, "--json"))["not_analysed"] is None

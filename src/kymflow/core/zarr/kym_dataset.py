@@ -204,6 +204,7 @@ class KymDataset(DerivedTables):
         reader: SourceReader | None = None,
         overwrite: bool = False,
         verify: bool = False,
+        include_excluded: bool = False,
         on_error: OnError = "raise",
         on_progress: IngestProgress | None = None,
         on_table: OnTable | None = None,
@@ -214,7 +215,7 @@ class KymDataset(DerivedTables):
 
         Parameters
         ----------
-        folder, pattern, mode, reader, overwrite, verify
+        folder, pattern, mode, reader, overwrite, verify, include_excluded
             As :meth:`ZarrDataset.refresh_from_folder`; by default each file is read by the reader in
             :meth:`readers` that takes it.
         on_error, on_progress, on_table, cancel, executor
@@ -243,6 +244,7 @@ class KymDataset(DerivedTables):
             reader=reader,
             overwrite=overwrite,
             verify=verify,
+            include_excluded=include_excluded,
             on_progress=on_progress,
             cancel=cancel,
             executor=executor,

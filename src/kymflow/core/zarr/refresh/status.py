@@ -12,7 +12,7 @@ from kymflow.core.zarr.indexers.contract import contract_of
 from kymflow.core.zarr.refresh.plan import make_plan
 from kymflow.core.zarr.tables.info import TableInfo, describe_table
 from kymflow.core.zarr.tables.state import find_state
-from kymflow_zarr.errors import TableError
+from kymflow_zarr.errors import TableError, TableNotFoundError
 from kymflow_zarr.sources.standing import SourcesStanding
 from kymflow_zarr.summary import Details, Summarised, Summary
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from kymflow.core.plugins.info import IndexerInfo
     from kymflow.core.plugins.registry import IndexerRegistry
     from kymflow_zarr import ZarrDataset
+
+# The table that tells of each image whether it is analysed.
+IMAGES = "images"
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,11 @@ class DatasetStatus(Summarised):
     missing_sources : dict of str to str
         Path of the source file, by image id, of images whose source is not where it was ingested from.
     sources : SourcesStanding
-        Which sources failed, were gone, are in conflict or there twice, as the last ingest found them.
+        Which sources failed, were gone, are in conflict, there twice or excluded, as the last ingest found
+        them.
+    not_analysed : dict of str to str
+        Path below its folder (or the id, where it came from none), by image id, of images that table
+        ``images`` calls not analysed; None if there is no such table.
     problem : str
         Why the sources are not known; empty if they are.
     """
@@ -84,6 +91,7 @@ class DatasetStatus(Summarised):
     tables: list[TableStatus] = field(default_factory=list)
     missing_sources: dict[str, str] = field(default_factory=dict)
     sources: SourcesStanding = field(default_factory=SourcesStanding)
+    not_analysed: dict[str, str] | None = None
     problem: str = ""
 
     def _summary(self) -> Summary:
@@ -118,6 +126,9 @@ class DatasetStatus(Summarised):
                 {"image_id": image_id, "source": path} for image_id, path in self.missing_sources.items()
             ],
             "sources": self.sources.to_dict(),
+            "not_analysed": None
+            if self.not_analysed is None
+            else [{"image_id": one, "source": path} for one, path in self.not_analysed.items()],
             "problem": self.problem,
         }
 
@@ -164,7 +175,7 @@ def dataset_status(ds: ZarrDataset, registry: IndexerRegistry, options: RunOptio
         )
     images = len(listing.names)
     try:
-        return DatasetStatus(images, tables, _missing_sources(ds), ds.sources_standing())
+        return DatasetStatus(images, tables, _missing_sources(ds), ds.sources_standing(), _not_analysed(ds))
     except TableError as error:
         return DatasetStatus(images, tables, problem=str(error))
 
@@ -198,6 +209,20 @@ def _version_moved(info: TableInfo, version: str) -> str:
         f"made by {info.distribution} {info.version}, installed is {version} with the same schema version; "
         "rebuild it if its rows should differ"
     )
+
+
+def _not_analysed(ds: ZarrDataset) -> dict[str, str] | None:
+    try:
+        images = ds.load_table(IMAGES)
+    except TableNotFoundError:
+        return None
+    if not {"image_id", "analysed", "rel_path"} <= set(images.columns):
+        # Somebody else's table of that name.
+        return None
+    # Missing is as good as no.
+    unknown = images[~images["analysed"].fillna(False).astype(bool)]
+    paths = unknown["rel_path"].fillna(unknown["image_id"])
+    return dict(sorted(zip(unknown["image_id"], paths, strict=True), key=lambda pair: pair[1]))
 
 
 def _missing_sources(ds: ZarrDataset) -> dict[str, str]:

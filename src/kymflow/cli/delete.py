@@ -1,0 +1,185 @@
+"""``kymflow delete``: images out of a dataset, and their rows out of its tables."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from kymflow.cli.datasets import open_existing
+from kymflow.cli.failures import FAILED, USAGE, fail, interrupted, say
+from kymflow.cli.hints import here
+from kymflow.cli.image_names import find_images, short_ids
+from kymflow.cli.lines import in_lines, print_line
+from kymflow.cli.output import all_fresh, print_json, reports_to_dict
+from kymflow.cli.progress import progress
+from kymflow.cli.unusable import tell_unusable
+from kymflow.core.zarr.indexers.contract import contract_of
+from kymflow.core.zarr.tables.counts import rows_per_image
+from kymflow.core.zarr.tables.state import find_state
+from kymflow_zarr import TableError
+from kymflow_zarr.sources.gone import GoneSources, find_gone
+from kymflow_zarr.sources.table import load_rows
+
+if TYPE_CHECKING:
+    from kymflow.core.runs.reports import UpdateReport
+    from kymflow.core.zarr.kym_dataset import KymDataset
+
+
+@dataclass(frozen=True)
+class KeptRows:
+    """A table that no installed indexer updates, and how many rows of deleted images it keeps."""
+
+    table: str
+    rows: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Doomed:
+    """The images that are to go: the file of each, and its rows by table."""
+
+    image_ids: Sequence[str]
+    files: Mapping[str, str]
+    rows: Mapping[str, Counter[str]] = field(default_factory=dict)
+
+    def lines(self) -> list[str]:
+        short = short_ids(self.image_ids)
+        return [
+            f"  {self.files.get(one) or 'of no file'} ({short[one]}): {self._rows_of(one)}"
+            for one in self.image_ids
+        ]
+
+    def _rows_of(self, image_id: str) -> str:
+        counts = {name: rows[image_id] for name, rows in self.rows.items() if rows[image_id]}
+        return ", ".join(f"{_rows(n)} of {name}" for name, n in counts.items()) or "no rows"
+
+
+def run_delete(
+    dataset: str, images: Sequence[str], *, missing: bool, exclude: bool, yes: bool, as_json: bool
+) -> None:
+    """Delete images, after asking on a terminal; end with exit code 1 if a table was left stale."""
+    if bool(images) == missing:
+        fail("name the images to delete, or give --missing for those whose source file is gone", USAGE)
+    kd = open_existing(dataset)
+    gone = find_gone(load_rows(kd.ds.store), kd.ds.list_image_ids()) if missing else GoneSources()
+    image_ids = sorted(gone.gone, key=gone.gone.__getitem__) if missing else find_images(kd, images)
+    for reason, ids in gone.unsure.items():
+        say(f"kymflow: {_images(len(ids))} left alone: {reason}")
+    if image_ids and not yes:
+        _ask(kd, dataset, _look_at(kd, image_ids), exclude=exclude)
+    if image_ids:
+        kd.ds.delete_images(image_ids, exclude=exclude)
+    _finish(kd, image_ids, _update_tables(kd, image_ids), gone, exclude=exclude, as_json=as_json)
+
+
+def _look_at(kd: KymDataset, image_ids: Sequence[str]) -> _Doomed:
+    sources = {row.image_id: row.relative_path for row in load_rows(kd.ds.store)}
+    rows = {name: _count(kd, name, image_ids) for name in kd.ds.list_table_names()}
+    return _Doomed(image_ids, sources, rows)
+
+
+def _count(kd: KymDataset, table: str, image_ids: Collection[str]) -> Counter[str]:
+    try:
+        return rows_per_image(kd.ds, table, image_ids)
+    except TableError:
+        # A damaged table must not keep anybody from deleting; an update makes it anew.
+        return Counter()
+
+
+def _ask(kd: KymDataset, dataset: str, doomed: _Doomed, *, exclude: bool) -> None:
+    n = len(doomed.image_ids)
+    if not sys.stdin.isatty():
+        fail(
+            f"{_images(n)} would be deleted, and nobody can be asked here; --yes deletes without asking",
+            USAGE,
+        )
+    for line in (
+        f"{here(dataset)}: to be deleted, {n} of {len(kd.ds.list_image_ids())} images:",
+        *doomed.lines(),
+    ):
+        print(in_lines(line, sys.stderr), file=sys.stderr)
+    after = (
+        "no ingest takes them in again"
+        if exclude
+        else "the next ingest takes them in again, unless --exclude"
+    )
+    say(f"Source files stay where they are; {after}.")
+    if not typer.confirm("Delete?", err=True):
+        fail("nothing was deleted")
+
+
+def _update_tables(kd: KymDataset, image_ids: Sequence[str]) -> dict[str, UpdateReport]:
+    """Take the rows of deleted images out of each table that speaks of them."""
+    reports: dict[str, UpdateReport] = {}
+    if not image_ids:
+        return reports
+    with progress("tables") as bar:
+        for contract in map(contract_of, kd.registry.indexers()):
+            state = find_state(kd.ds.store, contract.table_name)
+            known = sorted(state.known_ids().intersection(image_ids)) if state is not None else []
+            if known:
+                bar.begin(contract.table_name)
+                reports |= kd.rebuild_all(
+                    indexers=[contract.indexer],
+                    image_ids=known,
+                    on_error="skip",
+                    on_progress=bar.step,
+                    cancel=interrupted,
+                )
+    return reports
+
+
+def _finish(
+    kd: KymDataset,
+    image_ids: Sequence[str],
+    reports: Mapping[str, UpdateReport],
+    gone: GoneSources,
+    *,
+    exclude: bool,
+    as_json: bool,
+) -> None:
+    kept = _kept_rows(kd, image_ids)
+    unusable = tell_unusable(kd, reports) if kept else []
+    left = len(kd.ds.list_image_ids())
+    if as_json:
+        content: dict[str, Any] = {
+            "dataset": kd.ds.path,
+            "deleted": list(image_ids),
+            "excluded": exclude,
+            "images": left,
+            "left_alone": [{"reason": reason, "image_ids": ids} for reason, ids in gone.unsure.items()],
+            "kept_rows": [asdict(one) for one in kept],
+            "unusable": [one.to_dict() for one in unusable],
+        }
+        print_json(content | reports_to_dict(reports))
+    else:
+        out = "; their files are excluded" if exclude and image_ids else ""
+        print_line(f"{here(kd.ds.path)}: {_images(len(image_ids))} deleted, {left} left{out}")
+        for name, report in reports.items():
+            print_line(f"{name}: {_rows(report.rows)} left")
+        for one in kept:
+            print_line(f"{one.table} keeps {_rows(one.rows)} of deleted images: {one.reason}")
+    if unusable or not all_fresh(reports):
+        raise typer.Exit(FAILED)
+
+
+def _kept_rows(kd: KymDataset, image_ids: Sequence[str]) -> list[KeptRows]:
+    counts = {name: _count(kd, name, image_ids).total() for name in kd.ds.list_table_names() if image_ids}
+    kept = {name: rows for name, rows in counts.items() if rows}
+    if not kept:
+        return []
+    problems = {table.table_name: table.problem for table in kd.status().tables}
+    return [KeptRows(name, rows, problems.get(name) or "refresh it") for name, rows in kept.items()]
+
+
+def _images(n: int) -> str:
+    return f"{n} image{'' if n == 1 else 's'}"
+
+
+def _rows(n: int) -> str:
+    return f"{n} row{'' if n == 1 else 's'}"

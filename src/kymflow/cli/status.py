@@ -1,0 +1,64 @@
+"""``kymflow status``: how every table stands, and what is to be known of images and their sources."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from kymflow.cli.datasets import hint_at_indexers, open_existing
+from kymflow.cli.failures import interrupted, say
+from kymflow.cli.hints import call, here
+from kymflow.cli.lines import print_line
+from kymflow.cli.output import print_json, print_table
+from kymflow.cli.progress import progress
+from kymflow.cli.sources import print_excluded, print_failed_sources, print_odd_sources
+
+if TYPE_CHECKING:
+    from kymflow.core.zarr.refresh.status import DatasetStatus
+
+# So many files are named; --json names them all.
+NAMED = 3
+
+
+def show_status(dataset: str, *, as_json: bool) -> None:
+    """Print how every table stands; nothing is written."""
+    kd = open_existing(dataset, "r")
+    with progress("images") as bar:
+        status = kd.status(on_progress=bar.step, cancel=interrupted)
+    if as_json:
+        print_json({"dataset": kd.ds.path, **status.to_dict()})
+        return
+    hint_at_indexers(kd)
+    print_table(
+        f"{here(kd.ds.path)}: {status.images} images",
+        ("table", "rows", "fresh", "stale", "failed", "not in it yet", "removed"),
+        [(t.table_name, t.rows, t.fresh, t.stale, t.failed, t.missing, t.removed) for t in status.tables],
+    )
+    for table in status.tables:
+        if table.problem:
+            print_line(f"{table.table_name}: {table.problem}")
+    _print_not_analysed(status)
+    print_failed_sources(status.sources)
+    print_odd_sources(status.sources)
+    print_excluded(status.sources)
+    if status.missing_sources:
+        paths = [here(path) for path in status.missing_sources.values()]
+        say(f"kymflow: the source files of {len(paths)} images are not where they were: {named(paths)}")
+    if status.problem:
+        say(f"kymflow: {status.problem}")
+    if not all(table.is_fresh for table in status.tables):
+        say(f"kymflow: `{call('refresh', dataset)}` brings the tables up to date")
+
+
+def _print_not_analysed(status: DatasetStatus) -> None:
+    if status.not_analysed is None:
+        return
+    files = list(status.not_analysed.values())
+    if files:
+        print_line(f"not analysed: {len(files)} of {status.images} images: {named(files)}")
+
+
+def named(files: Sequence[str]) -> str:
+    """Return the first few of many files."""
+    more = len(files) - NAMED
+    return ", ".join(files[:NAMED]) + (f", and {more} more" if more > 0 else "")
