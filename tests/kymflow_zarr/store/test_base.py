@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 
 import pytest
@@ -30,11 +31,24 @@ def test_put_replaces(store) -> None:
     assert store.read("a.json")[0] == b""
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets nobody replace an open file")
+def test_what_is_opened_is_of_one_moment(store) -> None:
+    store.put("a/b", b"0123456789")
+    _, fingerprint = store.read("a/b")
+
+    with store.open("a/b") as (file, found):
+        store.put("a/b", b"another one")
+        file.seek(-3, 2)
+        assert (found, file.read(2), file.seek(1), file.read()) == (fingerprint, b"78", 1, b"123456789")
+
+
 def test_missing_key(store) -> None:
     store.put("a/b", b"x")
     for key in ("nothing", "a", "a/b/c"):
         with pytest.raises(FileNotFoundError, match=f"no '{key}' in"):
             store.read(key)
+        with pytest.raises(FileNotFoundError, match=f"no '{key}' in"), store.open(key):
+            pass
         assert store.stat(key) is None
         assert not store.exists(key)
         assert store.delete(key) is False

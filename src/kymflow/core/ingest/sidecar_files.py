@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from kymflow_zarr.errors import SourceError
+from kymflow_zarr.formats import documents
 from kymflow_zarr.formats.documents import UnreadableDocument, bytes_to_json, csv_to_frame
 from kymflow_zarr.formats.frames import EMPTY
 
@@ -87,7 +88,7 @@ def read_csv(path: Path) -> pd.DataFrame:
             frame = csv_to_frame(text.encode())
         else:
             decimal = "," if separator == ";" or "," in text else "."
-            frame = pd.read_csv(io.StringIO(text), sep=separator, decimal=decimal)
+            frame = documents.read_csv(io.StringIO(text), sep=separator, decimal=decimal)
     except (UnreadableDocument, ValueError, OverflowError) as error:
         raise SourceError(f"cannot read {path} as CSV: {str(error).strip()}", path=str(path)) from error
     unnamed = [
