@@ -12,6 +12,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from kymflow import KymDataset
+from kymflow_zarr.formats.documents import read_csv
 from support.command_line import Run, one_line, read_json, run_on_terminal
 from support.simple_indexers import add_image, frame
 
@@ -76,7 +77,7 @@ def test_a_pipe_gets_fields_that_cut_and_pandas_understand(run: Run, lab: Path) 
 
     out = run("show", lab, "radon_report").stdout
 
-    found = pd.read_csv(io.StringIO(out), sep="\t")
+    found = read_csv(io.StringIO(out), sep="\t")
     assert list(found.columns[:3]) == ["rel_path", "roi_id", "channel"]
     assert found.columns[-1] == "image_id"
     assert found["rel_path"].tolist() == table["rel_path"].tolist()
