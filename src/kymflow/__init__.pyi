@@ -38,6 +38,7 @@ from kymflow.errors import SchemaError as SchemaError
 from kymflow.errors import UnknownIndexerError as UnknownIndexerError
 from kymflow.errors import UnknownReaderError as UnknownReaderError
 from kymflow.errors import WorkerError as WorkerError
+from kymflow.progress_bar import progress as progress
 from kymflow_zarr import ArtifactError as ArtifactError
 from kymflow_zarr import ArtifactNotFoundError as ArtifactNotFoundError
 from kymflow_zarr import CancelledError as CancelledError

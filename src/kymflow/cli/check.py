@@ -17,7 +17,7 @@ def run_check(dataset: str, *, repair: bool, as_json: bool) -> None:
     """Check a dataset; end with exit code 1 if something is wrong and was not repaired."""
     kd = open_existing(dataset, "r+" if repair else "r")
     with progress("images") as bar:
-        report = kd.check(repair=repair, on_progress=bar.step, on_table=bar.begin, cancel=interrupted)
+        report = kd.check(repair=repair, on_progress=bar, on_table=bar.begin, cancel=interrupted)
     hint_at_indexers(kd)
     if as_json:
         print_json({"dataset": kd.ds.path, **report.to_dict()})

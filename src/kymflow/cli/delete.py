@@ -128,7 +128,7 @@ def _update_tables(kd: KymDataset, image_ids: Sequence[str]) -> dict[str, Update
                     indexers=[contract.indexer],
                     image_ids=known,
                     on_error="skip",
-                    on_progress=bar.step,
+                    on_progress=bar,
                     cancel=interrupted,
                 )
     return reports

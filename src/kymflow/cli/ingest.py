@@ -55,7 +55,7 @@ def run_ingest(
             verify=verify,
             include_excluded=include_excluded,
             on_error="skip",
-            on_progress=bar.step,
+            on_progress=bar,
             on_table=bar.begin,
             cancel=interrupted,
             executor=executor,

@@ -24,7 +24,7 @@ def run_refresh(
         reports = kd.refresh_all(
             indexers=indexers or None,
             on_error="skip",
-            on_progress=bar.step,
+            on_progress=bar,
             on_table=bar.begin,
             cancel=interrupted,
             executor=executor,
@@ -36,9 +36,7 @@ def show_plan(dataset: str, indexers: Sequence[str] | None, *, as_json: bool) ->
     """Say what a refresh would do; nothing is written."""
     kd = open_existing(dataset, "r")
     with progress("images") as bar:
-        plans = kd.plans(
-            indexers=indexers or None, on_progress=bar.step, on_table=bar.begin, cancel=interrupted
-        )
+        plans = kd.plans(indexers=indexers or None, on_progress=bar, on_table=bar.begin, cancel=interrupted)
     hint_at_indexers(kd)
     if as_json:
         print_json({"tables": {name: plan.to_dict() for name, plan in plans.items()}})

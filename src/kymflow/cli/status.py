@@ -24,7 +24,7 @@ def show_status(dataset: str, *, as_json: bool) -> None:
     """Print how every table stands; nothing is written."""
     kd = open_existing(dataset, "r")
     with progress("images") as bar:
-        status = kd.status(on_progress=bar.step, cancel=interrupted)
+        status = kd.status(on_progress=bar, cancel=interrupted)
     if as_json:
         print_json({"dataset": kd.ds.path, **status.to_dict()})
         return

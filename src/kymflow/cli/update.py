@@ -54,7 +54,7 @@ def _run(
             indexers=indexers or None,
             image_ids=image_ids,
             on_error="skip",
-            on_progress=bar.step,
+            on_progress=bar,
             on_table=bar.begin,
             cancel=interrupted,
             executor=executor,

@@ -14,7 +14,7 @@ def run_upgrade(dataset: str, *, as_json: bool) -> None:
     """Upgrade a dataset; end with exit code 1 if an image could not be read."""
     kd = open_existing(dataset)
     with progress("images") as bar:
-        report = kd.upgrade(on_progress=bar.step, cancel=interrupted)
+        report = kd.upgrade(on_progress=bar, cancel=interrupted)
     if as_json:
         print_json({"dataset": kd.ds.path, **report.to_dict()})
     else:

@@ -183,7 +183,7 @@ def source_holds(store: Store, dependencies: Dependencies) -> npt.NDArray[np.boo
     Where the sources table cannot be read, none is.
     """
     flat = dependencies.flat
-    of_source = pc.equal(flat.field("asked"), "source").to_numpy(zero_copy_only=False)
+    of_source = pc.fill_null(pc.equal(flat.field("asked"), "source"), False).to_numpy(zero_copy_only=False)
     holds: npt.NDArray[np.bool_] = of_source.copy()
     places = np.flatnonzero(holds)
     if not len(places):
