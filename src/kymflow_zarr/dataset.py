@@ -228,7 +228,10 @@ class ZarrDataset:
         return tables.list_table_names(self._store)
 
     def load_table(self, name: str) -> pd.DataFrame:
-        """Read a table as ``pd.read_parquet`` does.
+        """Read a table as ``pd.read_parquet`` does, but for whole numbers and truth values with missing ones.
+
+        Columns of integers are pandas' ``Int64`` where values are missing, and of bools ``boolean``; without
+        missing values they are ``int64`` and ``bool``.
 
         Raises
         ------

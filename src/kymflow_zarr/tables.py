@@ -91,7 +91,7 @@ def damaged_table(store: StoreReader, name: str, cause: object) -> TableError:
 
 
 def load_table(store: StoreReader, name: str) -> pd.DataFrame:
-    """Read a table as ``pd.read_parquet`` does.
+    """Read a table as ``pd.read_parquet`` does, but for whole numbers and truth values with missing ones.
 
     Raises
     ------
@@ -101,9 +101,20 @@ def load_table(store: StoreReader, name: str) -> pd.DataFrame:
         Its file is damaged.
     """
     try:
-        return frames.parquet_to_frame(read_table(store, name))
+        return decode(read_table(store, name))
     except frames.UnreadableParquet as error:
         raise damaged_table(store, name, error) from error
+
+
+def decode(data: bytes) -> pd.DataFrame:
+    """Return the rows of a table's file; see :func:`~kymflow_zarr.formats.frames.table_to_frame`.
+
+    Raises
+    ------
+    UnreadableParquet
+        It is damaged.
+    """
+    return frames.table_to_frame(frames.parquet_to_arrow(data))
 
 
 def check_own_table(store: Store, name: str) -> None:

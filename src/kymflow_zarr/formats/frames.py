@@ -305,6 +305,37 @@ def arrow_to_frame(table: pa.Table) -> pd.DataFrame:
     return frame.reset_index(drop=list(frame.index.names) == [None])
 
 
+def table_to_frame(table: pa.Table) -> pd.DataFrame:
+    """Convert a dataset's table as :func:`arrow_to_frame` does, but keep integers and bools what they are.
+
+    Where values are missing, pandas would make floats and objects of them. Here they become its nullable
+    types (``Int64``, ``boolean``); a column without missing values is as ever.
+
+    Raises
+    ------
+    UnreadableParquet
+        As :func:`arrow_to_frame`.
+    """
+    frame = arrow_to_frame(table)
+    for name, values in zip(table.column_names, table.columns, strict=True):
+        nullable = _nullable_dtype(values.type)
+        if nullable is None or not values.null_count:
+            continue
+        # Names that other programs wrote may stand twice, or be those of an index.
+        if list(frame.columns).count(name) == 1 and isinstance(frame[name].dtype, np.dtype):
+            frame[name] = nullable.__from_arrow__(values)
+    return frame
+
+
+def _nullable_dtype(arrow_type: pa.DataType) -> Any:
+    if pa.types.is_boolean(arrow_type):
+        return pd.BooleanDtype()
+    if pa.types.is_integer(arrow_type):
+        # pandas writes int64 as Int64, and uint8 as UInt8.
+        return pd.api.types.pandas_dtype(str(arrow_type).replace("i", "I").replace("u", "U"))
+    return None
+
+
 def parquet_to_frame(data: bytes) -> pd.DataFrame:
     """Read the bytes of a Parquet file as ``pd.read_parquet`` does.
 

@@ -22,6 +22,7 @@ from kymflow_zarr.formats.frames import (
     frame_to_parquet,
     parquet_to_arrow,
     parquet_to_frame,
+    table_to_frame,
 )
 
 # Round trips
@@ -281,3 +282,71 @@ def test_concatenation_of_nullable_integers_keeps_them() -> None:
     other = pd.DataFrame({"b": [1]})
     check_concat_keeps_integers([nullable, other])
     assert pd.concat([nullable, other])["a"].iloc[0] == BIG
+
+
+# A dataset's tables
+
+
+@pytest.mark.parametrize(
+    ("arrow_type", "dtype"),
+    [
+        (pa.int64(), "Int64"),
+        (pa.int8(), "Int8"),
+        (pa.uint8(), "UInt8"),
+        (pa.uint64(), "UInt64"),
+        (pa.bool_(), "boolean"),
+    ],
+    ids=str,
+)
+def test_integers_and_bools_with_missing_values_keep_their_kind(arrow_type: pa.DataType, dtype: str) -> None:
+    table = pa.table(
+        {"a": pa.array([1, None, 0]).cast(arrow_type), "b": pa.array([1, 0, 1]).cast(arrow_type)}
+    )
+    table = table.append_column("none", pa.nulls(3, arrow_type))
+    df = table_to_frame(table)
+    assert df.dtypes.astype(str).tolist() == [dtype, str(arrow_type), dtype]
+    assert df["a"].isna().tolist() == [False, True, False]
+    assert df["a"].tolist()[0] == 1
+    assert frame_to_arrow(df, pandas_metadata=False) == table
+
+
+def test_integers_beyond_what_a_float_tells_apart_are_exact() -> None:
+    assert table_to_frame(pa.table({"n": [2**60 + 1, None]}))["n"][0] == 2**60 + 1
+
+
+def test_of_other_types_nothing_changes() -> None:
+    table = pa.table(
+        {
+            "x": [0.5, None],
+            "kind": ["rise", None],
+            "when": pa.array([1, None], pa.timestamp("us")),
+            "treatment": pa.array([1, None]).dictionary_encode(),
+            "list": [[1, None], None],
+            "nothing": pa.nulls(2),
+        }
+    )
+    assert_frame_equal(table_to_frame(table), arrow_to_frame(table))
+
+
+@given(df=data_frames())
+@settings(max_examples=60, database=None)
+def test_a_frame_differs_from_that_of_pandas_in_nothing_else(df: pd.DataFrame) -> None:
+    table = frame_to_arrow(df)
+    ours, theirs = table_to_frame(table), arrow_to_frame(table)
+    kept = [
+        name
+        for name, values in zip(table.column_names, table.columns, strict=True)
+        if not (values.null_count and (pa.types.is_integer(values.type) or pa.types.is_boolean(values.type)))
+    ]
+    assert list(ours.columns) == list(theirs.columns)
+    assert_frame_equal(ours[kept], theirs[kept])
+    for name in set(table.column_names) - set(kept):
+        assert [None if pd.isna(value) else value for value in ours[name]] == table.column(name).to_pylist()
+
+
+def test_a_file_of_another_program_with_an_index_or_a_name_twice_is_read() -> None:
+    df = pd.DataFrame({"n": pd.array([1, None], dtype="Int64")}, index=pd.Index([7, 9], name="row"))
+    back = table_to_frame(pa.Table.from_pandas(df))
+    assert back.columns.tolist() == ["row", "n"]
+    twice = pa.table([pa.array([1, None]), pa.array([1, 2])], names=["n", "n"])
+    assert table_to_frame(twice).shape == (2, 2)

@@ -380,3 +380,31 @@ def test_a_frame_returned_is_a_copy(
     assert_frame_equal(kd.tables["radon_report"], expected)
     kd.save_table("radon_report")
     assert_frame_equal(kd.ds.load_table("radon_report"), expected)
+
+
+# Integers with missing values
+
+
+def test_integers_with_missing_values_are_the_same_by_update_rebuild_and_load(tmp_path: Path) -> None:
+    kd = KymDataset(tmp_path / "lab.zarr", mode="a", registry=IndexerRegistry(()))
+    for image_id in "ab":
+        add_image(kd, image_id)
+
+    def rows(n: int | None, ok: bool | None) -> pd.DataFrame:
+        return frame(n=pd.array([n], dtype="Int64"), ok=pd.array([ok], dtype="boolean"))
+
+    given = {"a": rows(1, True), "b": rows(None, None)}
+    indexer = FrameIndexer(given)
+    for change, dtypes in ((None, ["Int64", "boolean"]), (rows(2, False), ["int64", "bool"])):
+        if change is not None:
+            given["b"] = change
+        table = kd.update_image(indexer, "b")
+        assert table.dtypes.astype(str).tolist()[1:] == dtypes
+        for other in (
+            kd.ds.load_table(indexer.table_name),
+            kd.get_table(indexer.table_name),
+            kd.rebuild(indexer),
+        ):
+            assert_frame_equal(other, table)
+        kd.save_all_tables()
+        assert_frame_equal(kd.ds.load_table(indexer.table_name), table)

@@ -270,6 +270,6 @@ class DerivedTables(LoadedTables):
         if commit is None:
             self._cache.load(name)
             return copy_of(self.tables[name])
-        frame = frames.arrow_to_frame(commit.table.replace_schema_metadata(None))
+        frame = frames.table_to_frame(commit.table.replace_schema_metadata(None))
         self._cache.put(name, frame, commit.file.data, commit.fingerprint)
         return copy_of(frame)

@@ -84,7 +84,7 @@ class TableCache:
         fingerprint = store.stat(layout.table_key(name))
         data = tables.read_table(store, name)
         try:
-            frame = frames.parquet_to_frame(data)
+            frame = tables.decode(data)
         except frames.UnreadableParquet as error:
             raise tables.damaged_table(store, name, error) from error
         self.put(name, frame, data, fingerprint, seen_ns)
@@ -172,7 +172,7 @@ class TableCache:
 
         fingerprint = store.update(layout.table_key(name), change)
         if fingerprint is not None:
-            back = frames.parquet_to_frame(written)
+            back = tables.decode(written)
             # The frame in the user's hands stays the one that the next call saves.
             self.put(name, frame if back.equals(frame) else back, written, fingerprint)
 
@@ -200,7 +200,7 @@ def _with_notes_of(present: bytes | None, data: bytes) -> bytes:
 
 def _holds(data: bytes, frame: pd.DataFrame) -> bool:
     try:
-        return frames.parquet_to_frame(data).equals(frame)
+        return tables.decode(data).equals(frame)
     except frames.UnreadableParquet:
         return False
 
