@@ -73,7 +73,7 @@ def test_missing_table(dataset) -> None:
     dataset.save_table("events", rows("a", 1))
     for call in (dataset.load_table, dataset.drop_table):
         with pytest.raises(
-            TableNotFoundError, match=r"has no table .event.; did you mean .events.. Its tables: events"
+            TableNotFoundError, match=r"no table 'event'; did you mean 'events'\? Its tables: events"
         ) as caught:
             call("event")
         assert isinstance(caught.value, KeyError)

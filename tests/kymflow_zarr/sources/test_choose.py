@@ -87,8 +87,7 @@ def test_two_readers_of_one_priority_fail_naming_both() -> None:
         "a.tif", readers=[taking(".tif", "one", 5), taking(".tif", "two", 5), taking(".tif", "low")]
     )
     assert found.failed == {
-        "a.tif": "readers 'one' and 'two' both take it, with priority 5; "
-        "switch one off, or give the reader to use"
+        "a.tif": "readers 'one' and 'two' both take it, with priority 5; switch one of their plugins off"
     }
 
 
