@@ -79,6 +79,7 @@ def test_indexers_does_not_speak_of_plugins_that_offer_readers_alone(run: Run, l
     assert "broken" not in result.stdout
     assert result.stderr == ""
     assert [info["name"] for info in read_json(run("indexers", "--json"))] == [
+        "images",
         "radon_report",
         "velocity_events",
     ]
