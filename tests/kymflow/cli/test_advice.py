@@ -36,7 +36,7 @@ def test_python_is_advised_in_python_and_a_command_at_a_shell(broken: KymDataset
     path = broken.ds.path
     for error, python, command in zip(
         caught(broken),
-        ["Rebuild it, or drop it.", "list_image_ids()", "list_image_ids()", "registry.list()", "mode='a'"],
+        ["Rebuild it, or drop it.", "list_image_ids()", "list_image_ids()", "registry.list()", "mode='r+'"],
         [
             f"`kymflow check {path} --repair` rebuilds it if an installed indexer makes it.",
             f"`kymflow images {path}` lists those that there are.",

@@ -17,7 +17,7 @@ def test_demo_does_everything_once(run: Run, tmp_path: Path) -> None:
     for words in (
         "simulated 6 kymographs",
         "ingested 6 of 6",
-        "rebuilt radon_report",
+        "rebuilt images",
         "updated just that image",
     ):
         assert words in result.stdout
