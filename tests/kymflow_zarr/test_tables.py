@@ -72,9 +72,8 @@ def test_drop_table_takes_its_ledgers_along(dataset) -> None:
 def test_missing_table(dataset) -> None:
     dataset.save_table("events", rows("a", 1))
     for call in (dataset.load_table, dataset.drop_table):
-        with pytest.raises(
-            TableNotFoundError, match=r"no table 'event'; did you mean 'events'\? Its tables: events"
-        ) as caught:
+        meant = r"has no table 'event'; did you mean 'events'\? Its tables: events"
+        with pytest.raises(TableNotFoundError, match=meant) as caught:
             call("event")
         assert isinstance(caught.value, KeyError)
         assert isinstance(caught.value, FileNotFoundError)
@@ -360,26 +359,3 @@ def test_two_processes_lose_nothing(local, start_python) -> None:
     table = local.load_table("t")
     ids = sorted(f"{who}{number}" for who in "ab" for number in range(15))
     assert table["image_id"].tolist() == [image_id for image_id in ids for _ in range(2)]
-
-
-# Integers with missing values
-
-
-def test_nullable_columns_come_back_as_they_were_saved(dataset) -> None:
-    df = pd.DataFrame(
-        {
-            "image_id": ["a", "b"],
-            "n": pd.array([2**60 + 1, None], dtype="Int64"),
-            "ok": pd.array([True, None], dtype="boolean"),
-            "m": [1, 2],
-            "whole": pd.array([1, 2], dtype="Int64"),
-        }
-    )
-    dataset.save_table("t", df)
-    assert_frame_equal(dataset.load_table("t"), df)
-
-
-def test_an_artifact_comes_back_as_pandas_gives_it(record) -> None:
-    df = pd.DataFrame({"n": pd.array([1, None], dtype="Int64"), "o": pd.Series([1, None], dtype=object)})
-    record.save_df_parquet("t", df)
-    assert record.load_df_parquet("t").dtypes.astype(str).tolist() == ["Int64", "float64"]

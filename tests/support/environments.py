@@ -66,9 +66,9 @@ class Environment:
         """Run the command line that is installed here."""
         return call(self.programs / "kymflow", *arguments, cwd=self.folder, code=code, **environment)
 
-    def json(self, *arguments: object, **environment: str) -> Any:
+    def json(self, *arguments: object, code: int = 0, **environment: str) -> Any:
         """Run the command line, and return the document that it prints."""
-        return json.loads(self.kymflow(*arguments, "--json", **environment).stdout)
+        return json.loads(self.kymflow(*arguments, "--json", code=code, **environment).stdout)
 
     def indexers(self, **environment: str) -> dict[str, str]:
         """Return the status of every indexer that is listed, by name."""
