@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from kymflow_zarr import layout, tables
-from kymflow_zarr.errors import DatasetError, KymflowError, ReadOnlyError, SourceError
+from kymflow_zarr.errors import KymflowError, SourceError
 from kymflow_zarr.formats.groups import ATTRS_DOCUMENT
+from kymflow_zarr.opened import OpenedRoot
 from kymflow_zarr.record.record import ZarrImageRecord
-from kymflow_zarr.root import Mode, check_creatable, create, erase, find_root
+from kymflow_zarr.root import Mode
 from kymflow_zarr.sources import sync, table
 from kymflow_zarr.sources.options import OnProgress, RefreshMode, SyncOptions
 from kymflow_zarr.sources.reader import SourceReader
 from kymflow_zarr.sources.standing import SourcesStanding, standing_of
 from kymflow_zarr.sources.tiff_reader import TiffReader
-from kymflow_zarr.store.base import Listing, Store
-from kymflow_zarr.store.locations import open_store
+from kymflow_zarr.store.base import Listing
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -32,17 +32,18 @@ if TYPE_CHECKING:
     from kymflow_zarr.sources.report import FolderReport
 
 
-class ZarrDataset:
+class ZarrDataset(OpenedRoot):
     """Images, their artifacts, and the tables made from them, in one Zarr hierarchy.
 
     Parameters
     ----------
     path : str or path
         A local folder, or a URL (``s3://bucket/prefix``, ``memory://name``).
-    mode : {"r", "r+", "a", "w"}
+    mode : {"r", "r+", "lazy", "a", "w"}
         ``r`` reads and never writes a byte. ``r+`` reads and writes a dataset that is there. ``a``
         does, too, and creates it if the path is absent or an empty folder. ``w`` erases a dataset
-        first. Whatever else is at the path is left alone and refused.
+        first. ``lazy`` is ``r+``, but what is absent is made by the first image that is written, and whatever
+        else is asked before that raises. Whatever else is at the path is left alone and refused.
     zarr_format : {3, 2}
         For creation only; an existing dataset keeps its own.
 
@@ -85,24 +86,7 @@ class ZarrDataset:
     def __init__(
         self, path: str | os.PathLike[str], mode: Mode = "a", *, zarr_format: Literal[2, 3] = 3
     ) -> None:
-        if mode not in ("r", "r+", "a", "w"):
-            raise DatasetError(
-                "mode must be 'r' (read), 'r+' (read and write), 'a' (read and write, make if absent) "
-                f"or 'w' (ERASE and make anew), got {mode!r}"
-            )
-        if zarr_format not in (2, 3):
-            raise DatasetError(f"zarr_format must be 2 or 3, got {zarr_format!r}")
-        self._store = open_store(path)
-        self.mode: Mode = mode
-        root = find_root(self._store)
-        if root is None:
-            check_creatable(self._store, mode)
-            root = create(self._store, zarr_format)
-        elif mode == "w":
-            erase(self._store, root, zarr_format)
-            root = create(self._store, zarr_format)
-        self.zarr_format = root.zarr_format
-        self.attrs = root.attrs
+        super().__init__(path, mode, zarr_format)
         self.readers: Callable[[], Sequence[SourceReader]] = lambda: [TiffReader()]
 
     def __repr__(self) -> str:
@@ -110,29 +94,6 @@ class ZarrDataset:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_reopen, (self.path, self.mode))
-
-    @property
-    def path(self) -> str:
-        """Local path or URL."""
-        return self._store.url
-
-    @property
-    def store(self) -> Store:
-        """The keys and bytes below."""
-        return self._store
-
-    @property
-    def read_only(self) -> bool:
-        """Whether mode is ``r``."""
-        return self.mode == "r"
-
-    def check_writable(self) -> None:
-        """Raise ReadOnlyError if mode is ``r``."""
-        if self.read_only:
-            raise ReadOnlyError(
-                f"{self.path} was opened with mode='r'; open it with mode='r+' to write",
-                dataset=self.path,
-            )
 
     # Records
 
@@ -144,10 +105,14 @@ class ZarrDataset:
         InvalidNameError
             The id cannot be a key of a dataset.
         """
-        return ZarrImageRecord(self._store, image_id, zarr_format=self.zarr_format, read_only=self.read_only)
+        make = self._make if self._is_absent else None
+        return ZarrImageRecord(
+            self._store, image_id, zarr_format=self.zarr_format, read_only=self.read_only, before_first=make
+        )
 
     def list_image_ids(self) -> list[str]:
         """Return the ids of all images, sorted."""
+        self.check_there()
         return list(self._store.children(layout.IMAGES, having=[ATTRS_DOCUMENT[self.zarr_format]]))
 
     def attrs_key(self, image_id: str) -> str:
@@ -163,6 +128,7 @@ class ZarrDataset:
 
     def listing(self) -> Listing:
         """List all images and their artifacts at once: names, sizes and times, nothing is read."""
+        self.check_there()
         return self._store.list_records(layout.IMAGES, ATTRS_DOCUMENT[self.zarr_format], layout.ANALYSIS)
 
     def iter_records(self) -> Iterator[ZarrImageRecord]:
@@ -180,6 +146,7 @@ class ZarrDataset:
         units: Sequence[str | None] | None = None,
     ) -> ZarrImageRecord:
         """Store an image under a new id (uuid4); parameters as :meth:`ZarrImageRecord.save_array`."""
+        self._make()
         self.check_writable()
         record = self.record(str(uuid.uuid4()))
         try:
@@ -225,6 +192,7 @@ class ZarrDataset:
 
     def list_table_names(self) -> list[str]:
         """Return the names of all tables, sorted; for ``sources`` see :meth:`load_sources_index`."""
+        self.check_there()
         return tables.list_table_names(self._store)
 
     def load_table(self, name: str) -> pd.DataFrame:
@@ -240,6 +208,7 @@ class ZarrDataset:
         TableError
             Its file is damaged.
         """
+        self.check_there()
         return tables.load_table(self._store, name)
 
     def save_table(self, name: str, df: pd.DataFrame) -> None:
@@ -284,6 +253,7 @@ class ZarrDataset:
 
     def load_sources_index(self) -> pd.DataFrame:
         """Return which file each image came from, a row per file; columns in the on-disk layout page."""
+        self.check_there()
         return table.load_index(self._store)
 
     def sources_standing(self) -> SourcesStanding:
@@ -387,7 +357,10 @@ class ZarrDataset:
         return [reader]
 
     def _sync(self, folder: str | os.PathLike[str], options: SyncOptions) -> FolderReport:
-        self.check_writable()
+        if os.path.isdir(folder):
+            self._make()
+        if not self._is_absent:
+            self.check_writable()
         return sync.sync(self._store, self.zarr_format, folder, options)
 
 

@@ -14,7 +14,7 @@ from kymflow_zarr.record.attrs import utc_now
 from kymflow_zarr.store.base import Store
 from kymflow_zarr.store.locations import is_url, open_store
 
-Mode = Literal["r", "r+", "a", "w"]
+Mode = Literal["r", "r+", "lazy", "a", "w"]
 
 # How many datasets of similar names a message tells of.
 _N_NEAR = 3
@@ -58,7 +58,7 @@ def find_root(store: Store) -> Group | None:
 def check_creatable(store: Store, mode: Mode) -> None:
     """Raise DatasetError unless nothing is there yet and `mode` may create."""
     if store.is_empty():
-        if mode in ("a", "w"):
+        if mode in ("lazy", "a", "w"):
             return
         raise DatasetNotFoundError(
             describe_absence(store), dataset=store.url, advice="To make one, open it with mode='a'."

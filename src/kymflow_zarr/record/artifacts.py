@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -26,9 +26,17 @@ class RecordArtifacts:
     """The part of :class:`ZarrImageRecord` that reads and writes what lies under ``analysis/``."""
 
     def __init__(
-        self, store: StoreReader, image_id: str, *, zarr_format: int = 3, read_only: bool = False
+        self,
+        store: StoreReader,
+        image_id: str,
+        *,
+        zarr_format: int = 3,
+        read_only: bool = False,
+        before_first: Callable[[], None] | None = None,
     ) -> None:
         self._store = store
+        # What makes the dataset, where it is not there yet.
+        self._before_first = before_first
         self._prefix = layout.record_prefix(image_id)
         self._zarr_format = zarr_format
         self._read_only = read_only
@@ -231,4 +239,6 @@ class RecordArtifacts:
             raise self._faults.read_only()
         if existing and not self.exists():
             raise self._faults.no_record()
+        if self._before_first is not None:
+            self._before_first()
         return self._store

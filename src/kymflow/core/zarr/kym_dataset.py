@@ -38,10 +38,11 @@ class KymDataset(DerivedTables):
     ----------
     dataset : ZarrDataset, str or path
         The dataset, or where it is (a path or URL).
-    mode : {"r+", "r", "a", "w"}
-        ``r+`` reads and writes a dataset that is there, ``r`` only reads, ``a`` makes it if the path is
-        absent or an empty folder, and ``w`` ERASES it first; as for :class:`ZarrDataset`, whose own
-        default is ``a``. An opened dataset keeps its own.
+    mode : {"lazy", "r+", "r", "a", "w"}
+        ``lazy`` reads and writes a dataset that is there; one that is absent is made by :meth:`ingest_folder`
+        or the first image that is added, and whatever else is asked before that raises. ``r+`` must find
+        one, ``r`` only reads, ``a`` makes one at once, and ``w`` ERASES it first; as for
+        :class:`ZarrDataset`, whose own default is ``a``. An opened dataset keeps its own.
     registry : IndexerRegistry, optional
         Which indexers there are; by default those of all installed plugins.
 
@@ -103,7 +104,7 @@ class KymDataset(DerivedTables):
     def __init__(
         self,
         dataset: ZarrDataset | str | os.PathLike[str],
-        mode: Mode = "r+",
+        mode: Mode = "lazy",
         *,
         registry: IndexerRegistry | None = None,
     ) -> None:

@@ -16,10 +16,12 @@ from kymflow.core.zarr.tables import cache
 from kymflow.core.zarr.tables.ledger_file import commit_of
 from kymflow_indexers_builtin import VelocityEventsIndexer
 from kymflow_zarr import (
+    DatasetError,
     DatasetNotFoundError,
     InvalidNameError,
     ReadOnlyError,
     RecordNotFoundError,
+    SourceError,
     TableNotFoundError,
     ZarrDataset,
 )
@@ -53,20 +55,102 @@ def test_a_path_a_url_and_an_open_dataset_are_all_taken(tmp_path: Path, registry
     assert KymDataset(tmp_path / "new.zarr", mode="a", registry=registry).ds.list_image_ids() == []
 
 
-@pytest.mark.parametrize("how", [{}, {"mode": "r+"}, {"mode": "r"}])
-def test_a_path_with_a_typo_makes_no_dataset(tmp_path: Path, how: Any) -> None:
+WORDS = r"no dataset at .*capilaries.zarr.* Did you mean .*capillaries.zarr\? .*open it with mode='a'"
+
+
+@pytest.mark.parametrize("mode", ["r+", "r"])
+def test_a_path_with_a_typo_makes_no_dataset(tmp_path: Path, mode: Any) -> None:
     ZarrDataset(tmp_path / "capillaries.zarr")
 
-    words = r"no dataset at .*capilaries.zarr.* Did you mean .*capillaries.zarr\? .*open it with mode='a'"
-    with pytest.raises(DatasetNotFoundError, match=words):
-        KymDataset(tmp_path / "capilaries.zarr", **how)
+    with pytest.raises(DatasetNotFoundError, match=WORDS):
+        KymDataset(tmp_path / "capilaries.zarr", mode)
     assert [path.name for path in tmp_path.iterdir()] == ["capillaries.zarr"]
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda kd: kd.get_table("radon_report"),
+        lambda kd: kd.load_tables(),
+        lambda kd: kd.rebuild("radon_report"),
+        lambda kd: kd.rebuild_all(),
+        lambda kd: kd.refresh_all(),
+        lambda kd: kd.update_image("radon_report", "a"),
+        lambda kd: kd.plans(),
+        lambda kd: kd.status(),
+        lambda kd: kd.check(),
+        lambda kd: kd.upgrade(),
+        lambda kd: kd.table_version("radon_report"),
+        lambda kd: kd.describe_table("radon_report"),
+        lambda kd: kd.load_arrow("radon_report"),
+        lambda kd: kd.ds.list_image_ids(),
+        lambda kd: kd.ds.load_sources_index(),
+        lambda kd: kd.ds.delete_image("a"),
+        lambda kd: kd.ds.save_table("mine", pd.DataFrame({"image_id": ["a"]})),
+    ],
+)
+def test_by_default_a_typo_is_told_when_something_is_asked(
+    tmp_path: Path, registry: IndexerRegistry, use: Callable[[KymDataset], object]
+) -> None:
+    ZarrDataset(tmp_path / "capillaries.zarr")
+    kd = KymDataset(tmp_path / "capilaries.zarr", registry=registry)
+
+    with pytest.raises(DatasetNotFoundError, match=WORDS):
+        use(kd)
+    assert [path.name for path in tmp_path.iterdir()] == ["capillaries.zarr"]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda kd, folder: kd.ingest_folder(folder),
+        lambda kd, folder: kd.refresh_from_folder(folder),
+        lambda kd, folder: kd.ds.add_image([[1, 2]]),
+        lambda kd, folder: kd.ds.record("a").save_array([[1, 2]]),
+    ],
+)
+def test_by_default_the_first_image_makes_a_dataset(
+    tmp_path: Path, folder: Path, registry: IndexerRegistry, make: Callable[[KymDataset, Path], object]
+) -> None:
+    kd = KymDataset(tmp_path / "new.zarr", registry=registry)
+    assert not (tmp_path / "new.zarr").exists()
+
+    make(kd, folder)
+
+    assert KymDataset(tmp_path / "new.zarr", "r").ds.list_image_ids() == kd.ds.list_image_ids() != []
+    assert kd.status().images == len(kd.ds.list_image_ids())
+
+
+def test_a_folder_that_is_not_there_makes_no_dataset(tmp_path: Path) -> None:
+    kd = KymDataset(tmp_path / "new.zarr")
+
+    with pytest.raises(SourceError, match="no folder to ingest from"):
+        kd.ingest_folder(tmp_path / "nowhere")
+    assert not (tmp_path / "new.zarr").exists()
+
+
+def test_a_dataset_that_somebody_else_made_meanwhile_is_found(tmp_path: Path) -> None:
+    kd, other = KymDataset(tmp_path / "new.zarr"), KymDataset(tmp_path / "new.zarr")
+    ZarrDataset(tmp_path / "new.zarr", zarr_format=2)
+
+    assert kd.ds.list_image_ids() == []
+    assert kd.ds.zarr_format == 2
+    assert other.ds.add_image([[1, 2]]).image_id in kd.ds.list_image_ids()
+    assert other.ds.zarr_format == 2
+
+
+def test_what_is_no_dataset_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "a.txt").write_text("a text")
+
+    with pytest.raises(DatasetError, match="is no kymflow dataset but something else"):
+        KymDataset(tmp_path / "letters")
 
 
 def test_by_default_what_is_there_is_read_and_written(tmp_path: Path) -> None:
     ZarrDataset(tmp_path / "lab.zarr")
     kd = KymDataset(tmp_path / "lab.zarr")
-    assert kd.ds.mode == "r+"
+    assert kd.ds.mode == "lazy"
     assert kd.ds.add_image([[1, 2]]).image_id in KymDataset(tmp_path / "lab.zarr").ds.list_image_ids()
 
 

@@ -203,6 +203,7 @@ class LoadedTables:
 
     def _name_on_disk(self, name: str) -> str:
         """Return the name as it is if it is an indexer's or there is such a table, or else as theirs are."""
+        self.ds.check_there()
         normal = normalize_table_name(name)
         # Most names are: then nothing has to be listed.
         return name if name == normal or name in self.ds.list_table_names() else normal
