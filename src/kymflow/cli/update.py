@@ -39,6 +39,9 @@ def run_update(
 ) -> None:
     """Update some images' rows."""
     kd = open_existing(dataset)
+    for name in indexers or ():
+        # A mistyped name is told before any image is looked for.
+        kd.registry.get(name)
     image_ids = find_images(kd, images, deleted=True)
     finish(kd, _run(kd, indexers, image_ids, executor), everything=not indexers, as_json=as_json)
 
