@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-import unicodedata
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 DIGITS = 5
 # Beyond these, each number is easier to read by itself, with a power of ten.
 _MOST_DIGITS, _MOST_DECIMALS = 10, 8
@@ -28,7 +29,7 @@ def exact_texts(values: pd.Series[Any]) -> list[str]:
     """Return a column's values for another program: all digits, on one line each; a missing one is empty."""
     missing = values.isna().to_numpy()
     plain = values.astype(object).tolist()
-    return ["" if gone else _one_field(str(value)) for value, gone in zip(plain, missing, strict=True)]
+    return ["" if gone else _field(value) for value, gone in zip(plain, missing, strict=True)]
 
 
 def _float_texts(numbers: Sequence[float]) -> list[str]:
@@ -56,8 +57,12 @@ def _formatted(number: float, how: str) -> str:
 
 def printable(text: str) -> str:
     """Return a text that a terminal takes for text, on one line."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
-def _one_field(text: str) -> str:
-    return "".join(repr(char)[1:-1] if unicodedata.category(char) == "Cc" else char for char in text)
+def _field(value: Any) -> str:
+    """Return a value that neither ends a field nor a line."""
+    text = str(value)
+    return text if type(value) is float else _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
