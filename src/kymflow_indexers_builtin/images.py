@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from kymflow import ArtifactNotFoundError, Column, MetadataNotFoundError, RecordIndexer
+from kymflow import ArtifactNotFoundError, Column, MetadataNotFoundError, RecordIndexer, get_pixel_size
 from kymflow_indexers_builtin.acquired import acquisition_time
 from kymflow_indexers_builtin.radon_report import RadonReportIndexer
 from kymflow_indexers_builtin.velocity_events import VelocityEventsIndexer
@@ -155,20 +155,10 @@ def _in_header(header: Mapping[str, Any]) -> _Size | None:
 
 def _in_pixels(rec: ZarrImageRecord) -> _Size:
     try:
-        lengths, calibration = rec.get_axis_lengths(), rec.get_calibration()
+        lengths, size = rec.get_axis_lengths(), get_pixel_size(rec)
     except ArtifactNotFoundError:
         return (None, None, None, None, None)
-    size_in = {
-        (axis, unit): scale
-        for axis, scale, unit in zip(lengths, calibration.scale, calibration.units, strict=True)
-    }
-    return (
-        lengths.get("y"),
-        lengths.get("x"),
-        lengths.get("c", 1),
-        size_in.get(("y", "second")),
-        size_in.get(("x", "micrometer")),
-    )
+    return (lengths.get("y"), lengths.get("x"), lengths.get("c", 1), *size)
 
 
 def _positive(value: object) -> float | None:

@@ -1,6 +1,6 @@
 """What people see: commands with all that they print, at 80 columns and in a pipe, reviewed by eye.
 
-``KYMFLOW_WRITE_TRANSCRIPTS=1 pytest tests/kymflow/cli/test_transcripts.py`` writes them anew; look at the
+``KYMFLOW_REWRITE_TRANSCRIPTS=1 pytest tests/kymflow/cli/test_transcripts.py`` writes them anew; look at the
 difference before it is committed. Ids and the folder are masked: they differ from run to run.
 """
 
@@ -15,6 +15,7 @@ import pytest
 
 from kymflow.testing import simulate_folder
 from support.command_line import Run, run_on_terminal
+from support.terminals import REWRITE
 
 TRANSCRIPTS = Path(__file__).with_name("transcripts")
 COMMANDS = {
@@ -80,6 +81,6 @@ def test_commands_print_what_was_reviewed(run: Run, site: Path, place: Path, nam
     text = "\n".join(parts)
 
     path = TRANSCRIPTS / f"{name}.txt"
-    if os.environ.get("KYMFLOW_WRITE_TRANSCRIPTS"):
+    if os.environ.get(REWRITE):
         path.write_text(text, "utf-8")
     assert text == path.read_text("utf-8")
