@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import warnings
@@ -127,7 +128,9 @@ def progress(name: str = "") -> Progress:
 def _open(name: str, total: int, done: float, *, leave: bool, in_logs: bool) -> _Bar:
     file = sys.stderr
     in_notebook = _is_notebook()
-    if not (in_notebook or (file is not None and file.isatty())):
+    # A terminal that cannot go back to the start of a line shows no bar.
+    on_terminal = file is not None and file.isatty() and os.environ.get("TERM") != "dumb"
+    if not (in_notebook or on_terminal):
         return _Lines(name, total, done, file if in_logs else None)
     with warnings.catch_warnings():
         # Without ipywidgets a notebook shows a bar of letters, which is as good.

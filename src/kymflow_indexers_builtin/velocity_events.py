@@ -23,6 +23,7 @@ class VelocityEventsIndexer(ArtifactIndexer):
         Column("t_peak", "float", "s", "Time of the peak", required=False),
         Column("baseline_before", "float", "mm/s", "Velocity before", required=False),
         Column("baseline_after", "float", "mm/s", "Velocity after", required=False),
+        Column("velocity_unit", "str", description="mm/s; um/s of AcqStore's velocities", required=False),
         Column("strength", "float", description="Score in units of the noise", required=False),
         Column("nan_fraction_in_event", "float", description="Samples without velocity", required=False),
         Column("n_valid_in_event", "int", description="Samples with a velocity", required=False),

@@ -36,11 +36,13 @@ def test_both_wheels_give_tables_on_the_command_line(wheels: dict[str, Path], ma
     call(*lab.pip, "check")
     found = [(info["name"], info["distribution"], info["status"]) for info in lab.json("indexers")]
     assert found == [
+        ("images", "kymflow-indexers-builtin", "ok"),
         ("radon_report", "kymflow-indexers-builtin", "ok"),
         ("velocity_events", "kymflow-indexers-builtin", "ok"),
     ]
     demo = lab.json("demo", "my demo é")
     assert {name: report["rows"] for name, report in demo["tables"].items()} == {
+        "images": 6,
         "radon_report": 5,
         "velocity_events": 4,
     }
@@ -73,6 +75,7 @@ def test_a_broken_plugin_costs_nobody_a_table(
     found = {info["name"]: info for info in lab.json("indexers")}
     assert {name: info["status"] for name, info in found.items()} == {
         "broken_lab": "broken",
+        "images": "ok",
         "radon_report": "ok",
         "velocity_events": "ok",
     }

@@ -41,11 +41,13 @@ def on_terminal(
         start_new_session=True,
     )
     os.close(side)
-    if answer:
-        os.write(main, f"{answer}\n".encode())
     printed = b""
     while block := _read(main):
         printed += block
+        # What is typed before it is asked for would be echoed somewhere else.
+        if answer and printed.rstrip().endswith(b"[y/N]:"):
+            os.write(main, f"{answer}\n".encode())
+            answer = ""
     os.close(main)
     return printed.decode("utf-8").replace("\r\n", "\n"), process.wait(timeout=300)
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from kymflow_zarr import ColumnError
 
+# So many names are told where none is like the one that is meant.
+_N_SHOWN = 20
 # Which columns an option would bring, with the option; asked only where a column is not found.
 Elsewhere = Callable[[], Mapping[str, str]]
 
@@ -56,5 +58,7 @@ def no_column(
     elif offers:
         message += f"; did you mean {' or '.join(offers)}?"
     else:
-        message += f"; its columns: {', '.join(columns)}"
+        shown = [*columns][:_N_SHOWN]
+        more = f" and {len(columns) - _N_SHOWN} more" if len(columns) > _N_SHOWN else ""
+        message += f"; its columns: {', '.join(shown)}{more}"
     return ColumnError(message, table_name=table, column=name)

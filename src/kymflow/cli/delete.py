@@ -103,14 +103,16 @@ def _ask(kd: KymDataset, dataset: str, doomed: _Doomed, *, exclude: bool) -> Non
         *doomed.lines(),
     ):
         print(in_lines(line, sys.stderr), file=sys.stderr)
-    after = (
-        "no ingest takes them in again"
-        if exclude
-        else "the next ingest takes them in again, unless --exclude"
-    )
-    say(f"Source files stay where they are; {after}.")
+    say(_what_comes_back(exclude=exclude))
     if not typer.confirm("Delete?", err=True):
         fail("nothing was deleted")
+
+
+def _what_comes_back(*, exclude: bool) -> str:
+    back = "the next ingest takes those that are there in again, unless --exclude"
+    if exclude:
+        back = "no ingest takes them in again"
+    return f"Source files stay as they are; {back}. Edits that were made in the dataset are lost."
 
 
 def _update_tables(kd: KymDataset, image_ids: Sequence[str]) -> dict[str, UpdateReport]:

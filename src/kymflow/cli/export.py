@@ -30,6 +30,8 @@ def run_export(
     as_json: bool,
 ) -> None:
     """Write tables to one file, or to a folder with a file for each."""
+    if output == "-":
+        fail("export writes files; `kymflow show DATASET TABLE -o -` writes CSV to standard output", USAGE)
     target = Path(output)
     is_folder = output.endswith(("/", os.sep)) or target.is_dir() or not target.suffix
     suffix = _suffix(target, form, is_folder=is_folder)

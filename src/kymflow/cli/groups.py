@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from kymflow.cli.columns import chosen_columns
-from kymflow.cli.rows import Rows
+from kymflow.cli.rows import VELOCITY_UNIT, Rows
 from kymflow.core.zarr.indexers.base import IMAGE_ID
 from kymflow.core.zarr.tables.info import ColumnInfo
 from kymflow_zarr import ColumnError
@@ -46,13 +46,16 @@ def summed_up(rows: Rows, by: Sequence[str], columns: Sequence[str]) -> Rows:
         A column that is not there, or that holds no numbers.
     """
     frame, table = rows.frame, rows.info.name
-    keys = chosen_columns(table, by, list(frame.columns), dict)
+    keys = chosen_columns(table, by, list(frame.columns), rows.elsewhere)
+    if VELOCITY_UNIT in frame.columns and frame[VELOCITY_UNIT].nunique() > 1 and VELOCITY_UNIT not in keys:
+        # A mean over mm/s and um/s is none of anything.
+        keys.append(VELOCITY_UNIT)
     numeric = [
         name
         for name in frame.columns
         if pd.api.types.is_numeric_dtype(frame[name]) and not pd.api.types.is_bool_dtype(frame[name])
     ]
-    chosen = chosen_columns(table, columns, list(frame.columns), dict) if columns else numeric
+    chosen = chosen_columns(table, columns, list(frame.columns), rows.elsewhere) if columns else numeric
     for name in chosen:
         if name not in numeric:
             raise ColumnError(f"column {name!r} of table {table!r} holds no numbers to sum up", column=name)
@@ -71,7 +74,16 @@ def summed_up(rows: Rows, by: Sequence[str], columns: Sequence[str]) -> Rows:
     result = pd.DataFrame(found, columns=[*keys, *_DESCRIPTIONS])
     infos = {name: rows.columns[name] for name in keys if name in rows.columns}
     infos |= {name: ColumnInfo(name, "", "", said) for name, said in _DESCRIPTIONS.items()}
-    return replace(rows, frame=result, total=len(result), columns=infos, paths=None, names=None, chosen=True)
+    return replace(
+        rows,
+        info=replace(rows.info, columns=list(infos.values()), rows=len(result)),
+        frame=result,
+        total=len(result),
+        columns=infos,
+        paths=None,
+        names=None,
+        chosen=True,
+    )
 
 
 def _statistics(group: pd.DataFrame, name: str) -> dict[str, Any]:

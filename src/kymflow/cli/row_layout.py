@@ -61,7 +61,7 @@ def print_as_text(rows: Rows, *, one_below_the_other: bool) -> None:
         _print_for_programs(rows)
         return
     columns = _columns(rows)
-    title = f"{rows.info.name}: {len(rows.frame)} of {rows.total} rows"
+    title = f"{rows.info.name}: {len(rows.frame)} of {rows.info.rows} rows"
     shown = _fitting(columns, shutil.get_terminal_size().columns)
     if one_below_the_other and len(shown) < len(columns):
         names = [column.header for column in columns]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -20,6 +20,8 @@ from kymflow_zarr import ColumnError, TableNotFoundError
 if TYPE_CHECKING:
     from kymflow.core.zarr.kym_dataset import KymDataset
 
+# Where velocities of a row are in another unit than their column says.
+VELOCITY_UNIT = "velocity_unit"
 _SOURCE = {
     "rel_path": "Path of the image's file, below the ingested folder",
     "file_name": "Name of the image's file",
@@ -87,6 +89,8 @@ class Rows:
         Whether the columns were named by the user.
     telling : tuple of str
         Columns that are worth their room more than others, the first most of all.
+    elsewhere : callable
+        Tells which options bring further columns.
     """
 
     info: TableInfo
@@ -99,6 +103,7 @@ class Rows:
     name_column: str = "file_name"
     chosen: bool = False
     telling: tuple[str, ...] = ()
+    elsewhere: Elsewhere = dict
 
 
 def read_rows(kd: KymDataset, table: str, selection: Selection) -> Rows:
@@ -130,7 +135,7 @@ def read_rows(kd: KymDataset, table: str, selection: Selection) -> Rows:
     shown = [name for name in frame.columns if selection.source or name not in joined.hidden]
     if selection.columns:
         shown = chosen_columns(info.name, selection.columns, list(frame.columns), joined.elsewhere)
-    infos = joined.infos()
+    infos = {name: _in_true_unit(info, frame) for name, info in joined.infos().items()}
     return Rows(
         info,
         frame[shown],
@@ -142,7 +147,17 @@ def read_rows(kd: KymDataset, table: str, selection: Selection) -> Rows:
         name_column=joined.name_column,
         chosen=bool(selection.columns),
         telling=_TELLING if info.name == IMAGES_TABLE else (),
+        elsewhere=joined.elsewhere,
     )
+
+
+def _in_true_unit(info: ColumnInfo, frame: pd.DataFrame) -> ColumnInfo:
+    """Return what is known of a column, with the unit that the velocities of these rows are in."""
+    if info.unit != "mm/s" or VELOCITY_UNIT not in frame.columns:
+        return info
+    present = frame[frame[info.name].notna()] if info.name in frame.columns else frame
+    units = sorted({info.unit if pd.isna(unit) else str(unit) for unit in present[VELOCITY_UNIT]})
+    return replace(info, unit=" or ".join(units) or info.unit)
 
 
 class _Joined:

@@ -69,6 +69,9 @@ def show_table(dataset: str, table: str, selection: Selection, *, output: str | 
     on_terminal = sys.stdout.isatty() and output is None and not as_json
     if on_terminal and selection.limit is None:
         selection = replace(selection, limit=DEFAULT_LIMIT)
+    if output is not None and not selection.columns:
+        # A file has what the screen shows: the image's file, too.
+        selection = replace(selection, source=True)
     rows = _asked_rows(kd, table, selection)
     if output == STANDARD_OUTPUT:
         sys.stdout.write(csv_text(rows))

@@ -104,6 +104,11 @@ def _check_text(table: str, frame: pd.DataFrame, expression: str, elsewhere: Els
         )
     if not expression.strip():
         raise ColumnError("--where is empty; it takes an expression such as score > 1", table_name=table)
+    bare = _QUOTED_NAME.sub("", _QUOTED_TEXT.sub("''", expression))
+    for sign, word in (("&", "and"), ("|", "or")):
+        # In SQLite they are of bits, and bind tighter than a comparison; || joins texts.
+        if sign in bare.replace("||", ""):
+            raise ColumnError(f"{_says(expression)}write {word} in place of {sign}", table_name=table)
     names = {str(name).lower() for name in frame.columns}
     for quoted in _QUOTED_NAME.findall(_QUOTED_TEXT.sub("''", expression)):
         # SQLite would take a misspelt name for a text, and compare with that.
@@ -196,7 +201,10 @@ def _refusal(
         if same:
             reason = f"columns {' and '.join(map(repr, same))} are one and the same to an expression"
             return ColumnError(_says(expression) + reason, table_name=table, column=unknown[1])
-        return no_column(table, unknown[1], list(frame.columns), elsewhere, _says(expression))
+        context = _says(expression)
+        if unknown[1] not in elsewhere():
+            context += f"is {unknown[1]!r} a text? Then put it into single quotes; "
+        return no_column(table, unknown[1], list(frame.columns), elsewhere, context)
     if "prohibited" in reason or "not authorized" in reason:
         reason = "it may look at the columns of a row, and do nothing else"
     return ColumnError(

@@ -60,6 +60,8 @@ def write_file(tables: Sequence[Rows], path: Path, *, bom: bool = True) -> None:
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
     """Give a temporary name beside `path`, and put what was written there in its place."""
+    if not path.parent.is_dir():
+        fail(f"there is no folder {path.parent} to write {path.name} into")
     temporary = path.with_name(f".{uuid.uuid4().hex[:8]}{path.suffix}")
     try:
         yield temporary

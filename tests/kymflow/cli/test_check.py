@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from kymflow import KymDataset
+from kymflow_indexers_builtin import ImagesIndexer
 from support.command_line import read_json, run_command
 
 
 def test_the_command_tells_repairs_and_ends_with_1_while_something_is_wrong(
     kd: KymDataset, site: Path
 ) -> None:
+    kd.registry.register(ImagesIndexer())
     kd.refresh_all()
     path = kd.ds.path
     assert "nothing is wrong" in run_command("check", path).stdout
@@ -20,7 +22,7 @@ def test_the_command_tells_repairs_and_ends_with_1_while_something_is_wrong(
     odd = Path(path) / "images" / "b" / "analysis" / "odd.json"
     odd.write_bytes(b"{")
     shown = run_command("check", path, code=1).stdout
-    assert "read 2 images with 4 artifacts and arrays, 2 tables" in shown
+    assert "read 2 images with 4 artifacts and arrays, 3 tables" in shown
     assert "wrong: unknown image: table 'velocity_events' of" in shown
     content = read_json(run_command("check", path, "--json", "--repair", code=1))
     assert [(p["kind"], p["repaired"]) for p in content["problems"]] == [

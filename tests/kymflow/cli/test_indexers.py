@@ -21,8 +21,9 @@ def test_indexers_lists_what_is_installed(run: Run) -> None:
 def test_indexers_as_json_is_a_list_of_documented_fields(run: Run) -> None:
     found = read_json(run("indexers", "--json"))
 
-    assert found[0].pop("required_columns") == ["mean_velocity", "median_velocity", "n_valid", "notes"]
-    assert "score" in found[1].pop("required_columns")
+    assert "analysed" in found[0].pop("required_columns")
+    assert found[1].pop("required_columns") == ["mean_velocity", "median_velocity", "n_valid", "notes"]
+    assert "score" in found[2].pop("required_columns")
     assert all(info.pop("summary").endswith(".") for info in found)
     assert found == [
         {

@@ -78,6 +78,7 @@ def test_verbose_says_what_is_switched_off_and_by_what(
     )
     assert "stalls" not in run("indexers").stdout
     assert [info["name"] for info in read_json(run("indexers", "--json"))] == [
+        "images",
         "radon_report",
         "velocity_events",
     ]

@@ -36,7 +36,7 @@ def test_commands_give_the_same_with_workers(
     else:
         how = ["--dask", request.getfixturevalue("cluster").scheduler.address]
     before = table_files(lab)
-    assert len(before) == 3
+    assert len(before) == 4
     shutil.rmtree(lab / "index")
     (lab / "tables" / "velocity_events.parquet").unlink()
     (lab / "tables" / "radon_report.parquet").unlink()

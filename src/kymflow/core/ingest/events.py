@@ -26,6 +26,7 @@ def events_table(acquisition: Acquisition) -> pd.DataFrame | None:
     DataFrame or None
         roi_id (int), event_id (str), t0_s and t1_s (s), kind (str), score (mm/s), channel (int),
         then every other field under its own name, in full precision. What the file leaves null is missing.
+        Where velocities are not in mm/s, ``velocity_unit`` tells.
 
     Notes
     -----
@@ -42,6 +43,8 @@ def events_table(acquisition: Acquisition) -> pd.DataFrame | None:
         if roi_id is not None and (known is None or roi_id in known):
             rows += [_row(roi_id, channel, event) for event in events]
     _number_duplicates(rows)
+    if acquisition.velocity_unit != "mm/s":
+        rows = [{**row, "velocity_unit": acquisition.velocity_unit} for row in rows]
     names = dict.fromkeys([*_FIRST, *(name for row in rows for name in row)])
     # As objects, so that whole numbers stay whole beside missing ones.
     return pd.DataFrame({name: pd.Series([row.get(name) for row in rows], dtype=object) for name in names})

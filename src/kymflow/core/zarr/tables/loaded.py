@@ -72,7 +72,7 @@ class LoadedTables:
             Table ``images`` is not one of a row for each image.
         """
         frame = self._cache.get(self._table_name(name))
-        if with_images:
+        if with_images and name != IMAGES_TABLE:
             return add_images(frame, self._cache.get(IMAGES_TABLE))
         return add_source(self.ds, frame) if with_source else copy_of(frame)
 
