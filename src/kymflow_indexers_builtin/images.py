@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from kymflow_indexers_builtin.velocity_events import VelocityEventsIndexer
 if TYPE_CHECKING:
     from kymflow import SourceFile, ZarrImageRecord
 
+_BEYOND_INT64 = 2**63
 _SECONDS = frozenset({"s", "sec", "second", "seconds"})
 _MICROMETERS = frozenset({"um", "µm", "μm", "micron", "microns", "micrometer", "micrometers"})
 _OF_EXPERIMENT = "From the experiment metadata"
@@ -136,7 +138,7 @@ _Size = tuple[int | None, int | None, int | None, float | None, float | None]
 
 def _in_header(header: Mapping[str, Any]) -> _Size | None:
     shape = header.get("shape")
-    if not isinstance(shape, list) or len(shape) not in (2, 3) or not all(type(n) is int for n in shape):
+    if not isinstance(shape, list) or len(shape) not in (2, 3) or not all(map(_is_length, shape)):
         return None
     voxels, units = header.get("voxels"), header.get("voxels_units")
     seconds, micrometers = voxels if isinstance(voxels, list) and len(voxels) == 2 else (None, None)
@@ -164,7 +166,11 @@ def _in_pixels(rec: ZarrImageRecord) -> _Size:
 def _positive(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if 0 < value < math.inf else None
+    return float(value) if 0 < value < sys.float_info.max else None
+
+
+def _is_length(value: object) -> bool:
+    return type(value) is int and 0 < value < _BEYOND_INT64
 
 
 def _n_events(rec: ZarrImageRecord) -> int | None:
@@ -188,20 +194,21 @@ def _is_analysed(rec: ZarrImageRecord) -> bool:
 
 def _experiment(metadata: Mapping[str, Any]) -> dict[str, Any]:
     found = metadata.get("experiment_metadata")
-    values = dict(_flat(found, "")) if isinstance(found, dict) else {}
     row: dict[str, Any] = {}
-    for name, value in values.items():
+    for name, value in _flat(found, "") if isinstance(found, dict) else ():
         if value is None or value == "":
             continue
         if name in _NUMBERS:
             number = _as_number(value)
-            row[f"{name}_as_written" if number is None else name] = (
-                _as_text(value) if number is None else number
-            )
-        elif name in _TEXTS:
-            row[name] = _as_text(value)
+            column = name if number is not None else f"{name}_as_written"
+            value = _as_text(value) if number is None else number
         else:
-            row[f"experiment.{name}" if name in _OWN else name] = value
+            column = name
+            is_large = type(value) is int and not -_BEYOND_INT64 <= value < _BEYOND_INT64
+            value = _as_text(value) if name in _TEXTS or is_large else value
+        while column in _OWN or column in row:
+            column = f"experiment.{column}"
+        row[column] = value
     return row
 
 
@@ -219,6 +226,7 @@ def _as_text(value: Any) -> str:
 
 def _as_number(value: Any) -> float | None:
     try:
-        return None if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+        number = None if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
         return None
+    return number if number is not None and math.isfinite(number) else None

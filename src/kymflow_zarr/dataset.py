@@ -146,8 +146,8 @@ class ZarrDataset(OpenedRoot):
         units: Sequence[str | None] | None = None,
     ) -> ZarrImageRecord:
         """Store an image under a new id (uuid4); parameters as :meth:`ZarrImageRecord.save_array`."""
-        self._make()
-        self.check_writable()
+        if not self._is_absent:
+            self.check_writable()
         record = self.record(str(uuid.uuid4()))
         try:
             record.save_array(arr, axes=axes, chunks=chunks, scale=scale, units=units)

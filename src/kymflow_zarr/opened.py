@@ -73,10 +73,15 @@ class OpenedRoot:
                 dataset=self.path,
             )
 
-    def _make(self) -> None:
-        """Make what is to be made by the first image, which is about to be written."""
+    def _make(self) -> int:
+        """Make what is to be made by the first image, which is about to be written; return its format."""
         if self._is_absent:
-            self._meet(find_root(self._store) or create(self._store, 3))
+            root = find_root(self._store)
+            if root is None:
+                check_creatable(self._store, self.mode)
+                root = create(self._store, self.zarr_format)
+            self._meet(root)
+        return self.zarr_format
 
     def _meet(self, root: Group | None) -> None:
         # Somebody else may have made it meanwhile.

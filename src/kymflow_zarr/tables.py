@@ -238,7 +238,7 @@ def _merge(
     if present is None:
         return rows
     try:
-        table = frames.parquet_to_frame(present)
+        table = decode(present)
     except frames.UnreadableParquet as error:
         raise damaged_table(store, name, error) from error
     if id_column not in table.columns:

@@ -277,3 +277,50 @@ def test_images_of_different_labs_go_into_one_table(kd: KymDataset) -> None:
     assert sorted(table["weight_g"].dropna()) == [25.0, 25.5]
     assert sorted(table["age"].dropna()) == ["12", "P60"]
     assert table.loc[table["n_rois"] == 2, "accepted"].tolist() == [False]
+
+
+HUGE = 10**400
+
+
+@pytest.mark.parametrize(
+    ("metadata", "column", "value"),
+    [
+        ({"experiment_metadata": {"depth": HUGE}}, "depth_as_written", str(HUGE)),
+        ({"experiment_metadata": {"depth": "nan"}}, "depth_as_written", "nan"),
+        ({"experiment_metadata": {"cells": 2**63}}, "cells", str(2**63)),
+        ({"header": {"shape": [6, 4], "voxels": [HUGE, 1]}}, "seconds_per_line", None),
+        ({"header": {"shape": [10**30, 4]}}, "lines", 6),
+        ({"header": {"shape": [-3, 4]}}, "lines", 6),
+    ],
+)
+def test_numbers_beyond_reason_cost_no_image_its_row(
+    kd: KymDataset, metadata: dict[str, Any], column: str, value: object
+) -> None:
+    bare(kd, **metadata)
+
+    kd.rebuild("images")
+
+    (row,) = kd.ds.load_table("images").to_dict("records")
+    assert (None if pd.isna(row[column]) else row[column]) == value
+
+
+def test_a_name_that_is_no_text_fails_just_its_image(kd: KymDataset) -> None:
+    bare(kd, accepted=True)
+    odd = bare(kd)
+    path = Path(kd.ds.path, "images", odd.image_id, "analysis", "metadata.json")
+    path.parent.mkdir()
+    path.write_text('{"experiment_metadata": {"\\ud800": 1}}')
+
+    table = kd.rebuild("images", on_error="skip")
+
+    assert len(table) == 1
+    assert "its name is no UTF-8" in kd.reports["images"].failed[odd.image_id]
+
+
+def test_names_that_meet_are_all_kept(kd: KymDataset) -> None:
+    experiment = {"folder": "y", "experiment": {"folder": "x"}, "a": {"b": 1}, "a.b": 2}
+
+    row = row_of(bare(kd, experiment_metadata=experiment))
+
+    assert (row["experiment.folder"], row["experiment.experiment.folder"]) == ("y", "x")
+    assert (row["a.b"], row["experiment.a.b"]) == (1, 2)

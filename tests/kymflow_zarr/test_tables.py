@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from pandas.testing import assert_frame_equal
 
@@ -16,6 +17,7 @@ from kymflow_zarr import (
     TableNotFoundError,
     ZarrDataset,
 )
+from kymflow_zarr.formats import frames
 from support.processes import run_together
 
 ODD_IDS = ["a", "a b", "größe", "日本", "a/b", "../a", "it's", 'say "x"', "a\\b", "", "x" * 500, "nan", "1"]
@@ -359,3 +361,14 @@ def test_two_processes_lose_nothing(local, start_python) -> None:
     table = local.load_table("t")
     ids = sorted(f"{who}{number}" for who in "ab" for number in range(15))
     assert table["image_id"].tolist() == [image_id for image_id in ids for _ in range(2)]
+
+
+def test_replacing_rows_leaves_the_integers_of_other_images_alone(local: ZarrDataset) -> None:
+    table = pa.table({"image_id": ["c0", "c1", "c2"], "n": pa.array([2**60 + 1, None, 3], pa.int64())})
+    local.store.put("tables/big.parquet", frames.arrow_to_parquet(table))
+
+    rows = pd.DataFrame({"image_id": "c2", "n": pd.array([4], "Int64")})
+    local.replace_rows_for_image_id("big", "c2", rows)
+
+    assert local.load_table("big")["n"].tolist() == [2**60 + 1, pd.NA, 4]
+    assert str(local.load_table("big")["n"].dtype) == "Int64"

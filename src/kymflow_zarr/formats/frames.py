@@ -318,13 +318,22 @@ def table_to_frame(table: pa.Table) -> pd.DataFrame:
     """
     frame = arrow_to_frame(table)
     for name, values in zip(table.column_names, table.columns, strict=True):
-        nullable = _nullable_dtype(values.type)
-        if nullable is None or not values.null_count:
-            continue
         # Names that other programs wrote may stand twice, or be those of an index.
-        if list(frame.columns).count(name) == 1 and isinstance(frame[name].dtype, np.dtype):
+        if list(frame.columns).count(name) != 1:
+            continue
+        nullable = _nullable_dtype(values.type)
+        if _holds_objects(values.type):
+            # pandas would make floats of the integers in them, where others are missing.
+            frame[name] = pd.Series(values.to_pylist(), index=frame.index, dtype=object)
+        elif nullable is not None and values.null_count and isinstance(frame[name].dtype, np.dtype):
             frame[name] = nullable.__from_arrow__(values)
     return frame
+
+
+def _holds_objects(arrow_type: pa.DataType) -> bool:
+    if pa.types.is_list(arrow_type) or pa.types.is_large_list(arrow_type):
+        return _holds_objects(arrow_type.value_type)
+    return bool(pa.types.is_struct(arrow_type))
 
 
 def _nullable_dtype(arrow_type: pa.DataType) -> Any:

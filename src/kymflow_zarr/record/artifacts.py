@@ -32,10 +32,10 @@ class RecordArtifacts:
         *,
         zarr_format: int = 3,
         read_only: bool = False,
-        before_first: Callable[[], None] | None = None,
+        before_first: Callable[[], int] | None = None,
     ) -> None:
         self._store = store
-        # What makes the dataset, where it is not there yet.
+        # What makes the dataset, where it is not there yet, and tells its Zarr format.
         self._before_first = before_first
         self._prefix = layout.record_prefix(image_id)
         self._zarr_format = zarr_format
@@ -239,6 +239,4 @@ class RecordArtifacts:
             raise self._faults.read_only()
         if existing and not self.exists():
             raise self._faults.no_record()
-        if self._before_first is not None:
-            self._before_first()
         return self._store

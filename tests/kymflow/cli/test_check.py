@@ -30,7 +30,7 @@ def test_the_command_tells_repairs_and_ends_with_1_while_something_is_wrong(
         ("unknown image", True),
         ("no ledger", True),
     ]
-    assert content["stale"] == {"radon_report": ["a"]}
+    assert content["stale"] == {"images": ["a"], "radon_report": ["a"]}
     assert (content["dataset"], content["images"], content["clean"]) == (path, 2, False)
     odd.unlink()
     kd.ds.record("b").save_json("radon_report", {"mean_velocity": 2.0})

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from kymflow.core.zarr.extraction.batch import Batch
-from kymflow.core.zarr.indexers.artifact import FORMS
+from kymflow.core.zarr.indexers.artifact import FORMS, ArtifactIndexer
 from kymflow.core.zarr.indexers.base import BulkIndexer
-from kymflow.core.zarr.indexers.json_rows import NoRows, rows_of_json
+from kymflow.core.zarr.indexers.json_rows import NoRows, Paths, rows_of_json, unnest, unnest_table
 from kymflow_zarr import layout
 from kymflow_zarr.errors import InvalidNameError, StoreError
 from kymflow_zarr.formats import bulk, documents
@@ -176,7 +176,7 @@ def _decode_parquet(blobs: Blobs, indexer: BulkIndexer) -> Decoded:
 
         def decode(chosen: Sequence[Span], rows: pa.Table = rows) -> pa.Table:
             begin, n_rows = chosen[0][1], sum(count for _, _, count in chosen)
-            return _shaped(indexer, rows.slice(begin, n_rows))
+            return _shaped(indexer, unnest_table(rows.slice(begin, n_rows), _paths(indexer)))
 
         for table, chosen in _in_halves(decode, spans):
             found.append(_together(table, [(image_id, count) for image_id, _, count in chosen]))
@@ -187,15 +187,14 @@ def _decode_parquet(blobs: Blobs, indexer: BulkIndexer) -> Decoded:
 def _decode_json(blobs: Blobs, indexer: BulkIndexer) -> Decoded:
     groups: dict[Kinds, list[Rows]] = {}
     odd = set(blobs)
-    unnest = getattr(indexer, "unnest", None)
+    paths = _paths(indexer)
     declared = _declared_kinds(indexer)
     for image_id, data in blobs.items():
         try:
             rows = rows_of_json(documents.bytes_to_json(data))
         except (documents.UnreadableDocument, NoRows):
             continue
-        if unnest is not None:
-            rows = [unnest(row) for row in rows]
+        rows = [dict(unnest(row, paths)) for row in rows] if paths else rows
         kinds = _kinds(rows, declared)
         if kinds is not None:
             groups.setdefault(kinds, []).append((image_id, rows))
@@ -242,6 +241,11 @@ def _in_halves(
 
 _TYPES = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
 _INT64 = range(-(2**63), 2**63)
+
+
+def _paths(indexer: BulkIndexer) -> Paths:
+    # Of an ArtifactIndexer; others take their values out of objects themselves.
+    return indexer.paths if isinstance(indexer, ArtifactIndexer) else ()
 
 
 def _declared_kinds(indexer: BulkIndexer) -> Mapping[str, type]:

@@ -17,7 +17,7 @@ from kymflow.core.zarr.extraction.batch import Batch
 from kymflow.core.zarr.extraction.checks import ImageFault, check_rows
 from kymflow.core.zarr.extraction.plain_rows import PlainRows, stack_rows
 from kymflow.core.zarr.extraction.prefetch import prefetch
-from kymflow.core.zarr.indexers.artifact import read_artifact
+from kymflow.core.zarr.indexers.artifact import ArtifactIndexer, read_artifact
 from kymflow.core.zarr.indexers.base import BulkIndexer, DatasetIndexer, as_bulk
 from kymflow.core.zarr.indexers.contract import TableContract
 from kymflow.core.zarr.indexers.declared import DeclaredIndexer
@@ -95,9 +95,9 @@ class Task:
 
     def _read_ahead(self, image_ids: Sequence[str]) -> StoreReader:
         """Read what the indexer says that it reads of nearly every image; each then finds it there."""
-        names = getattr(self.indexer, "reads", ())
-        if not names:
+        if not isinstance(self.indexer, RecordIndexer) or not self.indexer.reads:
             return self.ds.store
+        names = self.indexer.reads
         keys = [f"{layout.IMAGES}/{one}/{layout.ANALYSIS}/{name}" for one in image_ids for name in names]
         try:
             return ReadAhead(self.ds.store, keys, self.listing)
@@ -107,7 +107,7 @@ class Task:
 
     def _raw(self, image_ids: Sequence[str], step: Step, store: StoreReader | None = None) -> Extracted:
         """Let the indexer extract each image's rows; what it reads, it reads of `store`."""
-        if isinstance(self.indexer, RecordIndexer) and self.indexer.gives_arrow:
+        if isinstance(self.indexer, RecordIndexer) and self.indexer.gives_plain_rows:
             indexer = self.indexer
             found, errors = self._each(image_ids, step, lambda one: self._plain_rows(indexer, one, store))
             batches, faults = stack_rows(indexer, found)
@@ -182,8 +182,8 @@ def extract_image(
         if isinstance(indexer, DeclaredIndexer) and indexer.gives_arrow:
             return Batch.of_image(image_id, indexer.read_rows(record), store.dependencies)
         if in_bulk is not None:
-            unnest = getattr(in_bulk, "unnest", None)
-            table = in_bulk.shape(read_artifact(record, in_bulk.bulk_artifact or "", unnest))
+            paths = in_bulk.paths if isinstance(in_bulk, ArtifactIndexer) else ()
+            table = in_bulk.shape(read_artifact(record, in_bulk.bulk_artifact or "", paths))
             return Batch.of_image(image_id, table, store.dependencies)
         frame: object = indexer.extract_rows(record)
     if not isinstance(frame, pd.DataFrame):

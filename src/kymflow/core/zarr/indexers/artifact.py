@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from kymflow.core.zarr.indexers.base import IMAGE_ID
 from kymflow.core.zarr.indexers.columns import Column
 from kymflow.core.zarr.indexers.declared import DeclaredIndexer
-from kymflow.core.zarr.indexers.json_rows import NoRows, rows_of_json, rows_to_arrow, unnest
+from kymflow.core.zarr.indexers.json_rows import (
+    NoRows,
+    Paths,
+    rows_of_json,
+    rows_to_arrow,
+    unnest,
+    unnest_table,
+)
 from kymflow_zarr.errors import ArtifactError, ArtifactNotFoundError, ColumnError
 
 if TYPE_CHECKING:
@@ -19,7 +26,6 @@ if TYPE_CHECKING:
 
 # In the order in which they are looked for.
 FORMS = (".parquet", ".json", ".json.gz", ".csv.gz")
-Unnest = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 class ArtifactIndexer(DeclaredIndexer, is_base=True):
@@ -101,21 +107,11 @@ class ArtifactIndexer(DeclaredIndexer, is_base=True):
 
     def read_rows(self, rec: ZarrImageRecord) -> pa.Table:
         """Return the rows as Arrow, ``image_id`` not filled in; errors as :meth:`extract_rows`."""
-        return self.shape(read_artifact(rec, self.artifact, self.unnest))
-
-    def unnest(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return an object of a JSON artifact as columns: what stands at the paths of columns is taken out.
-
-        Parameters
-        ----------
-        row : mapping
-            By name.
-        """
-        paths = self._paths
-        return unnest(row, paths) if paths else row
+        return self.shape(read_artifact(rec, self.artifact, self.paths))
 
     @property
-    def _paths(self) -> Sequence[tuple[str, Sequence[str]]]:
+    def paths(self) -> Paths:
+        """The columns with a path, each with the names that lead to its values inside objects."""
         return [(column.name, column.path.split(".")) for column in self.columns if column.path]
 
     def shape(self, table: pa.Table) -> pa.Table:
@@ -131,7 +127,7 @@ class ArtifactIndexer(DeclaredIndexer, is_base=True):
         ColumnError
             A value does not fit its declared type.
         """
-        table = self._renamed(self._unnested(table))
+        table = self._renamed(table)
         declared = {column.name: column for column in self.columns}
         columns = {
             name: table.column(name)
@@ -144,24 +140,6 @@ class ArtifactIndexer(DeclaredIndexer, is_base=True):
             if name == IMAGE_ID or name in declared or self.keep_other_columns:
                 columns.setdefault(name, table.column(name))
         return _table({n: declared[n].cast(v) if n in declared else v for n, v in columns.items()})
-
-    def _unnested(self, table: pa.Table) -> pa.Table:
-        """Take the values at the paths of columns out of the objects of a Parquet artifact."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        taken = set()
-        for column, path in self._paths:
-            if path[0] not in table.column_names or column in table.column_names:
-                continue
-            taken.add(path[0])
-            values = table.column(path[0])
-            for name in path[1:]:
-                kind = values.type
-                is_there = pa.types.is_struct(kind) and kind.get_field_index(name) >= 0
-                values = pc.struct_field(values, name) if is_there else pa.nulls(len(values))
-            table = table.append_column(column, values)
-        return table.drop_columns(sorted(taken)) if taken else table
 
     def _renamed(self, table: pa.Table) -> pa.Table:
         taken = set(table.column_names)
@@ -176,15 +154,15 @@ class ArtifactIndexer(DeclaredIndexer, is_base=True):
         return table.rename_columns(names)
 
 
-def read_artifact(rec: ZarrImageRecord, artifact: str, unnest: Unnest | None = None) -> pa.Table:
+def read_artifact(rec: ZarrImageRecord, artifact: str, paths: Paths = ()) -> pa.Table:
     """Read an artifact of one record as rows, whichever form it has; no columns if there is none.
 
     Parameters
     ----------
     rec, artifact
         Which one.
-    unnest : callable, optional
-        What makes columns of an object, where the artifact is JSON.
+    paths : sequence of (column, path), optional
+        Columns whose values are inside objects.
 
     Raises
     ------
@@ -192,11 +170,11 @@ def read_artifact(rec: ZarrImageRecord, artifact: str, unnest: Unnest | None = N
         It is damaged, or JSON of another shape.
     """
     try:
-        return rec.load_arrow(artifact)
+        return unnest_table(rec.load_arrow(artifact), paths)
     except ArtifactNotFoundError:
         pass
     try:
-        return _from_json(rec, artifact, rec.load_json(artifact), unnest)
+        return _from_json(rec, artifact, rec.load_json(artifact), paths)
     except ArtifactNotFoundError:
         pass
     from kymflow_zarr.formats import frames
@@ -207,10 +185,9 @@ def read_artifact(rec: ZarrImageRecord, artifact: str, unnest: Unnest | None = N
         return _table({})
 
 
-def _from_json(rec: ZarrImageRecord, artifact: str, payload: Any, unnest: Unnest | None) -> pa.Table:
+def _from_json(rec: ZarrImageRecord, artifact: str, payload: Any, paths: Paths) -> pa.Table:
     try:
-        rows = rows_of_json(payload)
-        return rows_to_arrow([unnest(row) for row in rows] if unnest else rows)
+        return rows_to_arrow([unnest(row, paths) for row in rows_of_json(payload)])
     except (NoRows, ColumnError) as error:
         raise ArtifactError(
             f"artifact '{artifact}.json' of {rec!r} gives no rows: {error}",

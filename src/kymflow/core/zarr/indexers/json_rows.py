@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 MAX_NESTING = 32
 
 
+# Columns, each with the names that lead to its values inside objects.
+Paths = Sequence[tuple[str, Sequence[str]]]
+
+
 class NoRows(ValueError):
     """A JSON document is not of a shape that gives rows; callers say which artifact it was."""
 
@@ -35,7 +39,7 @@ def rows_of_json(payload: Any) -> list[dict[str, Any]]:
     return [{name: _without_empty(value) for name, value in row.items()} for row in rows]
 
 
-def unnest(row: Mapping[str, Any], paths: Sequence[tuple[str, Sequence[str]]]) -> dict[str, Any]:
+def unnest(row: Mapping[str, Any], paths: Paths) -> Mapping[str, Any]:
     """Return a row with the values at some paths as columns, in place of the objects that they are in.
 
     Parameters
@@ -44,16 +48,42 @@ def unnest(row: Mapping[str, Any], paths: Sequence[tuple[str, Sequence[str]]]) -
         By name, as JSON has it.
     paths : sequence of (column, path)
         The names to go along, from the row inwards. Where one is absent, or its value no object, the value
-        is missing.
+        is missing. Where the first is absent, a plain value under the column's own name counts.
     """
+    if not paths:
+        return row
     taken = {path[0] for _, path in paths}
     columns = {name: value for name, value in row.items() if name not in taken}
     for column, path in paths:
+        if path[0] not in row:
+            columns.setdefault(column, None)
+            continue
         value: Any = row
         for name in path:
             value = value.get(name) if isinstance(value, Mapping) else None
         columns[column] = None if value == {} else value
     return columns
+
+
+def unnest_table(table: pa.Table, paths: Paths) -> pa.Table:
+    """Return the rows of a Parquet artifact as :func:`unnest` returns those of a JSON one."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    taken = {path[0] for _, path in paths}
+    columns = {name: table.column(name) for name in table.column_names if name not in taken}
+    for column, path in paths:
+        if path[0] not in table.column_names:
+            if table.num_columns:
+                columns.setdefault(column, pa.chunked_array([pa.nulls(table.num_rows)]))
+            continue
+        values = table.column(path[0])
+        for name in path[1:]:
+            kind = values.type
+            is_there = pa.types.is_struct(kind) and kind.get_field_index(name) >= 0
+            values = pc.struct_field(values, name) if is_there else pa.chunked_array([pa.nulls(len(values))])
+        columns[column] = values
+    return pa.table(columns) if paths else table
 
 
 def rows_to_arrow(

@@ -48,9 +48,16 @@ class RecordIndexer(DeclaredIndexer, is_base=True):
     """
 
     reads: ClassVar[Sequence[str]] = ()
+    # Whether what rows() gives is all there is to it.
+    gives_plain_rows: ClassVar[bool] = True
 
     def __init_subclass__(cls, *, is_base: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(is_base=is_base, **kwargs)
+        cls.gives_plain_rows = cls.gives_arrow and (cls.read_rows, cls.checked_rows, cls.to_arrow) == (
+            RecordIndexer.read_rows,
+            RecordIndexer.checked_rows,
+            RecordIndexer.to_arrow,
+        )
         if isinstance(cls.reads, str):
             raise InvalidNameError(f"class {cls.__qualname__}: reads must be a sequence, got {cls.reads!r}")
 
@@ -88,6 +95,8 @@ class RecordIndexer(DeclaredIndexer, is_base=True):
             for name in row:
                 if not isinstance(name, str):
                     raise ColumnError(f"column names must be str, got {type(name).__name__}: {name!r}")
+                if name.encode("utf-8", "replace").decode("utf-8") != name:
+                    raise ColumnError(f"column {name!r}: its name is no UTF-8", column=name)
         return rows
 
     def to_arrow(self, rows: Sequence[Mapping[str, Any]]) -> pa.Table:

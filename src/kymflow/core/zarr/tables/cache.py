@@ -79,6 +79,7 @@ class TableCache:
 
     def load(self, name: str) -> None:
         """Load the table's file."""
+        self._ds.check_there()
         store = self._ds.store
         seen_ns = store.now_ns()
         fingerprint = store.stat(layout.table_key(name))

@@ -158,7 +158,10 @@ def conform(rows: pa.Table, schema: pa.Schema, contract: TableContract) -> pa.Ta
             columns.append(pa.nulls(rows.num_rows, field.type))
             continue
         values = rows.column(field.name)
-        if values.type != field.type:
+        if values.null_count == len(values):
+            # What has no value has no type either: some kinds know no cast to each other.
+            values = pa.chunked_array([pa.nulls(len(values), field.type)])
+        elif values.type != field.type:
             values = _cast(rows, field, contract)
         columns.append(values)
     return pa.table(columns, schema=schema)
@@ -166,6 +169,9 @@ def conform(rows: pa.Table, schema: pa.Schema, contract: TableContract) -> pa.Ta
 
 def _cast(rows: pa.Table, field: pa.Field, contract: TableContract) -> pa.ChunkedArray:
     values = rows.column(field.name)
+    if pa.types.is_nested(values.type):
+        # Arrow trips over a part of a column of objects that hold objects; a copy is whole.
+        values = values.take(pa.array(range(len(values)), pa.int64()))
     try:
         return values.cast(field.type)
     except pa.ArrowException as error:

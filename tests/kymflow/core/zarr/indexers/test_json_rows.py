@@ -87,6 +87,40 @@ def test_a_path_that_leads_nowhere_is_missing(row: dict[str, Any], value: object
     assert unnest({**row, "other": 2}, [("x", ["a", "b"])]) == {"x": value, "other": 2}
 
 
+def test_a_plain_value_under_the_columns_own_name_counts_where_no_path_begins() -> None:
+    assert unnest({"x": 5}, [("x", ["a", "b"])]) == {"x": 5}
+    assert unnest({"x": 5, "a": {}}, [("x", ["a", "b"])]) == {"x": None}
+
+
+NESTED = [
+    ((Column("condition", "str", path="condition.name"),), {"condition": {"name": "k"}}),
+    ((Column("a", "int", path="b.x"), Column("b", "int", path="b.y")), {"b": {"x": 1, "y": 2}}),
+    ((Column("b", "int", path="a.x"),), {"b": 5}),
+    ((Column("b", "int", path="a.x.y"),), {"a": {"x": 1}, "b": 5}),
+]
+
+
+@pytest.mark.parametrize(("declared", "row"), NESTED)
+def test_json_and_parquet_give_the_same_values_by_path(
+    kd: KymDataset, declared: tuple[Column, ...], row: dict[str, Any]
+) -> None:
+    class ByPath(ArtifactIndexer):
+        name = "by_path"
+        columns = declared
+
+    kd.ds.record("a").save_json("by_path", row)
+    kd.ds.record("b").save_df_parquet("by_path", pd.DataFrame([row]))
+
+    table = kd.rebuild(ByPath())
+
+    one, other = (table[table["image_id"] == image_id].drop(columns="image_id") for image_id in "ab")
+    assert [values(one[name]) for name in one] == [values(other[name]) for name in other]
+    pd.testing.assert_frame_equal(
+        ByPath().extract_rows(kd.ds.record("a")).drop(columns="image_id"),
+        ByPath().extract_rows(kd.ds.record("b")).drop(columns="image_id"),
+    )
+
+
 def test_rows_that_lack_a_column_have_nothing_in_it() -> None:
     table = rows_to_arrow([{"a": 1}, {"b": float("nan")}], ["n"], [Column("n", "int")])
 
@@ -190,3 +224,42 @@ def test_the_metadata_of_real_acquisitions_give_rows(shared_data: Path, tmp_path
 
     assert len(table) == 7
     assert len(kd.rebuild(Conditions())) == 7
+
+
+class Odd(ArtifactIndexer):
+    """Rows of whatever kind."""
+
+    name = "odd"
+
+
+def test_rows_without_a_value_never_keep_a_column_from_another_kind(kd: KymDataset) -> None:
+    kd.ds.record("a").save_json("odd", {"n": 1, "o": {"x": 1}})
+    kd.ds.record("b").save_json("odd", {"n": 2})
+    kd.rebuild(Odd())
+
+    kd.ds.record("a").save_json("odd", {"n": 1, "o": 5})
+
+    pd.testing.assert_frame_equal(kd.refresh(Odd()), kd.rebuild(Odd()))
+
+
+def test_objects_of_objects_without_values_are_kept_beside_others(kd: KymDataset) -> None:
+    kd.ds.record("a").save_json("odd", [{"o": {"x": {"y": None}}}] * 3)
+    kd.ds.record("b").save_json("odd", {"o": {"z": 1}})
+    kd.ds.record("c").save_json("odd", {"o": {"x": {"y": None}}})
+    kd.rebuild(Odd())
+
+    kd.ds.record("a").save_json("odd", {"o": {"z": 5}})
+
+    pd.testing.assert_frame_equal(kd.refresh(Odd()), kd.rebuild(Odd()))
+
+
+def test_integers_in_objects_stay_integers(kd: KymDataset) -> None:
+    kd.ds.record("a").save_json("odd", {"o": {"x": 2**60 + 1}})
+    kd.ds.record("b").save_json("odd", {"o": {"y": 1}})
+
+    rebuilt = kd.rebuild(Odd())
+
+    for table in (rebuilt, kd.ds.load_table("odd")):
+        assert table["o"].tolist() == [{"x": 2**60 + 1, "y": None}, {"x": None, "y": 1}]
+    kd.ds.save_table("odd", kd.ds.load_table("odd"))
+    pd.testing.assert_frame_equal(kd.ds.load_table("odd"), rebuilt)

@@ -6,7 +6,9 @@ import datetime
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +22,7 @@ from kymflow import (
     ZarrImageRecord,
 )
 from kymflow_zarr import ColumnError, InvalidNameError
-from support.simple_indexers import add_image
+from support.simple_indexers import FrameIndexer, add_image, frame
 
 IDS = [f"i{number}" for number in range(5)]
 
@@ -185,3 +187,66 @@ def test_columns_of_one_row_set_that_do_not_go_together_are_told(kd: KymDataset)
 
     with pytest.raises(ColumnError, match="column 'x': "):
         Values().extract_rows(kd.ds.record("i0"))
+
+
+class Given(RecordIndexer):
+    """The rows that it was given, by image."""
+
+    name = "given"
+    columns = (Column("x", "float"), Column("when", "datetime", required=False))
+
+    def __init__(self, rows: Mapping[str, Any]) -> None:
+        self._rows = rows
+
+    def rows(self, rec: ZarrImageRecord) -> Iterator[Mapping[str, Any]]:
+        yield from self._rows.get(rec.image_id, ())
+
+
+NOON = datetime.datetime(2025, 7, 22, 12)
+EAST = NOON.replace(tzinfo=datetime.timezone(datetime.timedelta(hours=2)))
+
+
+@pytest.mark.parametrize("odd", [{"x": True}, {"when": EAST}, {"x": "1"}])
+def test_what_other_images_have_never_makes_a_value_fit(kd: KymDataset, odd: dict[str, Any]) -> None:
+    given = Given({"i0": [{"x": 1.5, "when": NOON}], "i1": [{"x": 1.5, **odd}], "i2": [{"x": 2}]})
+
+    kd.rebuild(given, on_error="skip")
+
+    assert list(kd.reports["given"].failed) == ["i1"]
+    kd.update_images(given, ["i1"], on_error="skip")
+    assert list(kd.reports["given"].failed) == ["i1"]
+
+
+@pytest.mark.parametrize("value", [pd.NA, np.array([1.0, 2.0]), np.float64(2.5), datetime.date(2025, 7, 22)])
+def test_values_that_are_not_plain_go_alone(kd: KymDataset, value: object) -> None:
+    table = kd.rebuild(Given({"i0": [{"x": 1.0, "y": value}], "i1": [{"x": 2.0}]}))
+
+    assert kd.reports["given"].failed == {}
+    assert table["x"].tolist() == [1.0, 2.0]
+
+
+def test_values_that_arrow_refuses_fail_just_their_image(kd: KymDataset) -> None:
+    table = kd.rebuild(Given({"i0": [{"y": object()}], "i1": [{"x": 2.0}]}), on_error="skip")
+
+    assert table["image_id"].tolist() == ["i1"]
+    assert list(kd.reports["given"].failed) == ["i0"]
+
+
+def test_an_indexer_with_code_of_its_own_is_asked_for_that(kd: KymDataset) -> None:
+    class Twice(Given):
+        name = "twice"
+
+        def read_rows(self, rec: ZarrImageRecord) -> pa.Table:
+            table = super().read_rows(rec)
+            return table.append_column("b", pa.array([2] * len(table), pa.int64()))
+
+    table = kd.rebuild(Twice({"i0": [{"x": 1.0}]}))
+
+    assert table["b"].tolist() == [2]
+
+
+def test_reads_of_another_indexer_are_its_own(kd: KymDataset) -> None:
+    indexer = FrameIndexer({"i0": frame(x=[1])})
+    indexer.reads = True  # type: ignore[attr-defined]
+
+    assert kd.rebuild(indexer)["x"].tolist() == [1]
