@@ -7,6 +7,7 @@ table and call plain functions: no other table, no file, no write, no sub-select
 from __future__ import annotations
 
 import datetime
+import difflib
 import json
 import re
 import sqlite3
@@ -202,7 +203,7 @@ def _refusal(
             reason = f"columns {' and '.join(map(repr, same))} are one and the same to an expression"
             return ColumnError(_says(expression) + reason, table_name=table, column=unknown[1])
         context = _says(expression)
-        if unknown[1] not in elsewhere():
+        if not difflib.get_close_matches(unknown[1][:200], [*frame.columns, *elsewhere()], 1):
             context += f"is {unknown[1]!r} a text? Then put it into single quotes; "
         return no_column(table, unknown[1], list(frame.columns), elsewhere, context)
     if "prohibited" in reason or "not authorized" in reason:

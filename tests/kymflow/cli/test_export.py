@@ -124,7 +124,7 @@ def test_a_description_of_a_workbook_names_its_sheets(run: Run, lab: Path, tmp_p
         (("-o", "out", "--where", "1"), "--where and --columns take one table; name it", 2),
         (("no_such", "-o", "x.csv"), "has no table 'no_such'; its tables:", 1),
         (("radon_report", "-o", "x.csv", "--columns", "n_vald"), "did you mean 'n_valid'", 1),
-        (("radon_report", "-o", "no/such/x.csv"), "No such file or directory", 1),
+        (("radon_report", "-o", "no/such/x.csv"), "there is no folder no/such to write x.csv into", 1),
     ],
 )
 def test_what_cannot_be_is_one_line_and_writes_nothing(
@@ -162,3 +162,7 @@ def test_a_dataset_without_tables_says_so(run: Run, tmp_path: Path) -> None:
     assert "has no tables yet; `kymflow refresh" in one_line(
         run("export", tmp_path / "empty.zarr", "-o", tmp_path / "out", code=1)
     )
+
+
+def test_standard_output_is_left_to_show(run: Run, lab: Path) -> None:
+    assert "show DATASET TABLE -o -" in run("export", lab, "radon_report", "-o", "-", code=2).stderr

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from kymflow import IndexerRegistry, KymDataset
+from kymflow import Column, IndexerRegistry, KymDataset
 from kymflow.cli.main import app
 from support.simple_indexers import FrameIndexer, add_image, frame
 
@@ -73,6 +73,25 @@ def test_as_json(run: Run) -> None:
 
     assert content["rows"] == 3
     assert content["data"][0]["mean"] == 4.0
+
+
+def test_velocities_of_two_units_are_never_averaged(tmp_path: Path) -> None:
+    kd = KymDataset(tmp_path / "units.zarr", "a", registry=IndexerRegistry(()))
+    speed = Column("speed", "float", "mm/s")
+    rows = {
+        "a": frame(roi_id=[1], speed=[1.0], velocity_unit=["mm/s"]),
+        "b": frame(roi_id=[1], speed=[900.0], velocity_unit=["um/s"]),
+    }
+    for image_id in rows:
+        add_image(kd, image_id)
+    kd.rebuild(FrameIndexer(rows, columns=[speed]))
+
+    show = ["show", str(tmp_path / "units.zarr"), "lab"]
+    found = table(CliRunner().invoke(app, [*show, "--by", "roi_id", "-o", "-"]))
+    alone = CliRunner().invoke(app, [*show, "--image", "b", "--by", "roi_id", "-o", "-"])
+
+    assert found[["velocity_unit", "mean"]].values.tolist() == [["mm/s", 1.0], ["um/s", 900.0]]
+    assert table(alone)["column"].tolist() == ["speed (um/s)"]
 
 
 @pytest.mark.parametrize(

@@ -182,3 +182,21 @@ def test_a_table_of_very_many_columns_is_refused() -> None:
 
     with pytest.raises(ColumnError, match="too many columns"):
         matching("c1 = 1", frame)
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("score > 1 & n < 3", "write and in place of &"),
+        ("score > 1 | n < 3", r"write or in place of \|"),
+        ("kind = AngII", "is 'AngII' a text\\? Then put it into single quotes"),
+    ],
+)
+def test_what_pandas_would_take_is_told_in_sqlites_words(expression: str, message: str) -> None:
+    with pytest.raises(ColumnError, match=message):
+        matching(expression)
+
+
+def test_signs_within_texts_and_names_are_no_operators() -> None:
+    assert matching("kind = 'a & b | c'") == []
+    assert matching("kind || 'x' = 'stallx'") == [0]
