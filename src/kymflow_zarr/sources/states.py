@@ -96,17 +96,18 @@ def snapshot(primary: Path, reader: SourceReader, known: Iterable[FileState]) ->
     return states, as_known
 
 
-def state_now(path: Path, before: FileState) -> FileState:
-    """Return the state of a file now; it is read only if it may have changed.
+def state_now(path: Path, before: FileState | None) -> FileState:
+    """Return the state of a file now; it is read only if it may have changed, or is not known.
 
     Raises
     ------
     OSError
         It cannot be read.
     """
-    if _looks_unchanged(path, before):
+    if before is not None and _looks_unchanged(path, before):
         return before
-    return read_state(path, settled_before_ns=time.time_ns() - SETTLED_AFTER_NS, relative=before.path)
+    relative = before.path if before is not None else ""
+    return read_state(path, settled_before_ns=time.time_ns() - SETTLED_AFTER_NS, relative=relative)
 
 
 def _looks_unchanged(path: Path, state: FileState) -> bool:

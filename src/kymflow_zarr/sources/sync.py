@@ -16,7 +16,7 @@ from kymflow_zarr.errors import CancelledError, SourceError
 from kymflow_zarr.formats.groups import ATTRS_DOCUMENT
 from kymflow_zarr.formats.pixels import OnChunk
 from kymflow_zarr.sources.account import EXCLUDED, absorbed, make_report, pending
-from kymflow_zarr.sources.choose import choose, passing_over
+from kymflow_zarr.sources.choose import Chosen, choose, passing_over
 from kymflow_zarr.sources.claims import Claimer, Claims
 from kymflow_zarr.sources.index import SourceRow
 from kymflow_zarr.sources.options import SyncOptions
@@ -89,6 +89,8 @@ class _Sync:
         self._told: tuple[float, int] | None = None
         self._rows_per_write = _ROWS_PER_WRITE
         self._finished: list[SourceRow] = []
+        # The rows of all excluded sources by image id, as of the last write.
+        self._excluded: dict[str, SourceRow] = {}
 
     def run(self) -> FolderReport:
         options = self._options
@@ -136,11 +138,20 @@ class _Sync:
             self._tell(len(sources))
             self._let_go(claims, absorbed(claims, taken))
             self._look_at_excluded(claims.excluded.values())
-            report = make_report(self._root, chosen, claims, taken, mode=options.mode)
             self._finished += [replace(row, returned=True) for row in pending(taken)]
         finally:
             self._write_finished()
-        return report
+        chosen = self._pass_over_excluded(chosen, claims, taken)
+        return make_report(self._root, chosen, claims, taken, mode=options.mode)
+
+    def _pass_over_excluded(self, chosen: Chosen, claims: Claims, taken: dict[str, Taken]) -> Chosen:
+        """Take what was excluded during the ingest out of its account."""
+        ids = {path: one.row.image_id for path, one in taken.items()}
+        for path in [path for path, image_id in ids.items() if image_id in self._excluded]:
+            del taken[path]
+            claims.excluded[path] = self._excluded[ids[path]]
+        claims.rows = [self._excluded.get(row.image_id, row) for row in claims.rows]
+        return passing_over(chosen, claims.excluded, EXCLUDED)
 
     def _let_go(self, claims: Claims, rows: Sequence[SourceRow]) -> None:
         """Note that files are no sources of their own any more; their images stay, and are told of."""
@@ -149,13 +160,15 @@ class _Sync:
         self._finished += [now for now, row in zip(gone, rows, strict=True) if now != row]
 
     def _look_at_excluded(self, rows: Iterable[SourceRow]) -> None:
-        """Note the content of excluded sources that have changed, by which they are known if they move."""
-        if self._options.mode == "skip":
-            return
+        """Note the content of excluded sources that is new, by which they are known if they move."""
         for row in rows:
+            # One that was excluded before its ingest was noted has none yet.
+            if row.sha256 and self._options.mode == "skip":
+                continue
             self._end_if_cancelled(self._done)
+            before = row.files[0] if row.sha256 else None
             try:
-                now = replace(row, files=(state_now(Path(row.path), row.files[0]), *row.files[1:]))
+                now = replace(row, files=(state_now(Path(row.path), before), *row.files[1:]))
             except OSError:
                 continue
             if now != row:
@@ -231,9 +244,17 @@ class _Sync:
             rows = {row.image_id: row for row in present}
             for row in finished:
                 before = rows.get(row.image_id, row)
-                # Somebody may have excluded it meanwhile, or taken that back.
                 if bool(before.excluded_epoch_ns) == bool(row.excluded_epoch_ns):
                     rows[row.image_id] = row
+                elif before.excluded_epoch_ns:
+                    # Somebody has excluded it meanwhile: only its content is noted.
+                    rows[row.image_id] = replace(before, files=row.files or before.files)
+            self._excluded = {row.image_id: row for row in rows.values() if row.excluded_epoch_ns}
             return list(rows.values())
 
         update_rows(self._store, change)
+        for row in finished:
+            # It may have been written after it was deleted.
+            if row.image_id in self._excluded and not row.excluded_epoch_ns:
+                self._store.discard(self._document(row))
+                self._store.delete_tree(layout.record_prefix(row.image_id))

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kymflow_zarr import FolderReport, ZarrDataset
+from kymflow_zarr import FolderReport, SourceImage, TiffReader, ZarrDataset
+from kymflow_zarr.layout import record_prefix
 from kymflow_zarr.sources.account import EXCLUDED, EXCLUDED_BESIDE
 from kymflow_zarr.sources.table import load_rows, note_deleted
 from support.tiff_folders import REINGEST, id_of, write_tiff
@@ -126,4 +127,85 @@ def test_an_ingest_that_runs_meanwhile_does_not_bring_it_back(ingested: ZarrData
     again(ingested, folder, on_progress=delete)
     (row,) = [row for row in load_rows(ingested.store) if row.image_id == image_id]
     assert row.excluded_epoch_ns > 0
+    assert image_id not in ingested.list_image_ids()
     assert again(ingested, folder).passed_over == {"b.tif": EXCLUDED}
+
+
+def test_one_that_is_excluded_by_its_first_ingest_is_known_by_its_content(
+    local: ZarrDataset, folder: Path
+) -> None:
+    excluded: list[str] = []
+
+    def delete_first(done: float, total: int) -> None:
+        if done >= 1 and not excluded:
+            excluded.extend(local.list_image_ids()[:1])
+            local.delete_image(excluded[0], exclude=True)
+
+    report = local.sync_from_folder(folder, on_progress=delete_first)
+    (row,) = [row for row in load_rows(local.store) if row.image_id == excluded[0]]
+    assert (row.sha256 != "", row.excluded_epoch_ns > 0, row.ingested_epoch_ns) == (True, True, 0)
+    assert excluded[0] not in report.image_ids
+    assert report.passed_over[row.relative_path] == EXCLUDED
+    os.rename(row.path, folder / "renamed.tif")
+    report = again(local, folder)
+    assert (report.passed_over["renamed.tif"], report.image_ids, report.unchanged) == (EXCLUDED, [], 2)
+
+
+@pytest.mark.parametrize("mode", ["skip", REINGEST])
+def test_one_that_is_excluded_after_a_crash_is_known_by_its_content(
+    local: ZarrDataset, folder: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("kymflow_zarr.sources.sync._Sync._write_finished", lambda self: None)
+        local.sync_from_folder(folder)
+    exclude(local, "b.tif")
+    assert local.sync_from_folder(folder, mode=mode).passed_over["b.tif"] == EXCLUDED
+    os.rename(folder / "b.tif", folder / "renamed.tif")
+    report = again(local, folder)
+    assert (report.passed_over, report.new) == ({"renamed.tif": EXCLUDED}, [])
+
+
+class ExcludingReader(TiffReader):
+    """Excludes an image while its source is read."""
+
+    def __init__(self, dataset: ZarrDataset, image_id: str) -> None:
+        self._dataset = dataset
+        self._image_id = image_id
+
+    def read(self, primary: Path) -> SourceImage:
+        if primary.name == "a.tif":
+            self._dataset.delete_image(self._image_id, exclude=True)
+        return super().read(primary)
+
+
+@pytest.mark.parametrize("name", ["a.tif", "b.tif"])
+def test_one_that_is_excluded_while_it_is_ingested_or_before_does_not_come_back(
+    ingested: ZarrDataset, folder: Path, name: str
+) -> None:
+    write_tiff(folder / "a.tif", 8)
+    write_tiff(folder / "b.tif", 9)
+    image_id = id_of(ingested, name)
+    report = again(ingested, folder, reader=ExcludingReader(ingested, image_id))
+    assert (image_id in ingested.list_image_ids(), image_id in report.image_ids) == (False, False)
+    assert (len(report.changed), report.unchanged, report.passed_over[name]) == (1, 1, EXCLUDED)
+    assert list(ingested.store.list(record_prefix(image_id))) == []
+    # It is known by the content that it had when it was read.
+    os.rename(folder / name, folder / "renamed.tif")
+    report = again(ingested, folder)
+    assert (report.passed_over["renamed.tif"], report.image_ids, report.unchanged) == (EXCLUDED, [], 2)
+
+
+def test_an_exclusion_that_is_taken_back_meanwhile_stays_taken_back(
+    ingested: ZarrDataset, folder: Path
+) -> None:
+    image_id = exclude(ingested, "a.tif")
+    write_tiff(folder / "a.tif", 8)
+    write_tiff(folder / "b.tif", 9)
+
+    def take_back(done: float, total: int) -> None:
+        if image_id not in ingested.list_image_ids():
+            ingested.sync_from_folder(folder, pattern="a*", include_excluded=True)
+
+    again(ingested, folder, on_progress=take_back)
+    assert image_id in ingested.list_image_ids()
+    assert again(ingested, folder).passed_over == {}
