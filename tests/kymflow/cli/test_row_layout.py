@@ -125,4 +125,4 @@ def test_a_unit_stands_in_the_header_unless_the_name_tells_it(show: Show, kd: Ky
 def test_no_rows_at_all_have_a_header(show: Show, kd: KymDataset) -> None:
     kd.ds.save_table("own", frame(image_id=["a"], x=[1]))
 
-    assert show("own", where="x > 1")[0][:2] == ["own: 0 of 0 rows", "image_id  x"]
+    assert show("own", where="x > 1")[0][:2] == ["own: 0 of 1 rows", "image_id  x"]

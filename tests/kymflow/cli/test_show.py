@@ -228,7 +228,6 @@ def test_show_writes_all_rows_to_a_file(run: Run, lab: Path, tmp_path: Path, suf
     kd = KymDataset(lab, "r")
     # In the order of the files.
     table = kd.get_table("radon_report", with_source=True).sort_values("rel_path", ignore_index=True)
-    table = table[kd.get_table("radon_report").columns]
     read = {".csv": pd.read_csv, ".json": pd.read_json, ".parquet": pd.read_parquet}[suffix.lower()]
 
     result = run("show", lab, "radon_report", "--output", path)
