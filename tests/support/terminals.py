@@ -44,8 +44,8 @@ def on_terminal(
     printed = b""
     while block := _read(main):
         printed += block
-        # What is typed before it is asked for would be echoed somewhere else.
-        if answer and printed.rstrip().endswith(b"[y/N]:"):
+        # What is typed before it is asked for, the last space included, would be echoed somewhere else.
+        if answer and printed.endswith(b"[y/N]: "):
             os.write(main, f"{answer}\n".encode())
             answer = ""
     os.close(main)
