@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from kymflow.cli.columns import chosen_columns
-from kymflow.cli.rows import VELOCITY_UNIT, Rows
+from kymflow.cli.rows import DEFAULT_VELOCITY_UNIT, VELOCITY_UNIT, Rows, velocity_units
 from kymflow.core.zarr.indexers.base import IMAGE_ID
 from kymflow.core.zarr.tables.info import ColumnInfo
 from kymflow_zarr import ColumnError
@@ -47,9 +47,11 @@ def summed_up(rows: Rows, by: Sequence[str], columns: Sequence[str]) -> Rows:
     """
     frame, table = rows.frame, rows.info.name
     keys = chosen_columns(table, by, list(frame.columns), rows.elsewhere)
-    if VELOCITY_UNIT in frame.columns and frame[VELOCITY_UNIT].nunique() > 1 and VELOCITY_UNIT not in keys:
+    mixed = {info.name: info for info in rows.info.columns if len(velocity_units(info, frame)) > 1}
+    if mixed:
         # A mean over mm/s and um/s is none of anything.
-        keys.append(VELOCITY_UNIT)
+        frame = frame.assign(**{VELOCITY_UNIT: frame[VELOCITY_UNIT].fillna(DEFAULT_VELOCITY_UNIT)})
+        keys = list(dict.fromkeys([*keys, VELOCITY_UNIT]))
     numeric = [
         name
         for name in frame.columns
@@ -65,7 +67,7 @@ def summed_up(rows: Rows, by: Sequence[str], columns: Sequence[str]) -> Rows:
     found: list[dict[str, Any]] = [
         {
             **dict(zip(keys, key if isinstance(key, tuple) else (key,), strict=True)),
-            "column": _with_unit(rows.columns.get(name), name),
+            "column": _with_unit(name, _unit(name, rows, mixed, group)),
             **_statistics(group, name),
         }
         for key, group in groups
@@ -101,5 +103,11 @@ def _statistics(group: pd.DataFrame, name: str) -> dict[str, Any]:
     }
 
 
-def _with_unit(info: ColumnInfo | None, name: str) -> str:
-    return f"{name} ({info.unit})" if info is not None and info.unit else name
+def _unit(name: str, rows: Rows, mixed: Mapping[str, ColumnInfo], group: pd.DataFrame) -> str:
+    if name in mixed:
+        return "".join(velocity_units(mixed[name], group))
+    return rows.columns[name].unit if name in rows.columns else ""
+
+
+def _with_unit(name: str, unit: str) -> str:
+    return f"{name} ({unit})" if unit else name

@@ -20,8 +20,9 @@ from kymflow_zarr import ColumnError, TableNotFoundError
 if TYPE_CHECKING:
     from kymflow.core.zarr.kym_dataset import KymDataset
 
-# Where velocities of a row are in another unit than their column says.
+# Where velocities of a row are in another unit than their column says; where it is missing, in this one.
 VELOCITY_UNIT = "velocity_unit"
+DEFAULT_VELOCITY_UNIT = "mm/s"
 _SOURCE = {
     "rel_path": "Path of the image's file, below the ingested folder",
     "file_name": "Name of the image's file",
@@ -151,13 +152,16 @@ def read_rows(kd: KymDataset, table: str, selection: Selection) -> Rows:
     )
 
 
+def velocity_units(info: ColumnInfo, frame: pd.DataFrame) -> list[str]:
+    """Return the units in which the values of a column are in these rows; none where it has no velocities."""
+    if info.unit != DEFAULT_VELOCITY_UNIT or not {info.name, VELOCITY_UNIT} <= set(frame.columns):
+        return []
+    units = frame.loc[frame[info.name].notna(), VELOCITY_UNIT].fillna(DEFAULT_VELOCITY_UNIT)
+    return sorted(set(units.astype(str)))
+
+
 def _in_true_unit(info: ColumnInfo, frame: pd.DataFrame) -> ColumnInfo:
-    """Return what is known of a column, with the unit that the velocities of these rows are in."""
-    if info.unit != "mm/s" or VELOCITY_UNIT not in frame.columns:
-        return info
-    present = frame[frame[info.name].notna()] if info.name in frame.columns else frame
-    units = sorted({info.unit if pd.isna(unit) else str(unit) for unit in present[VELOCITY_UNIT]})
-    return replace(info, unit=" or ".join(units) or info.unit)
+    return replace(info, unit=" or ".join(velocity_units(info, frame)) or info.unit)
 
 
 class _Joined:

@@ -79,8 +79,10 @@ def test_velocities_of_two_units_are_never_averaged(tmp_path: Path) -> None:
     kd = KymDataset(tmp_path / "units.zarr", "a", registry=IndexerRegistry(()))
     speed = Column("speed", "float", "mm/s")
     rows = {
-        "a": frame(roi_id=[1], speed=[1.0], velocity_unit=["mm/s"]),
-        "b": frame(roi_id=[1], speed=[900.0], velocity_unit=["um/s"]),
+        # Of rows that do not tell, the declared unit is the true one.
+        "a": frame(roi_id=[1], speed=[1.0]),
+        "b": frame(roi_id=[1, 2], speed=[900.0, None], velocity_unit=["um/s", None]),
+        "c": frame(roi_id=[1], speed=[3.0], velocity_unit=["mm/s"]),
     }
     for image_id in rows:
         add_image(kd, image_id)
@@ -90,8 +92,13 @@ def test_velocities_of_two_units_are_never_averaged(tmp_path: Path) -> None:
     found = table(CliRunner().invoke(app, [*show, "--by", "roi_id", "-o", "-"]))
     alone = CliRunner().invoke(app, [*show, "--image", "b", "--by", "roi_id", "-o", "-"])
 
-    assert found[["velocity_unit", "mean"]].values.tolist() == [["mm/s", 1.0], ["um/s", 900.0]]
-    assert table(alone)["column"].tolist() == ["speed (um/s)"]
+    assert found[["roi_id", "velocity_unit", "column", "n"]].values.tolist() == [
+        [1, "mm/s", "speed (mm/s)", 2],
+        [1, "um/s", "speed (um/s)", 1],
+        [2, "mm/s", "speed", 0],
+    ]
+    assert found["mean"].tolist()[:2] == [2.0, 900.0]
+    assert table(alone)["column"].tolist() == ["speed (um/s)", "speed (um/s)"]
 
 
 @pytest.mark.parametrize(
