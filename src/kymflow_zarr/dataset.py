@@ -15,6 +15,7 @@ from kymflow_zarr import layout, tables
 from kymflow_zarr.errors import KymflowError, SourceError
 from kymflow_zarr.formats.groups import ATTRS_DOCUMENT
 from kymflow_zarr.opened import OpenedRoot
+from kymflow_zarr.record.attrs import delete_record
 from kymflow_zarr.record.record import ZarrImageRecord
 from kymflow_zarr.root import Mode
 from kymflow_zarr.sources import sync, table
@@ -184,9 +185,7 @@ class ZarrDataset(OpenedRoot):
             self.record(image_id).get_attrs()
         table.note_deleted(self._store, image_ids, exclude=exclude)
         for image_id in image_ids:
-            # It stops being a record first, so that nobody meets half of one.
-            self._store.discard(self.attrs_key(image_id))
-            self._store.delete_tree(layout.record_prefix(image_id))
+            delete_record(self._store, image_id, self.zarr_format)
 
     # Tables
 

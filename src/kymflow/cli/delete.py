@@ -14,7 +14,7 @@ from kymflow.cli.datasets import open_existing
 from kymflow.cli.failures import FAILED, USAGE, fail, interrupted, say
 from kymflow.cli.hints import here
 from kymflow.cli.image_names import find_images, short_ids
-from kymflow.cli.lines import in_lines, print_line
+from kymflow.cli.lines import counted, in_lines, print_line
 from kymflow.cli.output import all_fresh, print_json, reports_to_dict
 from kymflow.cli.progress import progress
 from kymflow.cli.unusable import tell_unusable
@@ -56,7 +56,7 @@ class _Doomed:
 
     def _rows_of(self, image_id: str) -> str:
         counts = {name: rows[image_id] for name, rows in self.rows.items() if rows[image_id]}
-        return ", ".join(f"{_rows(n)} of {name}" for name, n in counts.items()) or "no rows"
+        return ", ".join(f"{counted(n, 'row')} of {name}" for name, n in counts.items()) or "no rows"
 
 
 def run_delete(
@@ -69,7 +69,7 @@ def run_delete(
     gone = find_gone(load_rows(kd.ds.store), kd.ds.list_image_ids()) if missing else GoneSources()
     image_ids = sorted(gone.gone, key=gone.gone.__getitem__) if missing else find_images(kd, images)
     for reason, ids in gone.unsure.items():
-        say(f"kymflow: {_images(len(ids))} left alone: {reason}")
+        say(f"kymflow: {counted(len(ids), 'image')} left alone: {reason}")
     if image_ids and not yes:
         _ask(kd, dataset, _look_at(kd, image_ids), exclude=exclude)
     if image_ids:
@@ -95,7 +95,8 @@ def _ask(kd: KymDataset, dataset: str, doomed: _Doomed, *, exclude: bool) -> Non
     n = len(doomed.image_ids)
     if not sys.stdin.isatty():
         fail(
-            f"{_images(n)} would be deleted, and nobody can be asked here; --yes deletes without asking",
+            f"{counted(n, 'image')} would be deleted, and nobody can be asked here; "
+            "--yes deletes without asking",
             USAGE,
         )
     for line in (
@@ -161,11 +162,11 @@ def _finish(
         print_json(content | reports_to_dict(reports))
     else:
         out = "; their files are excluded" if exclude and image_ids else ""
-        print_line(f"{here(kd.ds.path)}: {_images(len(image_ids))} deleted, {left} left{out}")
+        print_line(f"{here(kd.ds.path)}: {counted(len(image_ids), 'image')} deleted, {left} left{out}")
         for name, report in reports.items():
-            print_line(f"{name}: {_rows(report.rows)} left")
+            print_line(f"{name}: {counted(report.rows, 'row')} left")
         for one in kept:
-            print_line(f"{one.table} keeps {_rows(one.rows)} of deleted images: {one.reason}")
+            print_line(f"{one.table} keeps {counted(one.rows, 'row')} of deleted images: {one.reason}")
     if unusable or not all_fresh(reports):
         raise typer.Exit(FAILED)
 
@@ -177,11 +178,3 @@ def _kept_rows(kd: KymDataset, image_ids: Sequence[str]) -> list[KeptRows]:
         return []
     problems = {table.table_name: table.problem for table in kd.status().tables}
     return [KeptRows(name, rows, problems.get(name) or "refresh it") for name, rows in kept.items()]
-
-
-def _images(n: int) -> str:
-    return f"{n} image{'' if n == 1 else 's'}"
-
-
-def _rows(n: int) -> str:
-    return f"{n} row{'' if n == 1 else 's'}"

@@ -14,6 +14,7 @@ import pandas as pd
 
 from kymflow.cli.failures import fail
 from kymflow_zarr import ColumnError
+from kymflow_zarr.formats.frames import LARGEST_EXACT_INT
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
@@ -26,7 +27,6 @@ MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384
 MAX_CHARACTERS = 32_767
 MAX_SHEET_NAME = 31
 _FORBIDDEN_IN_NAMES = frozenset("[]:*?/\\")
-_LARGEST_EXACT_INT = 2**53
 
 COLUMNS_SHEET = "columns"
 _ABOUT = ("table", "column", "type", "unit", "description")
@@ -145,7 +145,7 @@ def _cell(value: Any) -> Any:
     if isinstance(value, str | bool):
         return value
     if isinstance(value, int):
-        return value if abs(value) <= _LARGEST_EXACT_INT else str(value)
+        return value if abs(value) <= LARGEST_EXACT_INT else str(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, datetime.date):

@@ -25,6 +25,11 @@ def in_lines(text: str, stream: TextIO) -> str:
     )
 
 
+def counted(n: int, what: str) -> str:
+    """Return "1 image", or "2 images"."""
+    return f"{n} {what}{'' if n == 1 else 's'}"
+
+
 def print_line(text: str) -> None:
     """Print one line of a result."""
     print(in_lines(text, sys.stdout))

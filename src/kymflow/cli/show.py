@@ -9,6 +9,7 @@ from pathlib import Path
 from kymflow.cli.datasets import open_existing
 from kymflow.cli.failures import USAGE, fail
 from kymflow.cli.groups import summed_up
+from kymflow.cli.lines import counted
 from kymflow.cli.output import print_json, print_table
 from kymflow.cli.row_layout import print_as_text
 from kymflow.cli.rows import Rows, Selection, no_images_yet, read_rows, sorted_rows
@@ -32,7 +33,7 @@ def show_dataset(dataset: str, *, as_json: bool) -> None:
         tables = [{**info.to_dict(), "problem": _absent(kd, info)} for info in infos]
         print_json({"dataset": kd.ds.path, "images": images, "tables": tables})
         return
-    print(f"{kd.ds.path}: {images} images, Zarr v{kd.ds.zarr_format}")
+    print(f"{kd.ds.path}: {counted(images, 'image')}, Zarr v{kd.ds.zarr_format}")
     if infos:
         print_table(
             "tables",

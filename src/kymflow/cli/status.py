@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kymflow.cli.datasets import hint_at_indexers, open_existing
 from kymflow.cli.failures import interrupted, say
 from kymflow.cli.hints import call, here
-from kymflow.cli.lines import print_line
+from kymflow.cli.lines import counted, print_line
 from kymflow.cli.output import print_json, print_table
 from kymflow.cli.progress import progress
 from kymflow.cli.sources import print_excluded, print_failed_sources, print_odd_sources
@@ -30,7 +30,7 @@ def show_status(dataset: str, *, as_json: bool) -> None:
         return
     hint_at_indexers(kd)
     print_table(
-        f"{here(kd.ds.path)}: {status.images} images",
+        f"{here(kd.ds.path)}: {counted(status.images, 'image')}",
         ("table", "rows", "fresh", "stale", "failed", "not in it yet", "removed"),
         [(t.table_name, t.rows, t.fresh, t.stale, t.failed, t.missing, t.removed) for t in status.tables],
     )

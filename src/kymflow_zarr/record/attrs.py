@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from kymflow_zarr import layout
 from kymflow_zarr.formats.documents import json_to_bytes
-from kymflow_zarr.formats.groups import read_group, write_group
+from kymflow_zarr.formats.groups import ATTRS_DOCUMENT, read_group, write_group
 from kymflow_zarr.formats.ngff import ImageAxes, describe
 from kymflow_zarr.store.base import Store, StoreReader
 
@@ -40,3 +41,10 @@ def new_attrs(
     attrs = describe(attrs, axes, zarr_format, prefix.rpartition("/")[2])
     json_to_bytes(attrs)
     return attrs
+
+
+def delete_record(store: Store, image_id: str, zarr_format: int) -> None:
+    """Delete an image; it stops being a record first, so that nobody meets half of one."""
+    prefix = layout.record_prefix(image_id)
+    store.discard(f"{prefix}/{ATTRS_DOCUMENT[zarr_format]}")
+    store.delete_tree(prefix)

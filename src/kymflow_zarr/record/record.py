@@ -188,9 +188,10 @@ class ZarrImageRecord(RecordArtifacts):
         encoded = pixels.EncodedArray(array, self._zarr_format, axes=names, chunks=chunks)
         if not overwrite and store.exists(f"{key}/{self._array_document()}"):
             raise ValueError(f"{self._faults.who} has pixels already; pass overwrite=True to replace them")
-        if self._before_first is not None and self._before_first() != self._zarr_format:
+        made = self._zarr_format if self._before_first is None else self._before_first()
+        if made != self._zarr_format:
             # Somebody else has made the dataset meanwhile, in another format.
-            self._zarr_format = self._before_first()
+            self._zarr_format = made
             encoded = pixels.EncodedArray(array, self._zarr_format, axes=names, chunks=chunks)
         attrs = new_attrs(store, self._prefix, image_axes, self._zarr_format, extra_attrs)
         store.put_tree(key, encoded.blobs(), last=encoded.last)

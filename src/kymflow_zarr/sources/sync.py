@@ -15,6 +15,7 @@ from kymflow_zarr import layout
 from kymflow_zarr.errors import CancelledError, SourceError
 from kymflow_zarr.formats.groups import ATTRS_DOCUMENT
 from kymflow_zarr.formats.pixels import OnChunk
+from kymflow_zarr.record.attrs import delete_record
 from kymflow_zarr.sources.account import EXCLUDED, absorbed, make_report, pending
 from kymflow_zarr.sources.choose import Chosen, choose, passing_over
 from kymflow_zarr.sources.claims import Claimer, Claims
@@ -256,5 +257,4 @@ class _Sync:
         for row in finished:
             # It may have been written after it was deleted.
             if row.image_id in self._excluded and not row.excluded_epoch_ns:
-                self._store.discard(self._document(row))
-                self._store.delete_tree(layout.record_prefix(row.image_id))
+                delete_record(self._store, row.image_id, self._zarr_format)

@@ -11,13 +11,12 @@ from kymflow_zarr import layout, tables
 from kymflow_zarr.errors import SourceError
 from kymflow_zarr.formats import frames
 from kymflow_zarr.sources.index import SourceRow, decode_rows, encode_rows, index_frame
+from kymflow_zarr.store.source_files import SOURCES_KEY
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from kymflow_zarr.store.base import Store, StoreReader
-
-_KEY = layout.table_key(layout.SOURCES_TABLE)
 
 
 def load_index(store: StoreReader) -> pd.DataFrame:
@@ -29,7 +28,7 @@ def load_index(store: StoreReader) -> pd.DataFrame:
         Its file is damaged.
     """
     try:
-        return index_frame(store.read(_KEY)[0])
+        return index_frame(store.read(SOURCES_KEY)[0])
     except FileNotFoundError:
         return index_frame(None)
     except frames.UnreadableParquet as error:
@@ -39,7 +38,7 @@ def load_index(store: StoreReader) -> pd.DataFrame:
 def load_rows(store: StoreReader) -> list[SourceRow]:
     """Return the rows of the sources table; errors as :func:`load_index`."""
     try:
-        return _decode(store, store.read(_KEY)[0])
+        return _decode(store, store.read(SOURCES_KEY)[0])
     except FileNotFoundError:
         return []
 
@@ -54,7 +53,7 @@ def update_rows(store: Store, change: Callable[[list[SourceRow]], Sequence[Sourc
         rows = change(_decode(store, present))
         return None if rows is None else encode_rows(rows)
 
-    store.update(_KEY, change_bytes)
+    store.update(SOURCES_KEY, change_bytes)
 
 
 def _decode(store: StoreReader, present: bytes | None) -> list[SourceRow]:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from kymflow.core.zarr.extraction.batch import Batch
-from kymflow.core.zarr.indexers.artifact import FORMS, ArtifactIndexer
+from kymflow.core.zarr.indexers.artifact import ArtifactIndexer
 from kymflow.core.zarr.indexers.base import BulkIndexer
 from kymflow.core.zarr.indexers.json_rows import NoRows, Paths, rows_of_json, unnest, unnest_table
 from kymflow_zarr import layout
 from kymflow_zarr.errors import InvalidNameError, StoreError
 from kymflow_zarr.formats import bulk, documents
+from kymflow_zarr.record.artifacts import ARTIFACT_FORMS
 from kymflow_zarr.store.dependencies import Dependencies, Row, content_row
 
 if TYPE_CHECKING:
@@ -85,10 +86,10 @@ def _read_artifacts(
     blobs: dict[str, Blobs] = {}
     left = list(image_ids)
     seen_ns = ds.store.now_ns() if listing is None else listing.seen_ns
-    short = {form: f"{layout.ANALYSIS}/{artifact}{form}" for form in FORMS}
+    short = {form: f"{layout.ANALYSIS}/{artifact}{form}" for form in ARTIFACT_FORMS}
     keys = {form: {one: f"{layout.IMAGES}/{one}/{key}" for one in image_ids} for form, key in short.items()}
     absent = ds.store.absent([key for some in keys.values() for key in some.values()], listing)
-    for form in FORMS:
+    for form in ARTIFACT_FORMS:
         wanted = {one: keys[form][one] for one in left}
         blobs[form], left = _read(ds, short[form], wanted, rows, absent, seen_ns)
     return Artifacts(Dependencies.of_rows(image_ids, list(rows.values())), blobs, left)
@@ -105,7 +106,7 @@ def decode_artifacts(indexer: BulkIndexer, artifacts: Artifacts) -> tuple[list[B
         Images that have to be extracted one by one: their artifacts are damaged or out of the ordinary.
     """
     # Old forms; few datasets have them.
-    odd = {image_id for form in FORMS[2:] for image_id in artifacts.blobs[form]}
+    odd = {image_id for form in ARTIFACT_FORMS[2:] for image_id in artifacts.blobs[form]}
     batches = []
     for decode, form in ((_decode_parquet, ".parquet"), (_decode_json, ".json")):
         found, others = decode(artifacts.blobs[form], indexer)

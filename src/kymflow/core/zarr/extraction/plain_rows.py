@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kymflow.core.zarr.extraction.batch import Batch
-from kymflow.core.zarr.indexers.columns import Column
 from kymflow.core.zarr.indexers.record import RecordIndexer
 from kymflow_zarr.store.dependencies import Dependencies
 
@@ -46,9 +45,11 @@ def stack_rows(
     errors : dict of str to Exception
         By id, why rows of images are no columns.
     """
+    declared = {column.name: _DECLARED[column.type] for column in indexer.columns}
+    required = [column.name for column in indexer.columns if column.required]
     groups: dict[_Kinds | str, list[PlainRows]] = {}
     for one in found:
-        kinds = _kinds_of_all(one.rows, indexer.columns)
+        kinds = _kinds_of_all(one.rows, declared, required)
         # A key of its own: these rows go with no others.
         groups.setdefault(one.image_id if kinds is None else kinds, []).append(one)
     batches: list[Batch] = []
@@ -75,22 +76,22 @@ def _batch(indexer: RecordIndexer, group: Sequence[PlainRows]) -> Batch:
     return Batch.of_table(table, [len(one.rows) for one in group], dependencies)
 
 
-def _kinds_of_all(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> _Kinds | None:
+def _kinds_of_all(
+    rows: Sequence[Mapping[str, Any]], declared: Mapping[str, type], required: Sequence[str]
+) -> _Kinds | None:
     """Return what stands in all rows; None if it differs, or is not plain."""
-    kinds = {_kinds_of(row, columns) for row in rows}
+    kinds = {_kinds_of(row, declared, required) for row in rows}
     if None in kinds or len(kinds) > 1:
         return None
     return kinds.pop() if kinds else ((), ())
 
 
-def _kinds_of(row: Mapping[str, Any], columns: Sequence[Column]) -> _Kinds | None:
-    declared = {column.name: _DECLARED[column.type] for column in columns}
-    required = [column.name for column in columns if column.required]
+def _kinds_of(row: Mapping[str, Any], declared: Mapping[str, type], required: Sequence[str]) -> _Kinds | None:
     firsts = [_kind(row.get(name), declared[name]) for name in required]
     others = [
         (name, _kind(value, declared.get(name, type(None))))
         for name, value in row.items()
-        if name not in declared or name not in required
+        if name not in required
     ]
     if None in firsts or any(kind is None for _, kind in others):
         return None

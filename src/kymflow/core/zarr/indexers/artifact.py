@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from kymflow_zarr import ZarrImageRecord
 
 
-# In the order in which they are looked for.
-FORMS = (".parquet", ".json", ".json.gz", ".csv.gz")
-
-
 class ArtifactIndexer(DeclaredIndexer, is_base=True):
     """Rows = one artifact of the record, as a table (Parquet) or as JSON.
 

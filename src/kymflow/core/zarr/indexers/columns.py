@@ -33,7 +33,8 @@ class Column:
         Whether the table always has the column, or only when some image has it.
     path : str
         Where :class:`~kymflow.ArtifactIndexer` finds the value inside the artifact's objects: names joined by
-        dots, such as ``"experiment_metadata.condition"``. By default, under the column's own name.
+        dots, such as ``"experiment_metadata.condition"``. By default, and where an artifact lacks the first
+        of these names, under the column's own name.
 
     Examples
     --------
