@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
-import socket
 import stat as stat_module
 import time
 import uuid
 from collections.abc import Iterable, Iterator, MutableSequence, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from kymflow_zarr.errors import InvalidNameError, LockTimeoutError, StoreError, StorePermissionError
 from kymflow_zarr.layout import is_key, is_litter
 from kymflow_zarr.store.base import LOCK_TIMEOUT_S, Change, Fingerprint, Listing, Store
+from kymflow_zarr.store.file_lock import LockHeldError, file_lock
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
@@ -276,31 +275,18 @@ class LocalStore(Store):
 
     @contextmanager
     def _locked(self, key: str, timeout_s: float) -> Iterator[None]:
-        import filelock
-
-        path = self._path(key)
-        lock_path = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.lock")
-        owner_path = lock_path + ".owner"
-        try:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            lock = filelock.FileLock(lock_path, timeout=timeout_s)
-            lock.acquire()
-        except filelock.Timeout as error:
-            raise LockTimeoutError(
-                f"waited {timeout_s:g} s for {key!r} in {self.url}: {_owner(owner_path)} "
-                "is writing it. Try again when it is done.",
-                dataset=self.url,
-            ) from error
-        except OSError as error:
-            raise self._refusal(error, "lock", key) from error
-        try:
-            with suppress(OSError), open(owner_path, "w", encoding="utf-8") as file:
-                json.dump({"host": socket.gethostname(), "pid": os.getpid(), "since": time.ctime()}, file)
+        with ExitStack() as held:
+            try:
+                held.enter_context(file_lock(self._path(key), timeout_s))
+            except LockHeldError as error:
+                raise LockTimeoutError(
+                    f"waited {timeout_s:g} s for {key!r} in {self.url}: {error} is writing it. Try again "
+                    "when it is done.",
+                    dataset=self.url,
+                ) from error
+            except OSError as error:
+                raise self._refusal(error, "lock", key) from error
             yield
-        finally:
-            with suppress(OSError):
-                os.unlink(owner_path)
-            lock.release()
 
     def leftovers(self) -> Sequence[Fingerprint]:
         found = []
@@ -400,12 +386,3 @@ def _remove_tree(path: str) -> None:
         os.unlink(path)
     else:
         shutil.rmtree(path)
-
-
-def _owner(owner_path: str) -> str:
-    try:
-        with open(owner_path, encoding="utf-8") as file:
-            owner = json.load(file)
-        return f"process {owner['pid']} on {owner['host']} (since {owner['since']})"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
