@@ -18,7 +18,7 @@ BENCH_STAMP := $(VENV)/.kymflow-bench-installed
 VIEWERS_STAMP := $(VIEWERS_VENV)/.kymflow-viewers-installed
 HEART_RATE := examples/kymflow-indexer-heart-rate
 CZI := examples/kymflow-reader-czi
-PROJECTS := pyproject.toml src/kymflow_indexers_builtin/pyproject.toml
+PROJECTS := pyproject.toml src/kymflow_indexers_builtin/pyproject.toml src/kymflow_view/pyproject.toml
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .PHONY: demo test test-fast test-shuffled test-seaweedfs test-viewers test-long lint style types imports format bench clean
@@ -27,7 +27,7 @@ $(USER_STAMP): $(PROJECTS)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kymflow needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -e . -e src/kymflow_indexers_builtin
+	$(BIN)/python -m pip install --quiet -e . -e src/kymflow_indexers_builtin -e src/kymflow_view
 	touch $@
 
 # Each is a dependency group.

@@ -15,6 +15,7 @@ from kymflow.core.plugins.registry import get_registry as get_registry
 from kymflow.core.runs.reports import CheckReport as CheckReport
 from kymflow.core.runs.reports import IngestReport as IngestReport
 from kymflow.core.runs.reports import UpdateReport as UpdateReport
+from kymflow.core.zarr.image_names import find_images as find_images
 from kymflow.core.zarr.indexers.artifact import ArtifactIndexer as ArtifactIndexer
 from kymflow.core.zarr.indexers.base import BulkIndexer as BulkIndexer
 from kymflow.core.zarr.indexers.base import DatasetIndexer as DatasetIndexer
@@ -28,6 +29,7 @@ from kymflow.core.zarr.refresh.status import DatasetStatus as DatasetStatus
 from kymflow.core.zarr.refresh.status import TableStatus as TableStatus
 from kymflow.core.zarr.tables.info import ColumnInfo as ColumnInfo
 from kymflow.core.zarr.tables.info import TableInfo as TableInfo
+from kymflow.errors import AmbiguousImageError as AmbiguousImageError
 from kymflow.errors import ExtractionError as ExtractionError
 from kymflow.errors import IndexerError as IndexerError
 from kymflow.errors import InvalidIndexerError as InvalidIndexerError

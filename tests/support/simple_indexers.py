@@ -52,9 +52,11 @@ def add_image(kd: KymDataset, image_id: str) -> ZarrImageRecord:
     return record
 
 
-def write_distribution(site: Path, name: str, version: str, *entry_points: str) -> None:
+def write_distribution(
+    site: Path, name: str, version: str, *entry_points: str, group: str = "kymflow.indexers"
+) -> None:
     """Make ``site`` look as if a distribution with these entry points were installed there."""
     info = site / f"{name.replace('-', '_')}-{version}.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", "utf-8")
-    (info / "entry_points.txt").write_text("\n".join(["[kymflow.indexers]", *entry_points]) + "\n", "utf-8")
+    (info / "entry_points.txt").write_text("\n".join([f"[{group}]", *entry_points]) + "\n", "utf-8")

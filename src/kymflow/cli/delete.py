@@ -13,11 +13,11 @@ import typer
 from kymflow.cli.datasets import open_existing
 from kymflow.cli.failures import FAILED, USAGE, fail, interrupted, say
 from kymflow.cli.hints import here
-from kymflow.cli.image_names import find_images, short_ids
 from kymflow.cli.lines import counted, in_lines, print_line
 from kymflow.cli.output import all_fresh, print_json, reports_to_dict
 from kymflow.cli.progress import progress
 from kymflow.cli.unusable import tell_unusable
+from kymflow.core.zarr.image_names import find_images, short_ids
 from kymflow.core.zarr.indexers.contract import contract_of
 from kymflow.core.zarr.tables.counts import rows_per_image
 from kymflow.core.zarr.tables.state import find_state

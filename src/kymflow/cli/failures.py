@@ -55,7 +55,7 @@ def one_line_failures(command: Callable[P, None]) -> Callable[P, None]:
                 command(*args, **kwargs)
         except KeyboardInterrupt:
             _end_interrupted()
-        except (OSError, ValueError, KeyError, RuntimeError, TypeError, ImportError) as error:
+        except Exception as error:
             from kymflow_zarr.errors import CancelledError, KymflowError
 
             if isinstance(error, CancelledError):

@@ -10,11 +10,13 @@ import typer
 # Nothing heavier than typer may be imported here: `kymflow --help` must answer at once.
 from kymflow.cli.arguments import Dataset, Json
 from kymflow.cli.failures import one_line_failures
+from kymflow.cli.plugged import Commands
 from kymflow.cli.row_commands import export, images, show
 from kymflow.cli.streams import watched_streams
 
 app = typer.Typer(
     name="kymflow",
+    cls=Commands,
     help="Dataset-level tables from line-scan kymographs.",
     no_args_is_help=True,
     add_completion=False,

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from kymflow.cli.failures import say
-from kymflow.cli.image_names import short_ids
 from kymflow.cli.number_text import column_texts, exact_texts, printable
 from kymflow.cli.output import GAP, print_records, print_table, width_of
+from kymflow.core.zarr.image_names import short_ids
 from kymflow.core.zarr.indexers.base import IMAGE_ID
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import pandas as pd
 
 from kymflow.cli.columns import Elsewhere, chosen_columns, no_column
 from kymflow.cli.hints import call
-from kymflow.cli.image_names import find_image
 from kymflow.cli.where import matching_rows
+from kymflow.core.zarr.image_names import find_image
 from kymflow.core.zarr.indexers.base import IMAGE_ID, normalize_table_name
 from kymflow.core.zarr.tables.image_columns import IMAGES_TABLE
 from kymflow.core.zarr.tables.info import ColumnInfo, TableInfo, describe_table

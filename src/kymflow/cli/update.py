@@ -9,10 +9,10 @@ import typer
 
 from kymflow.cli.datasets import hint_at_indexers, open_existing
 from kymflow.cli.failures import FAILED, interrupted
-from kymflow.cli.image_names import find_images
 from kymflow.cli.output import all_fresh, print_json, print_reports, reports_to_dict
 from kymflow.cli.progress import progress
 from kymflow.cli.unusable import tell_unusable
+from kymflow.core.zarr.image_names import find_images
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor

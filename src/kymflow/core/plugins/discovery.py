@@ -21,14 +21,14 @@ def in_order(sources: Iterable[PluginSource]) -> list[PluginSource]:
     return sorted(sources, key=lambda found: (normalized(found.distribution), found.name, found.value))
 
 
-def installed_plugins() -> list[PluginSource]:
-    """Return the plugins on ``sys.path``, in the order in which they are loaded.
+def installed_plugins(group: str = ENTRY_POINT_GROUP) -> list[PluginSource]:
+    """Return what is registered on ``sys.path`` under a group, in the order in which it is loaded.
 
     Of a distribution that is there twice, as editable installs have it, the first counts: its
     modules are the ones that Python imports, too. Metadata that cannot be read harm nobody else;
     if they are a plugin's, loading it says so.
     """
-    return in_order(source for dist in _distinct() for source in _plugins_of(dist))
+    return in_order(source for dist in _distinct() for source in _plugins_of(dist, group))
 
 
 def source_of(entry_point: EntryPoint) -> PluginSource:
@@ -63,16 +63,16 @@ def _distributions() -> Iterator[Any]:
         )
 
 
-def _plugins_of(dist: Any) -> list[PluginSource]:
+def _plugins_of(dist: Any, group: str) -> list[PluginSource]:
     try:
         text = dist.read_text("entry_points.txt") or ""
-        if ENTRY_POINT_GROUP not in text:
+        if group not in text:
             return []
-        points = dict.fromkeys(point for point in dist.entry_points if point.group == ENTRY_POINT_GROUP)
+        points = dict.fromkeys(point for point in dist.entry_points if point.group == group)
         name, version = _name_and_version(dist)
         return [PluginSource(point.name, point.value, name, version, load=point.load) for point in points]
     except Exception as error:  # noqa: BLE001
-        if isinstance(error, UnicodeDecodeError) and ENTRY_POINT_GROUP.encode() not in error.object:
+        if isinstance(error, UnicodeDecodeError) and group.encode() not in error.object:
             return []
         return [_unreadable(dist, error)]
 

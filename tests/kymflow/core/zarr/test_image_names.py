@@ -10,7 +10,7 @@ import pytest
 import tifffile
 
 from kymflow import KymDataset
-from kymflow.cli.image_names import find_image, find_images, short_ids
+from kymflow.core.zarr.image_names import find_image, find_images, short_ids
 from kymflow.errors import AmbiguousImageError
 from kymflow.testing import simulate_folder
 from kymflow_zarr import RecordNotFoundError

@@ -1,0 +1,1 @@
+"""The commands that kymflow gets: one module for each."""

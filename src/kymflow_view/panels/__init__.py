@@ -1,0 +1,1 @@
+"""What plugins show of an image: data alone."""

@@ -1,0 +1,1 @@
+"""The browser viewer's server: pages, data, jobs; for one dataset, on this machine alone."""

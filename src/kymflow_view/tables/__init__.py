@@ -1,0 +1,1 @@
+"""Tables in memory: sorted, filtered, searched, joined with images, page by page."""
