@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from kymflow import KymDataset
+from kymflow.cli.plugged import ENTRY_POINT_GROUP as COMMANDS
 from kymflow.testing import simulate_folder
 from support.paths import REPO
 
@@ -84,10 +85,15 @@ def test_the_page_on_readers_works_when_pasted(tmp_path: Path) -> None:
 
 def test_the_plugins_of_the_plugins_page_work_when_installed(tmp_path: Path) -> None:
     stalls, npy, follower, own, without = python_blocks(REPO / "docs" / "plugins.md")
-    (entry_points,) = re.findall(
-        r"^```toml\n(.*?)^```", (REPO / "docs" / "plugins.md").read_text("utf-8"), re.S | re.M
-    )
-    (group,) = tomllib.loads(entry_points)["project"]["entry-points"]
+    page = (REPO / "docs" / "plugins.md").read_text("utf-8")
+    groups = [
+        group
+        for block in re.findall(r"^```toml\n(.*?)^```", page, re.S | re.M)
+        for group in tomllib.loads(block)["project"]["entry-points"]
+    ]
+    # What plugs in a command is tried in tests/kymflow/cli/test_plugged.py.
+    assert groups == ["kymflow.indexers", COMMANDS]
+    group = groups[0]
     for name, code in (("lab_stalls", stalls), ("lab_npy", npy), ("lab_follower", follower)):
         (tmp_path / f"{name}.py").write_text(code, "utf-8")
         info = tmp_path / f"{name}-1.0.dist-info"
