@@ -1,0 +1,67 @@
+"""What every route needs: the one dataset that is looked at, and whether it may be written."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from kymflow import KymDataset
+
+
+class Context:
+    """The dataset of a viewer.
+
+    Parameters
+    ----------
+    path : str
+        Path or URL of the dataset; it must be there.
+    read_only : bool
+        Whether nothing is offered that writes.
+
+    Raises
+    ------
+    DatasetError
+        There is no dataset, or one that cannot be used.
+
+    Attributes
+    ----------
+    path : str
+        Path or URL of the dataset.
+    writable : bool
+        Whether tables can be refreshed and rebuilt.
+    """
+
+    def __init__(self, path: str, *, read_only: bool = False) -> None:
+        self._thread = threading.local()
+        self._given = path
+        self.path = self.kd().ds.path
+        self.writable = not read_only and _may_be_written(self.path)
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rstrip("/\\").replace("\\", "/").rpartition("/")[2]
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is in an object store, where each question is a request."""
+        return "://" in self.path
+
+    def kd(self) -> KymDataset:
+        """Return the dataset of this thread, which only reads; opened when first asked for."""
+        if not hasattr(self._thread, "kd"):
+            self._thread.kd = KymDataset(self._given, "r")
+        kd: KymDataset = self._thread.kd
+        return kd
+
+    def open_to_write(self) -> KymDataset:
+        """Open the dataset once more, to write its tables."""
+        return KymDataset(self._given, "r+")
+
+
+def _may_be_written(path: str) -> bool:
+    if "://" in path:
+        # Only a write would tell; where it is denied, the job says so.
+        return True
+    folders = [path, os.path.join(path, "tables")]
+    return all(os.access(folder, os.W_OK) for folder in folders if os.path.isdir(folder))

@@ -1,0 +1,35 @@
+"""What the page is told of the dataset when it opens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from starlette.testclient import TestClient
+
+import kymflow
+
+
+def test_a_dataset_says_where_it_is_and_which_tables_it_has(client: TestClient, lab_to_read: Path) -> None:
+    told = client.get("/api/dataset").json()
+
+    assert told["path"] == str(lab_to_read)
+    assert told["name"] == "lab.zarr"
+    assert told["writable"] is True
+    assert told["versions"]["kymflow"] == kymflow.__version__
+    assert [table["name"] for table in told["tables"]] == ["images", "radon_report", "velocity_events"]
+    images = told["tables"][0]
+    assert images["n_rows"] == 4
+    assert images["made_by"].startswith("indexer images (schema version ")
+    assert told["formats"] == ["csv", "xlsx", "parquet"]
+    assert "scatter" in told["plot_kinds"]
+
+
+def test_a_damaged_table_is_told_of_and_hides_no_other(
+    lab: Path, make_client: Callable[[Path], TestClient]
+) -> None:
+    (lab / "tables" / "images.parquet").write_bytes(b"PAR1 no more")
+
+    told = make_client(lab).get("/api/dataset").json()
+    assert [table["name"] for table in told["tables"]] == ["images", "radon_report", "velocity_events"]
+    assert "images" in told["tables"][0]["error"]
