@@ -1,0 +1,47 @@
+// The header of every page: the dataset, links to its pages, jobs, and the theme.
+
+import { fill, h } from "./dom.js";
+import { mountJobs } from "./jobs.js";
+import { address, route } from "./router.js";
+import { onTheme, switchTheme, theme } from "./theme.js";
+
+/** Mount the header; `update(route)` marks the link of the page, `refresh()` reads the tables of `dataset` anew. */
+export function mountHeader(element, dataset) {
+  const links = h("nav", { "aria-label": "Pages", class: "pages" });
+  const jobs = h("div", { class: "jobs", role: "group", "aria-label": "Refresh and rebuild" });
+  const button = h("button", { type: "button", id: "theme-switch", class: "quiet", onclick: switchTheme });
+  const title = h("a", { href: "/", class: "dataset", title: dataset.path },
+    h("span", { class: "brand" }, "kymflow"), h("span", { class: "dataset-name" }, dataset.name));
+  const label = () => {
+    const next = theme() === "dark" ? "light" : "dark";
+    fill(button, h("span", { "aria-hidden": "true" }, "◐"));
+    button.setAttribute("aria-label", `Switch to the ${next} theme`);
+    button.title = `Switch to the ${next} theme`;
+  };
+  const update = (now) => fill(links, pageLinks(dataset, now));
+  label();
+  onTheme(label);
+  fill(element, title, links, jobs, button);
+  mountJobs(jobs, dataset);
+  return { update, refresh: () => update(route()) };
+}
+
+function pageLinks(dataset, now) {
+  const names = dataset.tables.map((table) => table.name);
+  const tables = [...names.filter((name) => name === "images"), ...names.filter((name) => name !== "images")];
+  const link = (text, href, current) => h("a", { href, "aria-current": current ? "page" : null }, text);
+  const plotted = now.table && names.includes(now.table) ? now.table : tables.find((name) => name !== "images") ?? "images";
+  return [
+    ...tables.map((name) => link(name === "images" ? "Images" : name, carried(now, "table", name), now.page === "table" && now.table === name)),
+    tables.length ? link("Plots", carried(now, "plots", plotted), now.page === "plots") : null,
+    link("Status", address("status"), now.page === "status"),
+  ];
+}
+
+/** Between a table and its plots, the rows that are chosen stay chosen. */
+function carried(now, page, name) {
+  if (now.table !== name) return address(page, name);
+  const kept = new URLSearchParams();
+  for (const key of ["q", "where", "sort"]) if (now.params.has(key)) kept.set(key, now.params.get(key));
+  return address(page, name, kept);
+}

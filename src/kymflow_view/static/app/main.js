@@ -1,0 +1,77 @@
+// Starts the page: asks for the dataset, shows the header, and mounts the page that the URL names.
+
+import { ApiError, getJson, onServer, tell, untell } from "./api.js";
+import { fill, h } from "./dom.js";
+import { mountHeader } from "./header.js";
+import { onRoute, route } from "./router.js";
+import { mount as mountPlots } from "./plots_page.js";
+import { mount as mountStatus } from "./status_page.js";
+import { mount as mountTable } from "./tables_page.js";
+
+const PAGES = { table: mountTable, plots: mountPlots, status: mountStatus };
+const main = document.getElementById("main");
+let header = null;
+let dataset = null;
+let shown = { key: null, page: null };
+
+async function start() {
+  try {
+    dataset = await getJson("/api/dataset");
+  } catch (error) {
+    tell(error);
+    return;
+  }
+  header = mountHeader(document.getElementById("header"), dataset);
+  show(route());
+  onRoute(show);
+  onServer("tables", tablesChanged);
+  onServer("connection", (there) => {
+    if (there) untell("connection");
+    else tell(new ApiError("The connection to the server is lost; trying again.", 0), "connection");
+  });
+}
+
+function show(next) {
+  const key = next.page === "status" ? "status" : `${next.page}/${next.table}`;
+  header.update(next);
+  if (key === shown.key) {
+    shown.page?.update(next);
+    return;
+  }
+  shown.page?.destroy();
+  const known = next.page === "status" || dataset.tables.some((table) => table.name === next.table);
+  shown = { key, page: null };
+  fill(main);
+  main.className = `page-${next.page}`;
+  document.title = `${next.page === "status" ? "Status" : next.table} · ${dataset.name} · kymflow`;
+  if (known) shown.page = PAGES[next.page](main, next, dataset);
+  else fill(main, missing(next.table));
+}
+
+function missing(name) {
+  const made = dataset.tables.length > 0;
+  return h("section", { class: "notice" },
+    h("h1", {}, "No such table"),
+    h("p", {}, `The dataset has no table “${name}”. `,
+      made ? "Its tables are in the header." : "It has no tables yet: Rebuild, or kymflow rebuild, makes them."),
+    h("p", {}, h("a", { href: "/status" }, "Status")));
+}
+
+/** A table that was made or dropped changes the header; pages hear of changed rows by themselves. */
+async function tablesChanged(versions) {
+  const names = Object.keys(versions);
+  if (names.every((name) => dataset.tables.some((table) => table.name === name)) && names.length === dataset.tables.length) return;
+  try {
+    Object.assign(dataset, await getJson("/api/dataset"));
+  } catch (error) {
+    tell(error);
+    return;
+  }
+  header.refresh();
+  if (!shown.page) {
+    shown.key = null;
+    show(route());
+  }
+}
+
+start();
