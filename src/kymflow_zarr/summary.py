@@ -10,6 +10,7 @@ from html import escape
 # Of images or files that failed, say: the first tell what is wrong.
 _N_SHOWN = 5
 _LONGEST_CELL = 300
+_TO_THE_LEFT = ' style="text-align: left"'
 
 
 @dataclass(frozen=True)
@@ -63,13 +64,12 @@ class Summary:
 
     def html(self) -> str:
         """Return it for a notebook: no script, and no colours, so that it reads on any background."""
-        parts = [f"<p><strong>{_cell(self.title)}</strong></p>"]
+        parts = [f"<p><strong>{_escaped(self.title)}</strong></p>"]
         if self.values:
-            parts.append(_table((), [(name, _shown(value)) for name, value in self.values.items()]))
+            parts.append(_table(list(self.values), [list(self.values.values())]))
         for part in self.details:
             if part.rows:
-                count = "" if part.whole else f" ({len(part.rows)})"
-                parts.append(f"<p>{_cell(part.title)}{count}</p>{_table(part.columns, part.shown)}")
+                parts.append(_caption(part) + _table(part.columns, part.shown))
                 parts.append(f"<p>{part.more}</p>" if part.more else "")
         return f"<div>{''.join(parts)}</div>"
 
@@ -105,13 +105,34 @@ def _line(columns: Sequence[str], row: Sequence[object]) -> str:
     return ": ".join(map(_plain, (first, *others)))
 
 
+def _caption(part: Details) -> str:
+    if part.whole and part.title == part.columns[0]:
+        # The header says it.
+        return ""
+    count = "" if part.whole else f" ({len(part.rows)})"
+    return f"<p>{_escaped(part.title)}{count}</p>"
+
+
 def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    head = "".join(f"<th>{_cell(name)}</th>" for name in columns)
-    body = "".join(f"<tr>{''.join(f'<td>{_cell(_shown(cell))}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table>{f'<thead><tr>{head}</tr></thead>' if head else ''}<tbody>{body}</tbody></table>"
+    # Notebooks put all cells to the right, which is meant for numbers.
+    styles = ["" if all(map(_is_number, column)) else _TO_THE_LEFT for column in zip(*rows, strict=True)]
+    head = _row("th", columns, styles)
+    body = "".join(_row("td", row, styles) for row in rows)
+    return f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
 
 
-def _cell(value: object) -> str:
+def _row(name: str, cells: Sequence[object], styles: Sequence[str]) -> str:
+    shown = (
+        f"<{name}{style}>{_escaped(_shown(cell))}</{name}>" for cell, style in zip(cells, styles, strict=True)
+    )
+    return f"<tr>{''.join(shown)}</tr>"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _escaped(value: object) -> str:
     return escape(_plain(value))
 
 

@@ -14,6 +14,7 @@ from kymflow_zarr.sources.standing import SourcesStanding
 from kymflow_zarr.summary import Details, Summary
 
 TAGS = {"div", "p", "strong", "table", "thead", "tbody", "tr", "th", "td"}
+TO_THE_LEFT = [("style", "text-align: left")]
 
 
 class Page(HTMLParser):
@@ -29,7 +30,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert tag in TAGS
-        assert attrs == []
+        assert attrs in ([], TO_THE_LEFT)
         self.open.append(tag)
         if tag in ("td", "th", "strong", "p"):
             self.cells.append("")
@@ -75,10 +76,24 @@ def test_rows_of_several_cells_name_them() -> None:
 def test_html_shows_all_values_and_the_first_failures() -> None:
     cells = Page(summary_of(17).html()).cells
     assert cells[1] == "Report of <lab>"
-    assert cells[2:12] == ["rows", "3", "failed", "17", "missing", "0", "clean", "yes", "whole", "no"]
+    assert cells[2:12] == ["rows", "failed", "missing", "clean", "whole", "3", "17", "0", "yes", "no"]
     assert cells[12:17] == ["failed (17)", "source", "cause", "0.tif", "cause 0"]
     assert cells[-1] == "and 12 more"
     assert "gone" not in cells
+
+
+def test_texts_stand_at_the_left_and_numbers_where_a_notebook_puts_them() -> None:
+    html = Summary("Report", {"path": "a", "rows": 3, "clean": True}).html()
+    left = ' style="text-align: left"'
+    assert f"<tr><th{left}>path</th><th>rows</th><th{left}>clean</th></tr>" in html
+    assert f"<tr><td{left}>a</td><td>3</td><td{left}>yes</td></tr>" in html
+
+
+def test_a_list_whose_header_tells_what_it_is_has_no_caption() -> None:
+    tables = Details("table", ("table", "rows"), [("events", 3)], whole=True)
+    stale = Details("stale", ("table", "images"), [("events", 3)], whole=True)
+    cells = Page(Summary("Dataset", {}, [tables, stale]).html()).cells
+    assert cells[2:] == ["table", "rows", "events", "3", "stale", "table", "images", "events", "3"]
 
 
 def test_all_rows_are_shown_where_all_are_wanted() -> None:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kymflow_zarr import tables
+from kymflow_zarr.summary import Details, Summarised, Summary
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,8 +24,8 @@ class ColumnInfo:
     description: str = ""
 
 
-@dataclass(frozen=True)
-class TableInfo:
+@dataclass(frozen=True, repr=False)
+class TableInfo(Summarised):
     """One table.
 
     Attributes
@@ -57,6 +58,15 @@ class TableInfo:
             return "hand, or another program"
         origin = f" of {self.distribution} {self.version}" if self.distribution else ""
         return f"indexer {self.indexer} (schema version {self.schema_version}){origin}"
+
+    def _summary(self) -> Summary:
+        columns = [(one.name, one.type, one.unit, one.description) for one in self.columns]
+        names = ("column", "type", "unit", "description")
+        return Summary(
+            f"TableInfo of table {self.name}",
+            {"error": self.error} if self.error else {"rows": self.rows, "made by": self.made_by},
+            [Details("column", names, columns, whole=True)],
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, in the shape that ``show --json`` documents."""

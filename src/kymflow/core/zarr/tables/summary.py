@@ -22,9 +22,8 @@ def summary_of(ds: ZarrDataset) -> Summary:
         return Summary("KymDataset", {**values, "problem": error})
     rows = [_row(ds, name) for name in names]
     values["tables"] = len(names)
-    return Summary(
-        "KymDataset", values, [Details("tables", ("table", "rows", "columns", "made by"), rows, whole=True)]
-    )
+    tables = Details("table", ("table", "rows", "columns", "made by"), rows, whole=True)
+    return Summary("KymDataset", values, [tables])
 
 
 def _row(ds: ZarrDataset, name: str) -> tuple[object, ...]:

@@ -53,3 +53,17 @@ def test_a_table_that_is_not_there_or_damaged_is_said_to_be(dataset: ZarrDataset
         dataset.store.put("tables/stalls.parquet", data)
         with pytest.raises(TableError, match="table 'stalls' of .* cannot be read: .*Rebuild it, or drop it"):
             kd.describe_table("stalls")
+
+
+def test_it_prints_as_a_line_for_each_column() -> None:
+    columns = [ColumnInfo("image_id", "string"), ColumnInfo("t0_s", "double", "s", "Start")]
+    info = TableInfo("stalls", 3, columns, "stalls", "2", "lab-plugin", "0.1")
+    assert repr(info).splitlines() == [
+        "TableInfo of table stalls: 3 rows, made by indexer stalls (schema version 2) of lab-plugin 0.1",
+        "  column: image_id: type string",
+        "  column: t0_s: type double, unit s, description Start",
+    ]
+    assert (
+        repr(TableInfo("stalls", error="it is damaged")) == "TableInfo of table stalls: error it is damaged"
+    )
+    assert info == TableInfo("stalls", 3, list(columns), "stalls", "2", "lab-plugin", "0.1")
