@@ -7,11 +7,13 @@ from kymflow.core.kymographs.rois import get_rois as get_rois
 from kymflow.core.kymographs.velocity import get_velocity_events as get_velocity_events
 from kymflow.core.kymographs.velocity import get_velocity_trace as get_velocity_trace
 from kymflow.core.plugins.faults import PluginWarning as PluginWarning
+from kymflow.core.plugins.found import find_plugins as find_plugins
 from kymflow.core.plugins.hookspecs import hookimpl as hookimpl
 from kymflow.core.plugins.info import IndexerInfo as IndexerInfo
 from kymflow.core.plugins.info import ReaderInfo as ReaderInfo
 from kymflow.core.plugins.registry import IndexerRegistry as IndexerRegistry
 from kymflow.core.plugins.registry import get_registry as get_registry
+from kymflow.core.plugins.source import PluginSource as PluginSource
 from kymflow.core.runs.reports import CheckReport as CheckReport
 from kymflow.core.runs.reports import IngestReport as IngestReport
 from kymflow.core.runs.reports import UpdateReport as UpdateReport

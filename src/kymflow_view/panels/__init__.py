@@ -1,1 +1,1 @@
-"""What plugins show of an image: data alone."""
+"""Panels: what plugins show of an image, as data."""

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
 
-from kymflow_view.server import dataset_routes, pages
+from kymflow_view.server import dataset_routes, pages, panel_routes
 from kymflow_view.server.errors import HANDLERS, unexpected
 from kymflow_view.server.security import Security
 
@@ -35,7 +35,7 @@ def create_app(context: Context, token: str, port: int) -> Starlette:
     port : int
         Where the application is served; requests to any other are refused.
     """
-    routes: list[BaseRoute] = [*pages.routes, *dataset_routes.routes]
+    routes: list[BaseRoute] = [*pages.routes, *dataset_routes.routes, *panel_routes.routes]
     for name in _MORE:
         if find_spec(f"kymflow_view.server.{name}"):
             routes += import_module(f"kymflow_view.server.{name}").routes

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import cached_property
 
 from kymflow import KymDataset
+from kymflow_view.panels.loading import Panels, load_panels
 
 
 class Context:
@@ -41,6 +43,11 @@ class Context:
     def name(self) -> str:
         """The last part of the path."""
         return self.path.rstrip("/\\").replace("\\", "/").rpartition("/")[2]
+
+    @cached_property
+    def panels(self) -> Panels:
+        """The panels of installed plugins; loaded when first asked for."""
+        return load_panels()
 
     @property
     def is_remote(self) -> bool:
