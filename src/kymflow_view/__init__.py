@@ -6,6 +6,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kymflow_view.figures.image import figure as figure
+    from kymflow_view.figures.of_table import plot as plot
     from kymflow_view.panels.hookspecs import hookimpl as hookimpl
     from kymflow_view.panels.panel import Axis as Axis
     from kymflow_view.panels.panel import Boxes as Boxes
@@ -13,10 +15,14 @@ if TYPE_CHECKING:
     from kymflow_view.panels.panel import Panel as Panel
     from kymflow_view.panels.panel import Picture as Picture
     from kymflow_view.panels.panel import Points as Points
+    from kymflow_view.tables.html import table as table
 
 __version__ = "1.0.0"
 # Loaded when first used: the commands are imported together with kymflow's own, and must be so at once.
 _HOMES = {
+    "figure": "kymflow_view.figures.image",
+    "plot": "kymflow_view.figures.of_table",
+    "table": "kymflow_view.tables.html",
     "hookimpl": "kymflow_view.panels.hookspecs",
     "Axis": "kymflow_view.panels.panel",
     "Boxes": "kymflow_view.panels.panel",
@@ -25,7 +31,19 @@ _HOMES = {
     "Picture": "kymflow_view.panels.panel",
     "Points": "kymflow_view.panels.panel",
 }
-__all__ = ["Axis", "Boxes", "Lines", "Panel", "Picture", "Points", "__version__", "hookimpl"]
+__all__ = [
+    "Axis",
+    "Boxes",
+    "Lines",
+    "Panel",
+    "Picture",
+    "Points",
+    "__version__",
+    "figure",
+    "hookimpl",
+    "plot",
+    "table",
+]
 
 
 def __getattr__(name: str) -> Any:
