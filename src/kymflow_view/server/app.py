@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
 
-from kymflow_view.server import dataset_routes, pages, panel_routes
+from kymflow_view.server import change_routes, dataset_routes, job_routes, pages, panel_routes
 from kymflow_view.server.errors import HANDLERS, unexpected
 from kymflow_view.server.security import Security
 
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
     from kymflow_view.server.context import Context
 
-# Each has `routes`.
+_MODULES = (pages, dataset_routes, panel_routes, job_routes, change_routes)
+# Each has `routes`, too.
 _MORE = ("table_routes", "plot_routes", "image_routes")
 
 
-def create_app(context: Context, token: str, port: int) -> Starlette:
+def create_app(context: Context, token: str, port: int, *, token_once: str | None = None) -> Starlette:
     """Return the viewer of a dataset as an ASGI application.
 
     Parameters
@@ -34,8 +35,10 @@ def create_app(context: Context, token: str, port: int) -> Starlette:
         The secret of the link that lets a browser in.
     port : int
         Where the application is served; requests to any other are refused.
+    token_once : str, optional
+        Another secret that lets a browser in, but only once.
     """
-    routes: list[BaseRoute] = [*pages.routes, *dataset_routes.routes, *panel_routes.routes]
+    routes: list[BaseRoute] = [route for module in _MODULES for route in module.routes]
     for name in _MORE:
         if find_spec(f"kymflow_view.server.{name}"):
             routes += import_module(f"kymflow_view.server.{name}").routes
@@ -43,7 +46,7 @@ def create_app(context: Context, token: str, port: int) -> Starlette:
         routes=routes,
         exception_handlers=HANDLERS,
         middleware=[
-            Middleware(Security, token=token, port=port),
+            Middleware(Security, token=token, port=port, token_once=token_once),
             # Starlette's own stands before the guard, and its answers would lack the guard's headers.
             Middleware(ServerErrorMiddleware, handler=unexpected),
         ],

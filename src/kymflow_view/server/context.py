@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import os
 import threading
-from functools import cached_property
+from functools import cached_property, partial
 
 from kymflow import KymDataset
 from kymflow_view.panels.loading import Panels, load_panels
+from kymflow_view.server.changes import Changes
+from kymflow_view.server.jobs import Jobs
+
+# How often tables are looked at while a page is open; in an object store, each look costs requests.
+LOOKED_AT_EVERY_S = 1.0
+ASKED_EVERY_S = 5.0
+# An image that is being extracted is waited for so long when the server ends.
+STOPS_WITHIN_S = 3.0
 
 
 class Context:
@@ -31,6 +39,12 @@ class Context:
         Path or URL of the dataset.
     writable : bool
         Whether tables can be refreshed and rebuilt.
+    stopping : threading.Event
+        Set when the server ends: what takes long stops then.
+    changes : Changes
+        What open pages are told.
+    jobs : Jobs
+        Refresh and rebuild.
     """
 
     def __init__(self, path: str, *, read_only: bool = False) -> None:
@@ -38,6 +52,9 @@ class Context:
         self._given = path
         self.path = self.kd().ds.path
         self.writable = not read_only and _may_be_written(self.path)
+        self.stopping = threading.Event()
+        self.changes = Changes(self._versions, ASKED_EVERY_S if self.is_remote else LOOKED_AT_EVERY_S)
+        self.jobs = Jobs(self.open_to_write, partial(self.changes.publish, "job", keep=True))
 
     @property
     def name(self) -> str:
@@ -61,9 +78,19 @@ class Context:
         kd: KymDataset = self._thread.kd
         return kd
 
+    def close(self) -> None:
+        """End everything that goes on by itself; what is not finished is as it was."""
+        self.stopping.set()
+        self.changes.close()
+        self.jobs.close(STOPS_WITHIN_S)
+
     def open_to_write(self) -> KymDataset:
         """Open the dataset once more, to write its tables."""
         return KymDataset(self._given, "r+")
+
+    def _versions(self) -> dict[str, str | None]:
+        kd = self.kd()
+        return {name: kd.table_version(name) for name in kd.ds.list_table_names()}
 
 
 def _may_be_written(path: str) -> bool:

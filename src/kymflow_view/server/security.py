@@ -56,11 +56,15 @@ class Security:
         The secret of the link, and of the cookie.
     port : int
         Of the server; browsers send cookies to every port of a host, so the name of ours holds it.
+    token_once : str, optional
+        Another secret, which a link can have once: the command line of a browser, which anybody on this
+        machine may see, is no place for one that lasts.
     """
 
-    def __init__(self, app: ASGIApp, token: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, token: str, port: int, token_once: str | None = None) -> None:
         self._app = app
         self._token = token.encode()
+        self._token_once = token_once.encode() if token_once else None
         self._hosts = {f"{name}:{port}" for name in (HOST, "localhost")}
         self._cookie = cookie_name(port)
 
@@ -90,7 +94,7 @@ class Security:
         given = [part.removeprefix(_TOKEN) for part in parts if part.startswith(_TOKEN)]
         may_pass = self._has_cookie(scope)
         if given and scope["method"] in _SAFE_METHODS:
-            if hmac.compare_digest(given[-1], self._token):
+            if self._is_right(given[-1]):
                 return self._without_token(scope, parts, set_cookie=True)
             if may_pass:
                 return self._without_token(scope, parts, set_cookie=False)
@@ -99,6 +103,12 @@ class Security:
         if scope["path"].startswith(("/api/", "/static/")):
             return _refuse(scope, "this browser has not been let in: open the link that kymflow printed")
         return HTMLResponse(_NO_COOKIE, 403)
+
+    def _is_right(self, token: bytes) -> bool:
+        if self._token_once is not None and hmac.compare_digest(token, self._token_once):
+            self._token_once = None
+            return True
+        return hmac.compare_digest(token, self._token)
 
     def _has_cookie(self, scope: Scope) -> bool:
         # Starlette reads over what other servers of this host have set and the standard library stops at.

@@ -13,11 +13,8 @@ from kymflow import KymDataset
 from kymflow.testing import simulate_folder
 from kymflow_view.server.app import create_app
 from kymflow_view.server.context import Context
-from kymflow_view.server.security import HOST, cookie_name
-
-PORT = 8765
-TOKEN = "a-token-of-tests"
-ORIGIN = f"http://{HOST}:{PORT}"
+from kymflow_view.server.security import cookie_name
+from support.viewer import ORIGIN, PORT, TOKEN
 
 MakeClient = Callable[[Path | str | Context], TestClient]
 

@@ -6,9 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from kymflow_view.server.security import cookie_name
-
-PORT, TOKEN = 8765, "a-token-of-tests"
-ORIGIN = f"http://127.0.0.1:{PORT}"
+from support.viewer import ORIGIN, PORT, TOKEN
 
 
 def test_the_link_gives_a_cookie_and_leads_to_the_same_url_without_the_token(stranger: TestClient) -> None:

@@ -1,0 +1,138 @@
+"""``kymflow view`` as a process of its own, a browser's side of it, and where those in this process are."""
+
+from __future__ import annotations
+
+import json
+import queue
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from kymflow import KymDataset
+
+from .command_line import process_of
+
+TIMEOUT_S = 120
+
+# Of viewers in the process of the tests.
+PORT = 8765
+TOKEN = "a-token-of-tests"
+ORIGIN = f"http://127.0.0.1:{PORT}"
+
+
+def edit_one(lab: Path) -> str:
+    """Edit the radon report of one image, and return the image's id."""
+    kd = KymDataset(lab)
+    image_id = str(kd.get_table("radon_report")["image_id"].iloc[0])
+    record = kd.ds.record(image_id)
+    record.save_df_parquet("radon_report", record.load_df_parquet("radon_report").assign(mean_velocity=0.5))
+    return image_id
+
+
+@dataclass
+class Viewer:
+    """A viewer that runs.
+
+    Attributes
+    ----------
+    process : Popen
+        It.
+    link : str
+        What it printed.
+    cookie : str
+        What its link gives, once :meth:`enter` has opened it.
+    """
+
+    process: subprocess.Popen[str]
+    link: str
+    cookie: str = ""
+    streams: list[HTTPResponse] = field(default_factory=list)
+
+    @property
+    def port(self) -> int:
+        return urlsplit(self.link).port or 0
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def ask(self, path: str, method: str = "GET", body: Any = None, **headers: str | None) -> HTTPResponse:
+        """Send a request as its page would, and follow no redirect; a header that is None is left out."""
+        sent = {"Cookie": self.cookie or None, "Origin": self.origin if method != "GET" else None, **headers}
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
+        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+        for name, value in {"Host": f"127.0.0.1:{self.port}", **sent}.items():
+            if value is not None:
+                connection.putheader(name, value)
+        data = b"" if body is None else json.dumps(body).encode()
+        connection.putheader("Content-Length", str(len(data)))
+        connection.endheaders(data)
+        return connection.getresponse()
+
+    def json(self, path: str, method: str = "GET", body: Any = None, *, status: int = 200) -> Any:
+        answer = self.ask(path, method, body)
+        text = answer.read().decode("utf-8")
+        assert answer.status == status, text
+        return json.loads(text)
+
+    def enter(self) -> Viewer:
+        """Open the link, as the browser does."""
+        answer = self.ask(self.link.removeprefix(self.origin))
+        assert answer.status == 303, answer.read()
+        self.cookie = answer.headers["Set-Cookie"].partition(";")[0]
+        return self
+
+    def events(self) -> Iterator[tuple[str, Any]]:
+        """Listen to changes; ends when the server closes the stream."""
+        answer = self.ask("/api/changes")
+        self.streams.append(answer)
+        assert answer.status == 200, answer.read()
+        return _events(answer)
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        self.process.send_signal(signal.SIGINT)
+
+    def wait(self) -> tuple[int, str, str]:
+        """Return the exit code, and what else was printed to both streams, once it has ended."""
+        out, problems = self.process.communicate(timeout=TIMEOUT_S)
+        return self.process.returncode, out, problems
+
+
+def _events(answer: HTTPResponse) -> Iterator[tuple[str, Any]]:
+    kind = ""
+    for line in answer:
+        name, _, value = line.decode("utf-8").rstrip("\n").partition(": ")
+        if name == "event":
+            kind = value
+        elif name == "data":
+            yield kind, json.loads(value)
+
+
+@contextmanager
+def viewing(dataset: Path | str, *options: object, **how: Any) -> Iterator[Viewer]:
+    """Run ``kymflow view`` without a browser; it is killed in the end, if it still runs."""
+    how = process_of("view", dataset, "--no-browser", *options, **how)
+    with subprocess.Popen(**how, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            yield Viewer(process, _first_line(process))
+        finally:
+            process.kill()
+
+
+def _first_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    lines: queue.Queue[str] = queue.Queue()
+    threading.Thread(
+        target=lambda out: lines.put(out.readline()), args=(process.stdout,), daemon=True
+    ).start()
+    line = lines.get(timeout=TIMEOUT_S).strip()
+    assert line, process.communicate()
+    return line
