@@ -1,0 +1,98 @@
+"""A table as it is now, read into memory column by column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from kymflow import ColumnError, KymDataset, TableInfo
+from kymflow_view.tables.columns import Column, compact, kind_of
+
+IMAGE_ID = "image_id"
+# What is larger is read a few columns at a time: as they come from the file, they are several times as long.
+_LARGE = 500_000
+_TRIES = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """One version of a table.
+
+    Attributes
+    ----------
+    name, version : str
+        Which one it is; see :meth:`KymDataset.table_version`.
+    n_rows : int
+        How many rows it has.
+    made_by : str
+        What made it, in words.
+    columns : dict of str to Column
+        By name, in order.
+    """
+
+    name: str
+    version: str
+    n_rows: int
+    made_by: str
+    columns: dict[str, Column]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory."""
+        return sum(column.values.nbytes for column in self.columns.values())
+
+
+def load_table(kd: KymDataset, name: str) -> Table:
+    """Read a table; all of it is of one moment.
+
+    Raises
+    ------
+    TableNotFoundError
+        There is no such table.
+    TableError
+        Its file is damaged.
+    ColumnError
+        Two of its columns have the same name.
+    """
+    for left in reversed(range(_TRIES)):
+        version = kd.table_version(name) or ""
+        info = kd.describe_table(name)
+        _check_names(info)
+        # Of an object store, each read would fetch the whole file.
+        in_parts = info.rows > _LARGE and left > 0 and "://" not in str(kd.ds.path)
+        columns = {column.name: column for column in _columns(kd, info, in_parts=in_parts)}
+        if not in_parts or kd.table_version(name) == version:
+            break
+    n_rows = len(next(iter(columns.values())).values) if columns else info.rows
+    pa.default_memory_pool().release_unused()
+    return Table(info.name, version, n_rows, info.made_by, columns)
+
+
+def _check_names(info: TableInfo) -> None:
+    names = [column.name for column in info.columns]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ColumnError(
+            f"table {info.name!r} cannot be shown: column {twice!r} stands twice in it",
+            table_name=info.name,
+            column=twice,
+        )
+
+
+def _columns(kd: KymDataset, info: TableInfo, *, in_parts: bool) -> Iterator[Column]:
+    names = [column.name for column in info.columns]
+    for part in [[name] for name in names] if in_parts else [None]:
+        rows = kd.load_arrow(info.name, columns=part)
+        for field in rows.schema:
+            notes = field.metadata or {}
+            yield Column(
+                field.name,
+                kind_of(field.type),
+                notes.get(b"unit", b"").decode("utf-8", "replace"),
+                notes.get(b"description", b"").decode("utf-8", "replace"),
+                info.name,
+                field.type,
+                compact(rows.column(field.name)),
+            )
