@@ -1,5 +1,6 @@
 // The header of every page: the dataset, links to its pages, jobs, and the theme.
 
+import { tableNames } from "./dataset.js";
 import { fill, h } from "./dom.js";
 import { mountJobs } from "./jobs.js";
 import { address, route } from "./router.js";
@@ -18,7 +19,7 @@ export function mountHeader(element, dataset) {
     button.setAttribute("aria-label", `Switch to the ${next} theme`);
     button.title = `Switch to the ${next} theme`;
   };
-  const update = (now) => fill(links, pageLinks(dataset, now));
+  const update = (now) => fill(links, pageLinks(now));
   label();
   onTheme(label);
   fill(element, title, links, jobs, button);
@@ -26,11 +27,10 @@ export function mountHeader(element, dataset) {
   return { update, refresh: () => update(route()) };
 }
 
-function pageLinks(dataset, now) {
-  const names = dataset.tables.map((table) => table.name);
-  const tables = [...names.filter((name) => name === "images"), ...names.filter((name) => name !== "images")];
+function pageLinks(now) {
+  const tables = tableNames();
   const link = (text, href, current) => h("a", { href, "aria-current": current ? "page" : null }, text);
-  const plotted = now.table && names.includes(now.table) ? now.table : tables.find((name) => name !== "images") ?? "images";
+  const plotted = now.table && tables.includes(now.table) ? now.table : tables.find((name) => name !== "images") ?? "images";
   return [
     ...tables.map((name) => link(name === "images" ? "Images" : name, carried(now, "table", name), now.page === "table" && now.table === name)),
     tables.length ? link("Plots", carried(now, "plots", plotted), now.page === "plots") : null,

@@ -1,6 +1,7 @@
 // Starts the page: asks for the dataset, shows the header, and mounts the page that the URL names.
 
-import { ApiError, getJson, onServer, tell, untell } from "./api.js";
+import { ApiError, onServer, tell, untell } from "./api.js";
+import { dataset, hasTable, loadDataset } from "./dataset.js";
 import { fill, h } from "./dom.js";
 import { mountHeader } from "./header.js";
 import { onRoute, route } from "./router.js";
@@ -11,12 +12,11 @@ import { mount as mountTable } from "./tables_page.js";
 const PAGES = { table: mountTable, plots: mountPlots, status: mountStatus };
 const main = document.getElementById("main");
 let header = null;
-let dataset = null;
 let shown = { key: null, page: null };
 
 async function start() {
   try {
-    dataset = await getJson("/api/dataset");
+    await loadDataset();
   } catch (error) {
     tell(error);
     return;
@@ -39,7 +39,7 @@ function show(next) {
     return;
   }
   shown.page?.destroy();
-  const known = next.page === "status" || dataset.tables.some((table) => table.name === next.table);
+  const known = next.page === "status" || hasTable(next.table);
   shown = { key, page: null };
   fill(main);
   main.className = `page-${next.page}`;
@@ -60,9 +60,9 @@ function missing(name) {
 /** A table that was made or dropped changes the header; pages hear of changed rows by themselves. */
 async function tablesChanged(versions) {
   const names = Object.keys(versions);
-  if (names.every((name) => dataset.tables.some((table) => table.name === name)) && names.length === dataset.tables.length) return;
+  if (names.every(hasTable) && names.length === dataset.tables.length) return;
   try {
-    Object.assign(dataset, await getJson("/api/dataset"));
+    await loadDataset();
   } catch (error) {
     tell(error);
     return;

@@ -16,13 +16,14 @@
 //     row,                      // null, or {table, values: {column: value}} of the row that was clicked, e.g. an
 //                               // event's t0_s, t1_s, roi_id: zoom there if from and to are null, and mark it
 //     onNavigate,               // onNavigate({from, to}): somebody zoomed; the router writes it to the URL
-//     onStep,                   // onStep(-1 | 1): to the previous or next image of the view (keys [ ] and j k)
+//     onStep,                   // onStep(-1 | 1, "image" | "row"): to the previous or next one of the view, for buttons
+//                               // of the image; tables_page.js has such buttons and the keys [ ] (image), j k (row)
 //   });
 //   image.update({imageId, from, to, row});  // the URL changed: draw that; with the same imageId keep contrast
 //   image.destroy();                         // remove listeners, abort requests
 //
 // The image draws its own heading (h2 with the image's name) into the element; below itself it mounts
-// `mountRows(element, {imageId, columns...})` of rows.js.
+// `mountRows(element, {imageId})` of rows.js, which has the same `update` and `destroy`.
 
 const listeners = new Set();
 

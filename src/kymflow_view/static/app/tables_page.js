@@ -1,9 +1,237 @@
 // A table, and beside it the image of the row that is chosen.
 
-import { fill, h } from "./dom.js";
+import { getJson, isAbort, onServer, tablePath, tell, untell } from "./api.js";
+import { ordered, shownColumns } from "./columns.js";
+import { hasTable } from "./dataset.js";
+import { announce, debounced, fill, h, isTyping } from "./dom.js";
+import { mountImage } from "./image/image.js";
+import { filtersOf, filtersText, nextSort, rowQuery, sortsOf } from "./query.js";
+import { integer, route, setParams } from "./router.js";
+import { splitPanes } from "./split.js";
+import { TableView } from "./table_view.js";
+import { Toolbar } from "./toolbar.js";
+import { keepWidth } from "./widths.js";
 
-/** Mount the page. */
-export function mount(element, { table }) {
-  fill(element, h("h1", {}, table));
-  return { update() {}, destroy() {} };
+const SEARCHED_FOR_IMAGE = 20_000; // Rows that are looked through for the next image.
+
+/** Mount the page of a table. */
+export function mount(element, now, dataset) {
+  const page = new TablePage(element, now.table, dataset);
+  page.update(now);
+  return { update: (next) => page.update(next), destroy: () => page.destroy() };
+}
+
+class TablePage {
+  #meta = null;
+  #image = null;
+  #row = null;
+  #shownRows = null;
+
+  constructor(element, table, dataset) {
+    this.table = table;
+    this.joined = table !== "images" && hasTable("images");
+    this.toolbar = new Toolbar(table, dataset.formats);
+    this.split = splitPanes(`Table ${table}`, "Image");
+    this.viewElement = h("div", { class: "table-view" });
+    this.empty = h("p", { class: "empty-table muted", hidden: true });
+    fill(this.split.first, h("h1", { class: "visually-hidden" }, table === "images" ? "Images" : `Table ${table}`),
+      this.toolbar.element, h("div", { class: "table-box" }, this.viewElement, this.empty));
+    this.pane = h("div", { class: "image-pane" });
+    fill(this.split.second, this.#paneBar(), this.pane);
+    fill(element, this.split.element);
+    this.view = new TableView(this.viewElement, {
+      table,
+      label: table,
+      onSort: (name, also) => setParams({ sort: nextSort(sortsOf(route().params), name, also) }, { replace: true }),
+      onFilter: (name, filters) => this.#filter(name, filters),
+      onOpen: (position, row) => row && this.#open(position, row, false),
+      onMove: debounced((position) => this.#moved(position), 120),
+      onTotal: (total) => this.#counted(total),
+      onWidth: (name, width) => keepWidth(table, name, width),
+      onError: (error) => tell(error, "table"),
+    });
+    this.ends = [onServer("tables", (versions) => this.#tablesChanged(versions))];
+    this.keys = (event) => this.#key(event);
+    document.addEventListener("keydown", this.keys);
+  }
+
+  async update(now) {
+    this.#showImage(now);
+    try {
+      const meta = await this.#columns();
+      const shown = shownColumns(meta.columns, this.table, now.params);
+      this.toolbar.update(now, meta.columns, shown, this.joined);
+      await this.#showRows(now, shown);
+    } catch (error) {
+      tell(error, "table");
+    }
+  }
+
+  destroy() {
+    document.removeEventListener("keydown", this.keys);
+    for (const end of this.ends) end();
+    this.#image?.destroy();
+    this.view.destroy();
+    untell("table");
+  }
+
+  async #columns() {
+    if (!this.#meta) {
+      const meta = await getJson(tablePath(this.table), { images: this.joined ? "1" : null });
+      this.#meta = { ...meta, columns: ordered(meta.columns, this.table) };
+    }
+    return this.#meta;
+  }
+
+  /** Ask for rows only if what is shown of the table has changed, not for a zoom in the image. */
+  async #showRows({ params }, shown) {
+    const query = rowQuery(params, this.joined);
+    const key = JSON.stringify([query, shown.map(({ name }) => name), this.#meta.version]);
+    if (key === this.#shownRows) return;
+    const isFirst = this.#shownRows === null;
+    const isSame = !isFirst && this.#queryKey === JSON.stringify(query);
+    this.#shownRows = key;
+    this.#queryKey = JSON.stringify(query);
+    untell("table");
+    const near = isFirst ? await this.#positionOf(params.get("image"), query) : null;
+    if (!isSame && !isFirst) this.view.activate(null);
+    await this.view.show(shown, query, { sorts: sortsOf(params), filters: filtersOf(params), near: near ?? (isSame ? this.view.top : 0) });
+    if (near !== null) this.view.activate(near, { center: true });
+    else if (!isSame) this.view.scrollToTop();
+  }
+
+  #queryKey = null;
+
+  async #positionOf(imageId, query) {
+    if (!imageId) return null;
+    const { position } = await getJson(tablePath(this.table, "position"), { ...query, image_id: imageId });
+    return position;
+  }
+
+  #counted(total) {
+    this.toolbar.showCount(total, this.#meta.n_rows);
+    this.empty.hidden = total > 0;
+    this.empty.textContent = this.#meta.n_rows ? "No row fits the search and the filters." : "The table has no rows.";
+    announce(this.toolbar.count.textContent);
+  }
+
+  #filter(name, filters) {
+    const others = filtersOf(route().params).filter(([column]) => column !== name);
+    setParams({ where: filtersText([...others, ...filters]) }, { replace: true });
+  }
+
+  /** Show the image of a row; the same image again (another event of it) is zoomed anew. */
+  #open(position, row, replace) {
+    this.#row = { table: this.table, values: row, position };
+    const { params } = route();
+    const same = params.get("image") === row.image_id && !params.has("from");
+    setParams({ image: row.image_id, from: null, to: null }, { replace });
+    if (same) this.#showImage(route());
+  }
+
+  /** With the image beside the table, the arrow keys go through images. */
+  #moved(position) {
+    const row = this.view.source.row(position);
+    if (this.#image && row && position === this.view.active) this.#open(position, row, true);
+  }
+
+  /** To the previous or next row, or on to the next image. */
+  async #step(direction, unit) {
+    const here = this.view.active ?? await this.#positionOf(route().params.get("image"), rowQuery(route().params, this.joined));
+    const next = here === null ? 0 : unit === "image" ? await this.#nextImage(here, direction) : here + direction;
+    if (next === null || next < 0 || next >= this.view.source.total) {
+      announce(direction > 0 ? "This is the last." : "This is the first.");
+      return;
+    }
+    this.view.activate(next);
+    const row = this.view.source.row(next) ?? await this.#fetchRow(next);
+    if (row) this.#open(next, row, true);
+  }
+
+  async #nextImage(here, direction) {
+    const current = route().params.get("image");
+    const query = rowQuery(route().params, this.joined);
+    const size = 500;
+    for (let seen = 0; seen < SEARCHED_FOR_IMAGE; seen += size) {
+      const from = direction > 0 ? here + 1 + seen : Math.max(0, here - seen - size);
+      const limit = direction > 0 ? size : Math.min(size, here - seen);
+      if (limit <= 0) return null;
+      const { rows, columns } = await getJson(tablePath(this.table, "rows"), { ...query, columns: "image_id", offset: from, limit });
+      const ids = rows.map((row) => row[columns.indexOf("image_id")]);
+      const at = direction > 0 ? ids.findIndex((id) => id !== current) : ids.findLastIndex((id) => id !== current);
+      if (at >= 0) return from + at;
+      if (rows.length < limit) return null;
+    }
+    return null;
+  }
+
+  async #fetchRow(position) {
+    const query = rowQuery(route().params, this.joined);
+    const { rows, columns } = await getJson(tablePath(this.table, "rows"), { ...query, offset: position, limit: 1 });
+    return rows.length ? Object.fromEntries(columns.map((name, index) => [name, rows[0][index]])) : null;
+  }
+
+  #showImage({ params }) {
+    const imageId = params.get("image");
+    this.split.setOpen(Boolean(imageId));
+    if (!imageId) {
+      this.#image?.destroy();
+      this.#image = null;
+      fill(this.pane);
+      return;
+    }
+    const row = this.#row?.values.image_id === imageId ? this.#row : null;
+    const state = { imageId, from: integer(params, "from"), to: integer(params, "to"), row };
+    if (this.#image) {
+      this.#image.update(state);
+      return;
+    }
+    this.#image = mountImage(this.pane, {
+      ...state,
+      onNavigate: ({ from, to }) => setParams({ from, to }, { replace: true }),
+      onStep: (direction, unit = "row") => this.#step(direction, unit).catch((error) => tell(error, "table")),
+    });
+  }
+
+  #paneBar() {
+    const step = (direction, text, key) => h("button", { type: "button", class: "quiet", title: `${text} image (${key})`, onclick: () => this.#step(direction, "image").catch((error) => tell(error, "table")) }, text);
+    return h("div", { class: "pane-bar", role: "group", "aria-label": "Image" },
+      step(-1, "Previous", "["), step(1, "Next", "]"), h("span", { class: "space" }),
+      h("button", { type: "button", class: "quiet", id: "close-image", title: "Close the image (Escape)", onclick: () => this.#close() }, "Close"));
+  }
+
+  #close() {
+    this.#row = null;
+    setParams({ image: null, from: null, to: null });
+    this.view.focus();
+  }
+
+  #key(event) {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
+    if (event.key === "/") {
+      event.preventDefault();
+      this.toolbar.search.focus();
+    }
+    if (!this.#image) return;
+    const steps = { j: [1, "row"], k: [-1, "row"], "]": [1, "image"], "[": [-1, "image"] };
+    if (event.key in steps) this.#step(...steps[event.key]).catch((error) => tell(error, "table"));
+    else if (event.key === "Escape") this.#close();
+  }
+
+  /** Another process, or a job, has changed the table: read it anew and keep the place. */
+  async #tablesChanged(versions) {
+    const joinedVersion = this.joined ? versions.images : null;
+    const key = `${versions[this.table]} ${joinedVersion}`;
+    if (this.versions === key) return;
+    const isFirst = this.versions === undefined && this.#meta?.version === versions[this.table];
+    this.versions = key;
+    if (isFirst || !(this.table in versions)) return;
+    this.#meta = null;
+    this.#shownRows = this.#shownRows && "";
+    try {
+      await this.update(route());
+    } catch (error) {
+      if (!isAbort(error)) tell(error, "table");
+    }
+  }
 }

@@ -1,0 +1,84 @@
+// Which rows: search, sort and filters, between the URL, the API and what people type.
+
+/** Operators that compare, longest first as they are typed. */
+const COMPARISONS = ["<=", ">=", "!=", "=", "<", ">"];
+
+/** Parts of the URL that say which rows. */
+export const ROW_PARAMETERS = ["q", "sort", "where"];
+
+/** Parameters of the API for the rows that a URL names. */
+export function rowQuery(params, joined) {
+  return { q: params.get("q"), sort: params.get("sort"), where: params.get("where"), images: joined ? "1" : null };
+}
+
+/** The filters of a URL: a list of `[column, op, value]`; what cannot be read is no filter. */
+export function filtersOf(params) {
+  try {
+    const filters = JSON.parse(params.get("where") ?? "[]");
+    return Array.isArray(filters) ? filters.filter((filter) => Array.isArray(filter) && filter.length >= 2) : [];
+  } catch {
+    return [];
+  }
+}
+
+/** Filters as the URL has them, or null for none. */
+export const filtersText = (filters) => (filters.length ? JSON.stringify(filters) : null);
+
+/** The columns by which rows are sorted: a list of `[name, descending]`. */
+export function sortsOf(params) {
+  const parts = (params.get("sort") ?? "").split(",").filter(Boolean);
+  return parts.map((part) => (part.startsWith("-") ? [part.slice(1), true] : [part, false]));
+}
+
+/**
+ * The sort after a click on a column: up, down, then none; with `also`, after the columns that are sorted already.
+ */
+export function nextSort(sorts, name, also) {
+  const old = sorts.find(([column]) => column === name);
+  const rest = also ? sorts.filter(([column]) => column !== name) : [];
+  const next = !old ? [[name, false]] : old[1] ? [] : [[name, true]];
+  return [...rest, ...next].map(([column, down]) => (down ? `-${column}` : column)).join(",") || null;
+}
+
+/**
+ * Filters of one column from what was typed in its field: for texts `abc` (contains) or `= abc`; for numbers
+ * `> 3`, `<= 3`, `3`, `1..5`; `missing` and `present` for all. Raises an Error that says what is expected.
+ */
+export function parseFilter(column, typed) {
+  const text = typed.trim();
+  if (!text) return [];
+  if (/^(missing|present)$/i.test(text)) return [[column.name, text.toLowerCase(), null]];
+  if (column.kind === "integer" || column.kind === "number") return numberFilters(column, text);
+  if (column.kind === "boolean") return [[column.name, "=", /^(true|yes|1)$/i.test(text)]];
+  const op = COMPARISONS.find((sign) => text.startsWith(sign));
+  if (op) return [[column.name, op, text.slice(op.length).trim()]];
+  return [[column.name, column.kind === "time" ? "=" : "contains", text]];
+}
+
+function numberFilters(column, text) {
+  const range = text.match(/^(.+?)\s*(?:\.\.|…)\s*(.+)$/);
+  if (range) return [[column.name, ">=", number(range[1])], [column.name, "<=", number(range[2])]];
+  const parts = text.split(/\s*[,&]\s*|\s+(?=[<>!=])/).filter(Boolean);
+  return parts.map((part) => {
+    const op = COMPARISONS.find((sign) => part.startsWith(sign));
+    return [column.name, op ?? "=", number(op ? part.slice(op.length) : part)];
+  });
+}
+
+function number(text) {
+  const value = Number(text.trim().replace("−", "-"));
+  if (!text.trim() || !Number.isFinite(value)) throw new Error("Expected a number, as in > 3, <= 3, 1..5, missing or present.");
+  return value;
+}
+
+/** Filters of one column as they are typed, the inverse of `parseFilter`. */
+export function filterText(filters) {
+  if (!filters.length) return "";
+  const ops = filters.map(([, op]) => op).join(" ");
+  if (ops === ">= <=") return `${filters[0][2]}..${filters[1][2]}`;
+  return filters.map(([, op, value]) => {
+    if (op === "contains") return String(value);
+    if (op === "missing" || op === "present") return op;
+    return `${op} ${value}`;
+  }).join(" ");
+}

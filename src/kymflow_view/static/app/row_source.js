@@ -1,0 +1,112 @@
+// Rows of a table, fetched page by page as they come into view. Those of a new query replace the old ones when
+// they have come, so that nothing flickers in between.
+
+import { getJson, isAbort, tablePath } from "./api.js";
+
+const PAGE = 200;
+const KEPT_PAGES = 60;
+
+export class RowSource {
+  #table;
+  #onRows;
+  #onError;
+  #now = null;
+  #next = null;
+
+  /** `onRows(isNew)` is called when rows have come; `isNew` tells those of a new query. */
+  constructor(table, onRows, onError) {
+    this.#table = table;
+    this.#onRows = onRows;
+    this.#onError = onError;
+  }
+
+  /** How many rows the query has. */
+  get total() {
+    return this.#now?.total ?? 0;
+  }
+
+  /** The version of the table that the rows are of. */
+  get version() {
+    return this.#now?.version ?? null;
+  }
+
+  /** Ask for the rows of `query` with `columns` (names); first those around position `near`. */
+  async start(query, columns, near = 0) {
+    this.#next?.controller.abort();
+    const next = { query, columns, pages: new Map(), pending: new Set(), total: 0, version: null, index: null, controller: new AbortController() };
+    this.#next = next;
+    const first = Math.floor(near / PAGE);
+    const came = await this.#load(next, first);
+    if (this.#next !== next || !came) return;
+    if (first && next.total <= first * PAGE) await this.#load(next, Math.max(0, Math.ceil(next.total / PAGE) - 1));
+    if (this.#next !== next) return;
+    this.#now?.controller.abort();
+    this.#now = next;
+    this.#next = null;
+    this.#onRows(true);
+  }
+
+  /** See that the rows from `first` up to `last` come. */
+  need(first, last) {
+    const now = this.#now;
+    if (!now?.total) return;
+    const end = Math.floor(Math.min(last, now.total - 1) / PAGE);
+    for (let page = Math.floor(Math.max(0, first) / PAGE); page <= end; page += 1) {
+      if (!now.pages.has(page) && !now.pending.has(page)) {
+        this.#load(now, page).then((came) => came && this.#now === now && this.#onRows(false));
+      }
+    }
+  }
+
+  /** Whether the row at a position has come. */
+  has(position) {
+    return this.#now?.pages.has(Math.floor(position / PAGE)) ?? false;
+  }
+
+  /** A value, or undefined while its row is on the way. */
+  value(position, column) {
+    const page = this.#now?.pages.get(Math.floor(position / PAGE));
+    return page?.[position % PAGE]?.[this.#now.index.get(column)];
+  }
+
+  /** The row at a position as `{column: value}`, or null. */
+  row(position) {
+    if (!this.has(position)) return null;
+    return Object.fromEntries([...this.#now.index.keys()].map((name) => [name, this.value(position, name)]));
+  }
+
+  /** The first values of a column that are here, to find its width and its digits. */
+  sample(column) {
+    const [page] = this.#now?.pages.values() ?? [];
+    const index = this.#now?.index.get(column);
+    return page && index !== undefined ? page.map((row) => row[index]) : [];
+  }
+
+  /** Give up all requests. */
+  stop() {
+    this.#now?.controller.abort();
+    this.#next?.controller.abort();
+    this.#next = null;
+  }
+
+  async #load(batch, page) {
+    batch.pending.add(page);
+    // The API parts names at commas; a table with a comma in a name is asked for whole rows.
+    const columns = batch.columns.some((name) => name.includes(",")) ? null : batch.columns.join(",");
+    const parameters = { ...batch.query, columns, offset: page * PAGE, limit: PAGE };
+    try {
+      const answer = await getJson(tablePath(this.#table, "rows"), parameters, { signal: batch.controller.signal });
+      batch.index = new Map(answer.columns.map((name, index) => [name, index]));
+      batch.pages.set(page, answer.rows);
+      if (batch.pages.size > KEPT_PAGES) batch.pages.delete(batch.pages.keys().next().value);
+      batch.total = answer.total;
+      batch.version = answer.version;
+      return true;
+    } catch (error) {
+      if (!isAbort(error)) this.#onError(error);
+      return false;
+    } finally {
+      batch.pending.delete(page);
+    }
+  }
+}

@@ -1,0 +1,359 @@
+// A long table on Tabulator. Tabulator draws the head, the columns and as many rows as fit; these rows are slots
+// that are filled with whatever part of the table is scrolled to. So a table of millions costs no more than its window.
+
+import { FormatModule, ResizeColumnsModule, Tabulator } from "../vendor/tabulator/tabulator_esm.min.mjs";
+import { decimalsOf, fullText, isNumeric, shortText } from "./cells.js";
+import { h } from "./dom.js";
+import { RowSource } from "./row_source.js";
+import { ColumnHead } from "./table_head.js";
+import { widthOf } from "./widths.js";
+
+Tabulator.registerModule([FormatModule, ResizeColumnsModule]);
+
+const ROW_HEIGHT = 25; // px, as in table.css.
+const SPARE_ROWS = 12; // Above and below what is seen.
+const TALLEST = 8_000_000; // px; browsers cut elements off above twice that.
+let views = 0;
+
+export class TableView {
+  #heads = new Map();
+  #slots = [];
+  #first = 0;
+  #tabulator = null;
+  #holder = null;
+  #body = null;
+  #options;
+  #query = {};
+  #sorts = [];
+  #filters = [];
+
+  /**
+   * `options`: `table`, `label`, `onSort(name, also)`, `onFilter(name, filters)`, `onOpen(position, row)` for a
+   * click or Enter, `onMove(position, row)` for the arrow keys, `onTotal(total)`, `onError(error)`.
+   */
+  constructor(element, options) {
+    views += 1;
+    this.id = `table-view-${views}`;
+    this.element = element;
+    this.columns = [];
+    this.active = null;
+    this.#options = options;
+    this.source = new RowSource(options.table, (isNew) => this.#rowsCame(isNew), options.onError);
+    this.resizes = new ResizeObserver(() => this.#resize());
+  }
+
+  /** Show `columns` (as the API gives them) of the rows of `query`, from the row at `near` on. */
+  async show(columns, query, { sorts, filters, near = null }) {
+    const same = columns.map((column) => column.name).join("\n") === this.columns.map((column) => column.name).join("\n");
+    this.#query = query;
+    this.#sorts = sorts;
+    this.#filters = filters;
+    if (!same) this.pendingColumns = columns;
+    else this.#markHeads();
+    await this.source.start(query, columns.map((column) => column.name), near ?? 0);
+  }
+
+  /** Make the row at `position` the active one, and see that it is in view. */
+  activate(position, { center = false } = {}) {
+    this.active = position;
+    if (position !== null) this.#scrollTo(position, center);
+    this.#paint();
+  }
+
+  /** The position of the first row in view. */
+  get top() {
+    return Math.round(this.#topPosition());
+  }
+
+  scrollToTop() {
+    if (!this.#holder) return;
+    this.#holder.scrollTop = 0;
+    this.#scrolled();
+  }
+
+  focus() {
+    this.#tabulator?.element.focus({ preventScroll: true });
+  }
+
+  destroy() {
+    this.source.stop();
+    this.resizes.disconnect();
+    this.#tabulator?.destroy();
+    this.#tabulator = null;
+  }
+
+  get #scale() {
+    return Math.max(1, (this.source.total * ROW_HEIGHT) / TALLEST);
+  }
+
+  #rowsCame(isNew) {
+    if (!isNew) {
+      this.#paint();
+      return;
+    }
+    if (this.pendingColumns) this.#build(this.pendingColumns);
+    else this.#place();
+    this.#options.onTotal(this.source.total);
+  }
+
+  #build(columns) {
+    this.pendingColumns = null;
+    const left = this.#holder?.scrollLeft ?? 0;
+    const top = this.#holder?.scrollTop ?? 0;
+    this.#tabulator?.destroy();
+    this.columns = columns.map((column) => {
+      const sample = this.source.sample(column.name);
+      return { ...column, decimals: decimalsOf(sample), width: widthOf(this.#options.table, column, sample) };
+    });
+    this.#heads = new Map(this.columns.map((column) => [column.name, this.#head(column)]));
+    this.ready = false;
+    this.#tabulator = new Tabulator(this.element, {
+      autoResize: false,
+      columns: this.columns.map((column, index) => this.#definition(column, index)),
+      columnDefaults: { resizable: "header" },
+      data: this.#slotData(),
+      height: "100%",
+      layout: "fitData",
+      renderVertical: "basic",
+      rowHeight: ROW_HEIGHT,
+    });
+    this.#tabulator.on("tableBuilt", () => this.#built(left, top));
+    this.#tabulator.on("columnResized", (column) => this.#options.onWidth?.(column.getDefinition().title, column.getWidth()));
+  }
+
+  #head(column) {
+    const { table, onSort, onFilter } = this.#options;
+    const query = (name) => ({ ...this.#query, where: JSON.stringify(this.#filters.filter(([column]) => column !== name)) });
+    return new ColumnHead(column, { table, onSort, onFilter, query });
+  }
+
+  #definition(column, index) {
+    return {
+      title: column.name,
+      field: `c${index}`,
+      width: column.width,
+      minWidth: 44,
+      cssClass: isNumeric(column.kind) ? "number" : column.kind === "boolean" ? "boolean" : "",
+      titleFormatter: () => this.#heads.get(column.name).element,
+      formatter: (cell) => {
+        const text = h("span");
+        this.#slots[cell.getRow().getData().slot].cells[index] = { text, cell: cell.getElement(), shown: null };
+        return text;
+      },
+    };
+  }
+
+  #slotData() {
+    const seen = Math.ceil((this.element.clientHeight || 600) / ROW_HEIGHT);
+    const count = seen + 2 * SPARE_ROWS;
+    this.#slots = Array.from({ length: count }, () => ({ cells: [], element: null, position: -1, waiting: null }));
+    return this.#slots.map((_, slot) => ({ slot }));
+  }
+
+  #built(left, top) {
+    this.ready = true;
+    const root = this.#tabulator.element;
+    this.#holder = root.querySelector(".tabulator-tableholder");
+    this.#body = root.querySelector(".tabulator-table");
+    root.setAttribute("aria-label", this.#options.label);
+    root.setAttribute("aria-multiselectable", "false");
+    root.tabIndex = 0;
+    this.#holder.tabIndex = -1;
+    this.#adoptRows();
+    for (const column of this.#tabulator.getColumns()) column.getElement().setAttribute("aria-label", headLabel(this.columns, column));
+    this.#listen(root);
+    this.#markHeads();
+    this.#place();
+    this.#holder.scrollTo(left, top);
+    this.resizes.disconnect();
+    this.resizes.observe(this.element);
+  }
+
+  #adoptRows() {
+    this.#tabulator.getRows().forEach((row, index) => {
+      const element = row.getElement();
+      element.id = `${this.id}-row-${index}`;
+      this.#slots[index].element = element;
+      this.#slots[index].position = -1;
+    });
+  }
+
+  #listen(root) {
+    if (root.dataset.heard) return; // The element outlives a Tabulator that is built anew.
+    root.dataset.heard = "yes";
+    root.addEventListener("keydown", (event) => this.#key(event));
+    root.addEventListener("click", (event) => {
+      const position = this.#positionOf(event.target);
+      if (position === null) return;
+      this.focus();
+      this.activate(position);
+      this.#options.onOpen(position, this.source.row(position));
+    });
+    root.addEventListener("mouseover", (event) => this.#showFull(event.target));
+    root.addEventListener("scroll", (event) => {
+      if (event.target === this.#holder) this.#scrolled();
+      // A field of the head that gets the focus scrolls into view; the rows go with it.
+      else if (event.target.scrollLeft !== this.#holder.scrollLeft) this.#holder.scrollLeft = event.target.scrollLeft;
+    }, { capture: true, passive: true });
+    root.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
+  }
+
+  #positionOf(target) {
+    const row = target.closest?.(".tabulator-row");
+    const slot = row && this.#slots.find((each) => each.element === row);
+    return slot && slot.position >= 0 && slot.position < this.source.total ? slot.position : null;
+  }
+
+  /** The exact value as a tooltip, made when the mouse comes there. */
+  #showFull(target) {
+    const cell = target.closest?.(".tabulator-cell");
+    const position = cell && this.#positionOf(cell);
+    if (position === null || position === undefined) return;
+    const index = this.#slots.find((slot) => slot.position === position).cells.findIndex((each) => each?.cell === cell);
+    const column = this.columns[index];
+    if (column) cell.title = fullText(this.source.value(position, column.name), column);
+  }
+
+  /** Tall tables are scaled down to what a browser can hold; the wheel still moves by its own distance. */
+  #wheel(event) {
+    if (this.#scale === 1 || !event.deltaY || event.ctrlKey || !this.#holder.contains(event.target)) return;
+    event.preventDefault();
+    this.#holder.scrollTop += event.deltaY / this.#scale;
+  }
+
+  #key(event) {
+    if (event.target !== this.#tabulator.element && event.target !== this.#holder) return;
+    const page = Math.max(1, this.#seen() - 1);
+    const from = this.active ?? this.top - 1;
+    const last = this.source.total - 1;
+    const steps = { ArrowDown: from + 1, ArrowUp: from - 1, PageDown: from + page, PageUp: from - page, Home: 0, End: last };
+    if (event.altKey || event.metaKey || last < 0) return;
+    if (event.key in steps) {
+      event.preventDefault();
+      this.activate(Math.min(last, Math.max(0, steps[event.key])));
+      this.#options.onMove(this.active);
+    } else if ((event.key === "Enter" || event.key === " ") && this.active !== null) {
+      event.preventDefault();
+      this.#options.onOpen(this.active, this.source.row(this.active));
+    } else if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
+      event.preventDefault();
+      this.#holder.scrollLeft += event.key === "ArrowRight" ? 60 : -60;
+    }
+  }
+
+  #markHeads() {
+    const columns = this.#tabulator?.getColumns() ?? [];
+    this.columns.forEach(({ name }, index) => {
+      const place = this.#sorts.findIndex(([column]) => column === name);
+      const head = this.#heads.get(name);
+      head.showSort(place < 0 ? null : this.#sorts[place][1], place + 1, columns[index]?.getElement());
+      head.showFilters(this.#filters.filter(([column]) => column === name));
+    });
+  }
+
+  #seen() {
+    return Math.floor((this.#holder?.clientHeight ?? 0) / ROW_HEIGHT);
+  }
+
+  #topPosition() {
+    if (!this.#holder) return 0;
+    if (this.#scale === 1) return this.#holder.scrollTop / ROW_HEIGHT;
+    const range = this.#holder.scrollHeight - this.#holder.clientHeight;
+    return range > 0 ? (this.#holder.scrollTop / range) * Math.max(0, this.source.total - this.#seen()) : 0;
+  }
+
+  #scrollTo(position, center) {
+    if (!this.#holder) return;
+    const seen = this.#seen();
+    const top = this.#topPosition();
+    let next = top;
+    if (center && (position < top || position > top + seen - 1)) next = position - Math.floor(seen / 2);
+    else if (position < top) next = position;
+    else if (position > top + seen - 1) next = position - seen + 1;
+    if (next === top) return;
+    const room = Math.max(1, this.source.total - seen);
+    const range = this.#holder.scrollHeight - this.#holder.clientHeight;
+    this.#holder.scrollTop = this.#scale === 1 ? next * ROW_HEIGHT : (next / room) * range;
+    this.#scrolled();
+  }
+
+  #scrolled() {
+    const top = this.#topPosition();
+    const tooFar = top < this.#first + 2 || top + this.#seen() > this.#first + this.#slots.length - 3;
+    if (tooFar || this.#scale > 1) this.#place();
+  }
+
+  /** Put the slots where the table is scrolled to, and fill them. */
+  #place() {
+    if (!this.ready) return;
+    const { total } = this.source;
+    const rows = this.#slots.length;
+    const top = this.#topPosition();
+    this.#first = Math.max(0, Math.min(Math.floor(top) - SPARE_ROWS, total - rows));
+    const height = Math.min(total * ROW_HEIGHT, TALLEST);
+    let above = this.#first * ROW_HEIGHT;
+    if (this.#scale > 1) above = Math.max(0, this.#holder.scrollTop - (top - this.#first) * ROW_HEIGHT);
+    this.#body.style.paddingTop = `${above}px`;
+    this.#body.style.paddingBottom = `${Math.max(0, height - above - Math.min(rows, total) * ROW_HEIGHT)}px`;
+    this.#tabulator.element.setAttribute("aria-rowcount", total + 1);
+    this.source.need(this.#first - rows, this.#first + 2 * rows);
+    this.#paint();
+  }
+
+  #paint() {
+    if (!this.ready) return;
+    const { total } = this.source;
+    let active = null;
+    this.#slots.forEach((slot, index) => {
+      const position = this.#first + index;
+      const there = position < total;
+      slot.position = position;
+      slot.element.hidden = !there;
+      if (!there) return;
+      slot.element.setAttribute("aria-rowindex", position + 2);
+      slot.element.classList.toggle("odd", position % 2 === 1);
+      const chosen = position === this.active;
+      slot.element.classList.toggle("active", chosen);
+      slot.element.setAttribute("aria-selected", chosen);
+      if (chosen) active = slot.element;
+      this.#fillSlot(slot);
+    });
+    const root = this.#tabulator.element;
+    if (active) root.setAttribute("aria-activedescendant", active.id);
+    else root.removeAttribute("aria-activedescendant");
+  }
+
+  #fillSlot(slot) {
+    for (let index = 0; index < this.columns.length; index += 1) {
+      const cell = slot.cells[index];
+      const column = this.columns[index];
+      const value = this.source.value(slot.position, column.name);
+      if (!cell || (cell.shown === value && value !== undefined)) continue;
+      cell.shown = value;
+      cell.text.textContent = shortText(value, column);
+      if (cell.cell.title) cell.cell.title = "";
+      if (column.kind === "boolean") cell.cell.setAttribute("aria-label", fullText(value, column) || "missing");
+    }
+  }
+
+  async #resize() {
+    if (!this.ready) return;
+    const need = Math.ceil(this.element.clientHeight / ROW_HEIGHT) + 2 * SPARE_ROWS;
+    if (need > this.#slots.length) {
+      this.ready = false;
+      const top = this.#holder.scrollTop;
+      await this.#tabulator.setData(this.#slotData());
+      if (!this.#tabulator) return;
+      this.#adoptRows();
+      this.ready = true;
+      this.#place();
+      this.#holder.scrollTop = top;
+    }
+    this.#scrolled();
+  }
+}
+
+function headLabel(columns, component) {
+  const column = columns.find(({ name }) => name === component.getDefinition().title);
+  return column.unit ? `${column.name} [${column.unit}]` : column.name;
+}
