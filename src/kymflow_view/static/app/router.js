@@ -16,14 +16,14 @@
 //     row,                      // null, or {table, values: {column: value}} of the row that was clicked, e.g. an
 //                               // event's t0_s, t1_s, roi_id: zoom there if from and to are null, and mark it
 //     onNavigate,               // onNavigate({from, to}): somebody zoomed; the router writes it to the URL
-//     onStep,                   // onStep(-1 | 1, "image" | "row"): to the previous or next one of the view, for buttons
-//                               // of the image; tables_page.js has such buttons and the keys [ ] (image), j k (row)
+//     onStep,                   // onStep(-1 | 1): to the previous or next image of the view; tables_page.js has the
+//                               // keys for it, [ ] and k j, wherever the focus is
 //   });
 //   image.update({imageId, from, to, row});  // the URL changed: draw that; with the same imageId keep contrast
 //   image.destroy();                         // remove listeners, abort requests
 //
-// The image draws its own heading (h2 with the image's name) into the element; below itself it mounts
-// `mountRows(element, {imageId})` of rows.js, which has the same `update` and `destroy`.
+// The image draws its own heading (h2 with the image's name) into the element. tables_page.js shows the rows of that
+// image (rows.js) below it, and a button that closes it at its upper right.
 
 const listeners = new Set();
 

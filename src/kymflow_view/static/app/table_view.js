@@ -13,7 +13,6 @@ Tabulator.registerModule([FormatModule, ResizeColumnsModule]);
 const ROW_HEIGHT = 25; // px, as in table.css.
 const SPARE_ROWS = 12; // Above and below what is seen.
 const TALLEST = 8_000_000; // px; browsers cut elements off above twice that.
-let views = 0;
 
 export class TableView {
   #heads = new Map();
@@ -32,8 +31,6 @@ export class TableView {
    * click or Enter, `onMove(position, row)` for the arrow keys, `onTotal(total)`, `onError(error)`.
    */
   constructor(element, options) {
-    views += 1;
-    this.id = `table-view-${views}`;
     this.element = element;
     this.columns = [];
     this.active = null;
@@ -72,7 +69,7 @@ export class TableView {
   }
 
   focus() {
-    this.#tabulator?.element.focus({ preventScroll: true });
+    this.#slots.find((slot) => slot.element?.tabIndex === 0)?.element.focus({ preventScroll: true });
   }
 
   destroy() {
@@ -157,8 +154,7 @@ export class TableView {
     this.#body = root.querySelector(".tabulator-table");
     root.setAttribute("aria-label", this.#options.label);
     root.setAttribute("aria-multiselectable", "false");
-    root.tabIndex = 0;
-    this.#holder.tabIndex = -1;
+    this.#holder.removeAttribute("tabindex"); // One row of the table has the focus, as grids do.
     this.#adoptRows();
     for (const column of this.#tabulator.getColumns()) column.getElement().setAttribute("aria-label", headLabel(this.columns, column));
     this.#listen(root);
@@ -172,7 +168,6 @@ export class TableView {
   #adoptRows() {
     this.#tabulator.getRows().forEach((row, index) => {
       const element = row.getElement();
-      element.id = `${this.id}-row-${index}`;
       this.#slots[index].element = element;
       this.#slots[index].position = -1;
     });
@@ -185,8 +180,8 @@ export class TableView {
     root.addEventListener("click", (event) => {
       const position = this.#positionOf(event.target);
       if (position === null) return;
-      this.focus();
       this.activate(position);
+      this.focus();
       this.#options.onOpen(position, this.source.row(position));
     });
     root.addEventListener("mouseover", (event) => this.#showFull(event.target));
@@ -222,7 +217,7 @@ export class TableView {
   }
 
   #key(event) {
-    if (event.target !== this.#tabulator.element && event.target !== this.#holder) return;
+    if (!this.#holder.contains(event.target)) return;
     const page = Math.max(1, this.#seen() - 1);
     const from = this.active ?? this.top - 1;
     const last = this.source.total - 1;
@@ -303,7 +298,8 @@ export class TableView {
   #paint() {
     if (!this.ready) return;
     const { total } = this.source;
-    let active = null;
+    const inWindow = this.active !== null && this.active >= this.#first && this.active < this.#first + this.#slots.length;
+    const tabbable = inWindow ? this.active : Math.min(total - 1, Math.ceil(this.#topPosition()));
     this.#slots.forEach((slot, index) => {
       const position = this.#first + index;
       const there = position < total;
@@ -315,12 +311,10 @@ export class TableView {
       const chosen = position === this.active;
       slot.element.classList.toggle("active", chosen);
       slot.element.setAttribute("aria-selected", chosen);
-      if (chosen) active = slot.element;
+      slot.element.tabIndex = position === tabbable ? 0 : -1;
       this.#fillSlot(slot);
     });
-    const root = this.#tabulator.element;
-    if (active) root.setAttribute("aria-activedescendant", active.id);
-    else root.removeAttribute("aria-activedescendant");
+    if (inWindow && this.#holder.contains(document.activeElement)) this.focus();
   }
 
   #fillSlot(slot) {

@@ -6,6 +6,7 @@ import { hasTable } from "./dataset.js";
 import { announce, debounced, fill, h, isTyping } from "./dom.js";
 import { mountImage } from "./image/image.js";
 import { filtersOf, filtersText, nextSort, rowQuery, sortsOf } from "./query.js";
+import { mountRows } from "./rows.js";
 import { integer, route, setParams } from "./router.js";
 import { splitPanes } from "./split.js";
 import { TableView } from "./table_view.js";
@@ -24,7 +25,9 @@ export function mount(element, now, dataset) {
 class TablePage {
   #meta = null;
   #image = null;
+  #rows = null;
   #row = null;
+  #queryKey = null;
   #shownRows = null;
 
   constructor(element, table, dataset) {
@@ -36,8 +39,11 @@ class TablePage {
     this.empty = h("p", { class: "empty-table muted", hidden: true });
     fill(this.split.first, h("h1", { class: "visually-hidden" }, table === "images" ? "Images" : `Table ${table}`),
       this.toolbar.element, h("div", { class: "table-box" }, this.viewElement, this.empty));
-    this.pane = h("div", { class: "image-pane" });
-    fill(this.split.second, this.#paneBar(), this.pane);
+    this.imageElement = h("div", {});
+    this.rowsElement = h("div", { class: "rows-of-image" });
+    fill(this.split.second,
+      h("button", { type: "button", class: "quiet", id: "close-image", "aria-label": "Close the image", title: "Close the image (Escape)", onclick: () => this.#close() }, "×"),
+      h("div", { class: "image-pane" }, this.imageElement, this.rowsElement));
     fill(element, this.split.element);
     this.view = new TableView(this.viewElement, {
       table,
@@ -70,7 +76,7 @@ class TablePage {
   destroy() {
     document.removeEventListener("keydown", this.keys);
     for (const end of this.ends) end();
-    this.#image?.destroy();
+    this.#closeImage();
     this.view.destroy();
     untell("table");
   }
@@ -99,8 +105,6 @@ class TablePage {
     if (near !== null) this.view.activate(near, { center: true });
     else if (!isSame) this.view.scrollToTop();
   }
-
-  #queryKey = null;
 
   async #positionOf(imageId, query) {
     if (!imageId) return null;
@@ -135,22 +139,30 @@ class TablePage {
     if (this.#image && row && position === this.view.active) this.#open(position, row, true);
   }
 
-  /** To the previous or next row, or on to the next image. */
-  async #step(direction, unit) {
-    const here = this.view.active ?? await this.#positionOf(route().params.get("image"), rowQuery(route().params, this.joined));
-    const next = here === null ? 0 : unit === "image" ? await this.#nextImage(here, direction) : here + direction;
-    if (next === null || next < 0 || next >= this.view.source.total) {
-      announce(direction > 0 ? "This is the last." : "This is the first.");
-      return;
+  /** To the previous or next image of the view, past other rows of this one. */
+  async #step(direction) {
+    try {
+      const here = this.view.active ?? await this.#positionOf(route().params.get("image"), this.#query());
+      const next = here === null ? 0 : await this.#nextImage(here, direction);
+      if (next === null || next >= this.view.source.total) {
+        announce(direction > 0 ? "This is the last image." : "This is the first image.");
+        return;
+      }
+      this.view.activate(next);
+      const row = this.view.source.row(next) ?? await this.#fetchRow(next);
+      if (row) this.#open(next, row, true);
+    } catch (error) {
+      tell(error, "table");
     }
-    this.view.activate(next);
-    const row = this.view.source.row(next) ?? await this.#fetchRow(next);
-    if (row) this.#open(next, row, true);
+  }
+
+  #query() {
+    return rowQuery(route().params, this.joined);
   }
 
   async #nextImage(here, direction) {
     const current = route().params.get("image");
-    const query = rowQuery(route().params, this.joined);
+    const query = this.#query();
     const size = 500;
     for (let seen = 0; seen < SEARCHED_FOR_IMAGE; seen += size) {
       const from = direction > 0 ? here + 1 + seen : Math.max(0, here - seen - size);
@@ -166,7 +178,7 @@ class TablePage {
   }
 
   async #fetchRow(position) {
-    const query = rowQuery(route().params, this.joined);
+    const query = this.#query();
     const { rows, columns } = await getJson(tablePath(this.table, "rows"), { ...query, offset: position, limit: 1 });
     return rows.length ? Object.fromEntries(columns.map((name, index) => [name, rows[0][index]])) : null;
   }
@@ -175,29 +187,30 @@ class TablePage {
     const imageId = params.get("image");
     this.split.setOpen(Boolean(imageId));
     if (!imageId) {
-      this.#image?.destroy();
-      this.#image = null;
-      fill(this.pane);
+      this.#closeImage();
       return;
     }
     const row = this.#row?.values.image_id === imageId ? this.#row : null;
     const state = { imageId, from: integer(params, "from"), to: integer(params, "to"), row };
     if (this.#image) {
       this.#image.update(state);
+      this.#rows.update({ imageId });
       return;
     }
-    this.#image = mountImage(this.pane, {
+    this.#image = mountImage(this.imageElement, {
       ...state,
       onNavigate: ({ from, to }) => setParams({ from, to }, { replace: true }),
-      onStep: (direction, unit = "row") => this.#step(direction, unit).catch((error) => tell(error, "table")),
+      onStep: (direction) => this.#step(direction),
     });
+    this.#rows = mountRows(this.rowsElement, { imageId });
   }
 
-  #paneBar() {
-    const step = (direction, text, key) => h("button", { type: "button", class: "quiet", title: `${text} image (${key})`, onclick: () => this.#step(direction, "image").catch((error) => tell(error, "table")) }, text);
-    return h("div", { class: "pane-bar", role: "group", "aria-label": "Image" },
-      step(-1, "Previous", "["), step(1, "Next", "]"), h("span", { class: "space" }),
-      h("button", { type: "button", class: "quiet", id: "close-image", title: "Close the image (Escape)", onclick: () => this.#close() }, "Close"));
+  #closeImage() {
+    this.#image?.destroy();
+    this.#rows?.destroy();
+    this.#image = this.#rows = null;
+    fill(this.imageElement);
+    fill(this.rowsElement);
   }
 
   #close() {
@@ -213,8 +226,8 @@ class TablePage {
       this.toolbar.search.focus();
     }
     if (!this.#image) return;
-    const steps = { j: [1, "row"], k: [-1, "row"], "]": [1, "image"], "[": [-1, "image"] };
-    if (event.key in steps) this.#step(...steps[event.key]).catch((error) => tell(error, "table"));
+    const steps = { j: 1, "]": 1, k: -1, "[": -1 };
+    if (event.key in steps) this.#step(steps[event.key]);
     else if (event.key === "Escape") this.#close();
   }
 
