@@ -1,9 +1,242 @@
-// The image beside a table: the signature stands in ../router.js.
+// An image: kymograph, events and velocities, with linked zoom. The signature stands in ../router.js.
 
-import { fill, h } from "../dom.js";
+import { ApiError, onServer } from "../api.js";
+import { announce, debounced, fill, h, isTyping } from "../dom.js";
+import { makeContrast, makeTools } from "./controls.js";
+import { eventOfRow, timesOfRow } from "./events.js";
+import { makeFigure } from "./figure.js";
+import { figureKey } from "./gestures.js";
+import { facts, showHeading } from "./heading.js";
+import { kindEntries, roiEntries, showLegend } from "./legend.js";
+import { askHistogram, askInfo, askPicture, askTraces, slot } from "./loader.js";
+import { showPanels } from "./panels.js";
+import { savePicture } from "./save.js";
+import { makeState, showEvents, toggle } from "./state.js";
+import { outsideSwitch } from "./outside.js";
+import { cleaned } from "./traces.js";
+import { around, fit, isWhole, whole } from "./view.js";
 
-/** Mount the image. */
-export function mountImage(element, { imageId }) {
-  fill(element, h("h2", {}, imageId));
-  return { update() {}, destroy() {} };
+/** Milliseconds without a further zoom or move before the server is asked. */
+const QUIET_MS = 60;
+const ROUGH = "A first picture, from a part of the lines only: a flash may be missing. The whole one follows by itself.";
+
+/** Mount an image; see ../router.js. */
+export function mountImage(element, { imageId, from = null, to = null, row = null, onNavigate, onStep }) {
+  const parts = Object.fromEntries(
+    ["heading", "controls", "status", "figure", "outside", "legend", "panels"].map((name) => [name, h("div", { class: `image-${name}-part` })]),
+  );
+  parts.status.setAttribute("role", "status");
+  const root = h("div", { class: "image" }, Object.values(parts));
+  fill(element, root);
+  const slots = { info: slot(), picture: slot(), traces: slot(), histogram: slot() };
+  const askSoon = debounced(ask, QUIET_MS);
+  let wanted = { imageId, from, to, row };
+  let state = null; // of the image that is shown
+  let figure = null;
+  let ends = [];
+
+  async function open() {
+    const { imageId: id } = wanted;
+    root.setAttribute("aria-busy", "true");
+    askSoon.cancel();
+    try {
+      const info = await slots.info.run(askInfo(id));
+      if (info) build(info);
+    } catch (error) {
+      close();
+      state = null;
+      root.removeAttribute("aria-busy");
+      fill(parts.heading, h("h2", {}, "This image cannot be shown"));
+      say(error);
+    }
+  }
+
+  function build(info) {
+    close();
+    state = makeState(info, state);
+    state.view = wantedView();
+    showHeading(parts.heading, info, step);
+    fill(parts.status);
+    const redraw = () => figure.redraw();
+    const contrast = makeContrast(state, redraw);
+    const tools = makeTools(state, info.channels, {
+      look: () => {
+        contrast.follow();
+        redraw();
+      },
+      channel: openChannel,
+      whole: () => figure.gestures.whole(),
+      zoom: (factor) => figure.gestures.zoomAt(0.5, factor),
+      save,
+    });
+    fill(parts.controls, contrast.element, tools);
+    figure = makeFigure(parts.figure, state, navigated);
+    state.controls = contrast;
+    ends.push(contrast.destroy, () => figure.destroy());
+    legends();
+    markRow();
+    ask();
+    askContrast();
+    ends.push(showPanels(parts.panels, info));
+  }
+
+  function close() {
+    ends.forEach((end) => end());
+    ends = [];
+    figure = null;
+    for (const part of Object.values(parts)) if (part !== parts.heading) fill(part);
+  }
+
+  /** The view that URL or clicked row ask for; the whole image otherwise. */
+  function wantedView() {
+    const { lines } = state.info;
+    if (wanted.from !== null && wanted.to !== null) return fit(wanted, lines);
+    const times = timesOfRow(wanted.row);
+    if (times) return around(times.start / state.units.line, times.stop / state.units.line, lines);
+    return whole(lines);
+  }
+
+  function navigated(view) {
+    const { lines } = state.info;
+    wanted = { ...wanted, ...(isWhole(view, lines) ? { from: null, to: null } : view) };
+    onNavigate?.({ from: wanted.from, to: wanted.to });
+    askSoon();
+  }
+
+  /** Ask for picture and traces of what is shown. */
+  function ask() {
+    askPixels();
+    if (state.info.traces.length) askVelocities();
+  }
+
+  async function askPixels() {
+    const { info, view, channel } = state;
+    const picture = await asked("picture", askPicture(info.image_id, view, figure.columns(), channel));
+    if (!picture) return;
+    state.picture = picture;
+    state.controls.follow();
+    figure.setPicture(picture);
+    root.removeAttribute("aria-busy");
+    fill(parts.status, !picture.complete && h("p", { class: "warn" }, ROUGH));
+  }
+
+  async function askVelocities() {
+    const { info, view, units } = state;
+    const answer = await asked("traces", askTraces(info.image_id, view, figure.columns()));
+    if (!answer) return;
+    state.setTraces(cleaned(answer.traces), ((view.to - view.from) * units.line) / figure.columns());
+    figure.setTraces();
+    showOutside();
+  }
+
+  async function askContrast() {
+    const histogram = await asked("histogram", askHistogram(state.info.image_id, state.channel));
+    if (histogram) state.controls.setHistogram(histogram);
+  }
+
+  /** The answer to a request, or undefined: a newer one took its place, or it failed, which is told. */
+  async function asked(name, request) {
+    const current = state;
+    try {
+      const answer = await slots[name].run(request);
+      return current === state && figure ? answer : undefined;
+    } catch (error) {
+      if (current === state) say(error);
+      return undefined;
+    }
+  }
+
+  function openChannel() {
+    state.contrastBy = "auto";
+    askPixels();
+    askContrast();
+  }
+
+  function showOutside() {
+    fill(parts.outside, outsideSwitch(state, () => {
+      figure.setTraces();
+      showOutside();
+    }));
+  }
+
+  function legends() {
+    const [kinds, rois] = [h("div", { class: "image-legend" }), h("div", { class: "image-legend" })];
+    const changed = (lanes) => {
+      showEvents(state);
+      if (lanes) figure.rebuild();
+      else figure.setTraces();
+      show();
+      if (state.traces.length) showOutside();
+    };
+    const show = () => {
+      showLegend(kinds, "Events", kindEntries(state), (kind) => {
+        toggle(state.hiddenKinds, kind);
+        changed(true);
+      });
+      showLegend(rois, "ROIs", roiEntries(state), (roi) => {
+        toggle(state.hiddenRois, roi);
+        changed(false);
+      });
+    };
+    fill(parts.legend, kinds, rois);
+    show();
+  }
+
+  function markRow() {
+    const event = wanted.row && eventOfRow(state.shownEvents, wanted.row.values);
+    if (event) figure.mark(event);
+  }
+
+  function step(by) {
+    onStep?.(by);
+  }
+
+  function save() {
+    const { info, view, units } = state;
+    const [first, last] = [view.from, view.to].map((line) => Number((line * units.line).toPrecision(6)));
+    const title = `${info.rel_path || info.name} · ${facts(info)[1]} · ${first} to ${last} ${units.time}`;
+    savePicture(figure.canvases(), { title, name: `${info.name.replace(/\.[^.]*$/, "")}_${view.from}_${view.to}.png` });
+    announce("The picture is saved as a file.");
+  }
+
+  function say(error) {
+    if (!(error instanceof ApiError)) console.error(error);
+    fill(parts.status, h("p", { class: "error" }, error.message));
+    root.removeAttribute("aria-busy");
+  }
+
+  function key(event) {
+    if (event.defaultPrevented || isTyping(event) || !figure) return;
+    const neighbour = { "[": -1, k: -1, "]": 1, j: 1 }[event.key];
+    if (neighbour && !event.ctrlKey && !event.metaKey && !event.altKey) step(neighbour);
+    else if (!figureKey(event, figure.gestures)) return;
+    event.preventDefault();
+  }
+
+  root.addEventListener("keydown", key);
+  const endServer = onServer("picture", ({ image_id: id }) => {
+    if (figure && id === state.info.image_id) {
+      askPixels();
+      askContrast();
+    }
+  });
+  open();
+
+  return {
+    /** The URL changed: show that. With the same image, contrast and what is switched off stay. */
+    update(next) {
+      const before = wanted;
+      wanted = { from: null, to: null, row: null, ...next };
+      if (wanted.imageId !== before.imageId || !figure) return void open();
+      if (figure.setView(wantedView(), { tell: false })) askSoon();
+      if (wanted.row && wanted.row !== before.row) markRow();
+    },
+    destroy() {
+      close();
+      endServer();
+      askSoon.cancel();
+      Object.values(slots).forEach((each) => each.end());
+      root.remove();
+    },
+  };
 }

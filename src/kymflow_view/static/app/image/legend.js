@@ -1,0 +1,37 @@
+// Kinds of events and ROIs: buttons that switch them on and off.
+
+import { fill, h } from "../dom.js";
+import { count, plural, roiName } from "./format.js";
+
+/** Show the buttons of `{key, text, title, index, on}` in `element`; `onToggle(key)` when one is pressed. */
+export function showLegend(element, name, entries, onToggle) {
+  element.hidden = entries.length === 0;
+  // The button that has the focus keeps it.
+  const focused = [...element.querySelectorAll("button")].indexOf(document.activeElement);
+  const buttons = entries.map(({ key, text, title, index, on }) =>
+    h(
+      "button",
+      { type: "button", class: "quiet", "aria-pressed": String(on), title, onclick: () => onToggle(key) },
+      h("span", { class: `image-swatch image-series-${(index % 8) + 1}`, "aria-hidden": "true" }),
+      text,
+    ),
+  );
+  fill(element, h("span", { class: "muted" }, name), buttons);
+  if (focused >= 0) buttons[focused]?.focus();
+}
+
+/** Entries of the kinds of events. */
+export function kindEntries({ kinds, kindColors, hiddenKinds }) {
+  return kinds.map(({ kind, count: events, unplaced }) => ({
+    key: kind,
+    text: `${kind} (${count(events)})`,
+    title: unplaced ? `${plural(unplaced, "event")} without a time cannot be drawn` : null,
+    index: kindColors.get(kind),
+    on: !hiddenKinds.has(kind),
+  }));
+}
+
+/** Entries of the ROIs. */
+export function roiEntries({ info, hiddenRois }) {
+  return info.rois.map((roi, index) => ({ key: roi.roi_id, text: roiName(roi), index, on: !hiddenRois.has(roi.roi_id) }));
+}
