@@ -17,7 +17,7 @@ from kymflow.cli.lines import counted, in_lines, print_line
 from kymflow.cli.output import all_fresh, print_json, reports_to_dict
 from kymflow.cli.progress import progress
 from kymflow.cli.unusable import tell_unusable
-from kymflow.core.zarr.image_names import find_images, short_ids
+from kymflow.core.zarr.image_names import find_images, short_ids, told_apart
 from kymflow.core.zarr.indexers.contract import contract_of
 from kymflow.core.zarr.tables.counts import rows_per_image
 from kymflow.core.zarr.tables.state import find_state
@@ -78,7 +78,7 @@ def run_delete(
 
 
 def _look_at(kd: KymDataset, image_ids: Sequence[str]) -> _Doomed:
-    sources = {row.image_id: row.relative_path for row in load_rows(kd.ds.store)}
+    sources = told_apart(kd.ds.store.source_files())
     rows = {name: _count(kd, name, image_ids) for name in kd.ds.list_table_names()}
     return _Doomed(image_ids, sources, rows)
 

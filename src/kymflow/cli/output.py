@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -43,7 +44,12 @@ def print_json(content: Any) -> None:
 
 
 def print_table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Collection[int] = ()
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    right: Collection[int] = (),
+    whole: Collection[int] = (),
 ) -> None:
     """Print a table; no word and no name is ever broken.
 
@@ -60,6 +66,8 @@ def print_table(
         Cells; None is empty.
     right : collection of int
         Places of columns that are aligned at the right, as numbers are.
+    whole : collection of int
+        Places of columns whose cells are not wrapped if that can be: paths, say.
     """
     cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
@@ -70,8 +78,11 @@ def print_table(
     from rich.table import Table
     from rich.text import Text
 
-    console = Console()
-    widths = _column_widths([list(columns), *cells], console.width)
+    size = shutil.get_terminal_size()
+    # Of a terminal that calls itself dumb, as that of Emacs, rich takes the width for 80.
+    console = Console(width=size.columns, height=size.lines)
+    every = [list(columns), *cells]
+    widths = _column_widths(every, console.width, whole) or _column_widths(every, console.width)
     if widths is None:
         print_records(title, columns, cells)
         return
@@ -108,12 +119,13 @@ def width_of(text: str) -> int:
     return cell_len(text)
 
 
-def _column_widths(rows: Sequence[Sequence[str]], room: int) -> list[int] | None:
+def _column_widths(rows: Sequence[Sequence[str]], room: int, whole: Collection[int] = ()) -> list[int] | None:
     """Return the width of each column, so that all fit and no word is broken; None if that cannot be."""
     lowest, highest = [], []
-    for column in zip(*rows, strict=True):
-        lowest.append(max((width_of(word) for cell in column for word in cell.split()), default=0))
-        highest.append(max(width_of(line) for cell in column for line in cell.split("\n")))
+    for place, (header, *cells) in enumerate(zip(*rows, strict=True)):
+        words = [*header.split(), *cells] if place in whole else " ".join([header, *cells]).split()
+        lowest.append(max(map(width_of, words), default=0))
+        highest.append(max(width_of(line) for cell in (header, *cells) for line in cell.split("\n")))
     widths = list(lowest)
     spare = room - sum(lowest) - GAP * (len(lowest) - 1)
     if spare < 0:

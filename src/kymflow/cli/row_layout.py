@@ -13,7 +13,7 @@ import pandas as pd
 from kymflow.cli.failures import say
 from kymflow.cli.number_text import column_texts, exact_texts, printable
 from kymflow.cli.output import GAP, print_records, print_table, width_of
-from kymflow.core.zarr.image_names import short_ids
+from kymflow.core.zarr.image_names import short_ids, told_apart
 from kymflow.core.zarr.indexers.base import IMAGE_ID
 
 if TYPE_CHECKING:
@@ -40,11 +40,18 @@ class _Column:
     texts: list[str]
     rank: float
     is_number: bool = False
+    wraps: bool = False
 
     @property
     def width(self) -> int:
-        """What it takes; the header may be wrapped at spaces."""
-        return max(map(width_of, [*self.header.split(), *self.texts]), default=0)
+        """What it takes; the header may be wrapped at spaces, and texts that are worth it."""
+        words = self.header.split()
+        if not self.wraps:
+            return max(map(width_of, [*words, *self.texts]), default=0)
+        words += " ".join(self.texts).split()
+        return max(
+            max(map(width_of, words), default=0), min(_WIDE, max(map(width_of, self.texts), default=0))
+        )
 
 
 def print_as_text(rows: Rows, *, one_below_the_other: bool) -> None:
@@ -72,6 +79,7 @@ def print_as_text(rows: Rows, *, one_below_the_other: bool) -> None:
         [column.header for column in shown],
         list(zip(*(column.texts for column in shown), strict=True)),
         right=[place for place, column in enumerate(shown) if column.is_number],
+        whole=[place for place, column in enumerate(shown) if not column.wraps],
     )
     left_out = [column.name for column in columns if column not in shown]
     if left_out:
@@ -124,7 +132,8 @@ def _column(rows: Rows, name: str, values: pd.Series[Any]) -> _Column:
     is_number = pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
     # t0_s tells its unit itself.
     header = f"{name} ({unit})" if unit and not name.endswith(f"_{unit.replace('/', '_per_')}") else name
-    return _Column(name, printable(header), texts, _rank(rows, name, texts), is_number)
+    wraps = not rows.chosen and name in rows.telling
+    return _Column(name, printable(header), texts, _rank(rows, name, texts), is_number, wraps)
 
 
 def _rank(rows: Rows, name: str, texts: Sequence[str]) -> float:
@@ -135,6 +144,8 @@ def _rank(rows: Rows, name: str, texts: Sequence[str]) -> float:
         return _EMPTY
     if name in rows.telling:
         return rows.telling.index(name) / len(rows.telling)
+    if rows.only_telling:
+        return _EMPTY
     if name in _BESIDE_THE_FILE:
         return 4
     if len(texts) > 1 and len(set(texts)) == 1:
@@ -146,10 +157,19 @@ def _file_column(rows: Rows, found: dict[str, _Column]) -> _Column | None:
     """Return the column that tells the file: its name, or its path where names are not unique."""
     if rows.paths is None or rows.names is None or not rows.paths.notna().any():
         return None
-    unique = rows.paths.nunique() == rows.names.nunique()
+    n_paths = rows.paths.nunique()
+    unique = n_paths == rows.names.nunique()
     name, values = (rows.name_column, rows.names) if unique else (rows.path_column, rows.paths)
+    header = name
+    if IMAGE_ID in rows.frame.columns:
+        ids = rows.frame[IMAGE_ID].astype(object).where(rows.paths.notna())
+        if n_paths < ids.nunique():
+            # Several folders that were ingested have the same paths below them.
+            files = rows.files()
+            labels = told_apart({image_id: files[image_id] for image_id in set(ids) & set(files)})
+            name, header, values = rows.path_column, "path", ids.map(labels).fillna(rows.paths)
     found.pop(name, None)
-    return _Column(name, name, column_texts(values), _ALWAYS)
+    return _Column(name, header, column_texts(values), _ALWAYS)
 
 
 def _fitting(columns: Sequence[_Column], room: int) -> list[_Column]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,11 @@ from kymflow.core.zarr.indexers.base import IMAGE_ID, normalize_table_name
 from kymflow.core.zarr.tables.image_columns import IMAGES_TABLE
 from kymflow.core.zarr.tables.info import ColumnInfo, TableInfo, describe_table
 from kymflow_zarr import ColumnError, TableNotFoundError
+from kymflow_zarr.layout import SOURCES_TABLE
 
 if TYPE_CHECKING:
     from kymflow.core.zarr.kym_dataset import KymDataset
+    from kymflow_zarr.store.source_files import SourceFile
 
 # Where velocities of a row are in another unit than their column says; where it is missing, in this one.
 VELOCITY_UNIT = "velocity_unit"
@@ -29,8 +31,20 @@ _SOURCE = {
 }
 
 
-# What people ask first of an image, in this order.
-_TELLING = ("condition", "treatment", "genotype", "analysed", "accepted", "n_rois", "n_events", "duration_s")
+# What people ask first of an image and of a source file, in this order.
+_TELLING = {
+    IMAGES_TABLE: (
+        "condition",
+        "treatment",
+        "genotype",
+        "analysed",
+        "accepted",
+        "n_rois",
+        "n_events",
+        "duration_s",
+    ),
+    SOURCES_TABLE: ("failure", "source_root", "reader", "source_size_bytes"),
+}
 
 
 @dataclass(frozen=True)
@@ -90,6 +104,10 @@ class Rows:
         Whether the columns were named by the user.
     telling : tuple of str
         Columns that are worth their room more than others, the first most of all.
+    only_telling : bool
+        Whether the others are shown only where there is room for all.
+    files : callable
+        Returns the file of each image of the dataset.
     elsewhere : callable
         Tells which options bring further columns.
     """
@@ -104,6 +122,8 @@ class Rows:
     name_column: str = "file_name"
     chosen: bool = False
     telling: tuple[str, ...] = ()
+    only_telling: bool = False
+    files: Callable[[], Mapping[str, SourceFile]] = dict
     elsewhere: Elsewhere = dict
 
 
@@ -147,7 +167,9 @@ def read_rows(kd: KymDataset, table: str, selection: Selection) -> Rows:
         path_column=joined.path_column,
         name_column=joined.name_column,
         chosen=bool(selection.columns),
-        telling=_TELLING if info.name == IMAGES_TABLE else (),
+        telling=_TELLING.get(info.name, ()),
+        only_telling=info.name == SOURCES_TABLE,
+        files=kd.ds.store.source_files,
         elsewhere=joined.elsewhere,
     )
 

@@ -12,8 +12,10 @@ from kymflow.cli.lines import counted, print_line
 from kymflow.cli.output import print_json, print_table
 from kymflow.cli.progress import progress
 from kymflow.cli.sources import print_excluded, print_failed_sources, print_odd_sources
+from kymflow.core.zarr.image_names import told_apart
 
 if TYPE_CHECKING:
+    from kymflow.core.zarr.kym_dataset import KymDataset
     from kymflow.core.zarr.refresh.status import DatasetStatus
 
 # So many files are named; --json names them all.
@@ -37,7 +39,7 @@ def show_status(dataset: str, *, as_json: bool) -> None:
     for table in status.tables:
         if table.problem:
             print_line(f"{table.table_name}: {table.problem}")
-    _print_not_analysed(status)
+    _print_not_analysed(kd, status)
     print_failed_sources(status.sources)
     print_odd_sources(status.sources)
     print_excluded(status.sources)
@@ -50,11 +52,10 @@ def show_status(dataset: str, *, as_json: bool) -> None:
         say(f"kymflow: `{call('refresh', dataset)}` brings the tables up to date")
 
 
-def _print_not_analysed(status: DatasetStatus) -> None:
-    if status.not_analysed is None:
-        return
-    files = list(status.not_analysed.values())
-    if files:
+def _print_not_analysed(kd: KymDataset, status: DatasetStatus) -> None:
+    if status.not_analysed:
+        paths = told_apart(kd.ds.store.source_files())
+        files = [paths.get(image_id, path) for image_id, path in status.not_analysed.items()]
         print_line(f"not analysed: {len(files)} of {status.images} images: {named(files)}")
 
 

@@ -19,7 +19,12 @@ class Terminal(io.StringIO):
 
 
 def printed(
-    columns: Sequence[str], rows: Sequence[Sequence[object]], *, width: int, right: Sequence[int] = ()
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    width: int,
+    right: Sequence[int] = (),
+    whole: Sequence[int] = (),
 ) -> list[str]:
     out = Terminal()
     with pytest.MonkeyPatch.context() as patch:
@@ -27,7 +32,7 @@ def printed(
         patch.setenv("COLUMNS", str(width))
         patch.setenv("NO_COLOR", "1")
         patch.setenv("TERM", "xterm")
-        print_table("title", columns, rows, right=right)
+        print_table("title", columns, rows, right=right, whole=whole)
     plain = out.getvalue().replace("\x1b[1m", "").replace("\x1b[0m", "")
     return [line.rstrip() for line in plain.splitlines()]
 
@@ -42,6 +47,20 @@ def test_texts_are_wrapped_at_spaces_and_names_stay_whole() -> None:
         "radon_report     Velocity statistics",
         "                 of every image",
         "velocity_events  Velocity events",
+    ]
+
+
+def test_a_path_is_wrapped_only_where_nothing_else_helps() -> None:
+    rows = [("day 1/scan 2.tif", "some words")]
+
+    assert printed(("path", "remarks"), rows, width=25, whole=[0])[3:] == [
+        "day 1/scan 2.tif  some",
+        "                  words",
+    ]
+    assert printed(("path", "remarks"), rows, width=17, whole=[0])[3:] == [
+        "day     some",
+        "1/scan  words",
+        "2.tif",
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -253,6 +254,13 @@ def test_status_names_images_that_are_not_analysed(run: Run, lab: Path) -> None:
     )
     assert len(found) == 1
     assert f"not analysed: 1 of 3 images: {found[0]['source']}" in run("status", lab).stdout
+
+
+def test_status_tells_files_of_two_folders_apart(run: Run, lab: Path, folder: Path) -> None:
+    shutil.copytree(folder, folder.parent / "again")
+    run("ingest", lab, folder.parent / "again")
+    (line,) = [line for line in run("status", lab).stdout.splitlines() if line.startswith("not analysed")]
+    assert "in/day 2/capillary_0003.tif, again/day 2/capillary_000" in line
 
 
 def test_status_without_a_table_of_images_says_how_to_get_one(run: Run, lab: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from kymflow import KymDataset
 from kymflow.cli.row_layout import print_as_text
 from kymflow.cli.rows import Selection, read_rows
+from kymflow.testing import simulate_folder
 from support.simple_indexers import frame
 
 Show = Callable[..., tuple[list[str], str]]
@@ -63,6 +64,38 @@ def test_paths_are_shown_where_names_are_not_unique(kd: KymDataset, show: Show) 
         "a/x.tif   2a7892de",
         "b/x.tif   20a8d6c5",
     ]
+
+
+def test_files_of_two_folders_with_the_same_paths_are_told_apart(
+    kd: KymDataset, tmp_path: Path, show: Show
+) -> None:
+    for lab in ("mine", "theirs"):
+        simulate_folder(tmp_path / lab / "scans", n_images=1)
+        kd.ingest_folder(tmp_path / lab / "scans")
+
+    for table in ("radon_report", "sources"):
+        lines, _ = show(table, where="rel_path is not null")
+        assert lines[-2].startswith("mine/scans/day 1/capillary_0001.tif")
+        assert lines[-1].startswith("theirs/scans/day 1/capillary_0001.tif")
+        assert "path" in lines[-4].split()
+    assert len(show("radon_report", image="mine/scans/day 1/capillary_0001.tif")[0]) > 10
+
+
+def test_sources_show_why_and_whence_before_what_only_programs_need(
+    kd: KymDataset, tmp_path: Path, show: Show
+) -> None:
+    (tmp_path / "in").mkdir()
+    simulate_folder(tmp_path / "in", n_images=1)
+    (tmp_path / "in" / "bad.tif").write_bytes(b"nothing that anybody could read")
+    kd.ingest_folder(tmp_path / "in")
+
+    lines, errors = show("sources", 80 + 2 * len(str(tmp_path)))
+
+    assert lines[1].split() == ["file_name", "source_root", "reader", "failure", "image_id"]
+    assert lines[3].startswith("bad.tif ")
+    assert "cannot read" in lines[3]
+    assert "not a TIFF file" in " ".join(" ".join(lines[3:-1]).split())
+    assert "source_mtime_ns" in errors
 
 
 def test_without_files_the_id_comes_first(show: Show, kd: KymDataset) -> None:

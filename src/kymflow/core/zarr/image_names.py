@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
+from pathlib import PurePath
 from typing import TYPE_CHECKING, NoReturn
 
 from kymflow.core.zarr.tables.state import find_state
@@ -17,6 +18,7 @@ from kymflow_zarr.layout import is_name
 
 if TYPE_CHECKING:
     from kymflow.core.zarr.kym_dataset import KymDataset
+    from kymflow_zarr.store.source_files import SourceFile
 
 SHORT = 8
 # Of fewer characters, a mistyped name would find an image that nobody meant.
@@ -34,8 +36,8 @@ def find_images(kd: KymDataset, texts: Iterable[str], *, deleted: bool = False) 
     """Return the ids of the images that a user names, each once, in this order.
 
     The first of these that fits counts: the whole id; the path below the ingested folder; the path of
-    the source file on this machine; the end of that path, at a ``/`` (so the file name, too); the
-    same without the file's suffix; the start of the id, from four characters on.
+    the source file on this machine; the end of the former, at a ``/`` (so the file name, too), and of the
+    latter; the same without the file's suffix; the start of the id, from four characters on.
 
     Parameters
     ----------
@@ -69,6 +71,27 @@ def short_ids(image_ids: Iterable[str]) -> dict[str, str]:
         while before[:length] == after[:length]:
             length += 1
     return {image_id: image_id for image_id in ids} | {image_id: image_id[:length] for image_id in made}
+
+
+def told_apart(files: Mapping[str, SourceFile]) -> dict[str, str]:
+    """Return the path of each image's file below the folder that was ingested, by image id.
+
+    Where files of several folders have the same one, so much of each folder's own path stands in front
+    as tells the folders apart; :func:`find_images` takes it.
+    """
+    paths = {image_id: file.relative_path for image_id, file in files.items()}
+    if len(set(paths.values())) == len(paths):
+        return paths
+    ends = _distinct_ends({file.root for file in files.values()})
+    return {image_id: f"{ends[files[image_id].root]}/{path}" for image_id, path in paths.items()}
+
+
+def _distinct_ends(folders: set[str]) -> dict[str, str]:
+    parts = {folder: PurePath(folder).parts for folder in folders}
+    n = 1
+    while len({found[-n:] for found in parts.values()}) < len(parts):
+        n += 1
+    return {folder: "/".join(found[-n:]).replace("//", "/") for folder, found in parts.items()}
 
 
 class _Names:
@@ -115,6 +138,7 @@ class _Names:
         yield self._where(lambda _, path: path == here)
         end = "/" + wanted
         yield self._where(lambda rel_path, _: rel_path.endswith(end))
+        yield self._where(lambda _, path: path.replace(os.sep, "/").endswith(end))
         yield self._where(lambda rel_path, _: os.path.splitext("/" + rel_path)[0].endswith(end))
 
     def _where(self, fits: Callable[[str, str], bool]) -> list[str]:

@@ -10,10 +10,11 @@ import pytest
 import tifffile
 
 from kymflow import KymDataset
-from kymflow.core.zarr.image_names import find_image, find_images, short_ids
+from kymflow.core.zarr.image_names import find_image, find_images, short_ids, told_apart
 from kymflow.errors import AmbiguousImageError
 from kymflow.testing import simulate_folder
 from kymflow_zarr import RecordNotFoundError
+from kymflow_zarr.store.source_files import SourceFile
 from support.simple_indexers import add_image
 
 
@@ -161,3 +162,32 @@ def test_ids_are_as_short_as_they_can_be_told_apart() -> None:
         "cell": "cell",
     }
     assert short_ids(["somebody's own name"]) == {"somebody's own name": "somebody's own name"}
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ([("/lab/a", "x.tif"), ("/lab/b", "y.tif")], ["x.tif", "y.tif"]),
+        ([("/lab/a", "1/x.tif"), ("/lab/b", "1/x.tif")], ["a/1/x.tif", "b/1/x.tif"]),
+        (
+            [("/lab/a/scans", "x.tif"), ("/lab/b/scans", "x.tif"), ("/scans", "y.tif")],
+            ["a/scans/x.tif", "b/scans/x.tif", "/scans/y.tif"],
+        ),
+        ([], []),
+    ],
+)
+def test_files_of_several_folders_are_told_apart(files: list[tuple[str, str]], expected: list[str]) -> None:
+    found = told_apart({str(place): SourceFile(*file) for place, file in enumerate(files)})
+    assert found == {str(place): path for place, path in enumerate(expected)}
+
+
+def test_a_path_that_tells_folders_apart_names_the_image(kd: KymDataset, tmp_path: Path) -> None:
+    for folder in ("a/scans", "b/scans"):
+        write_images(tmp_path / folder, "day/x.tif")
+        kd.ingest_folder(tmp_path / folder)
+    labels = told_apart(kd.ds.store.source_files())
+    assert sorted(labels.values()) == ["a/scans/day/x.tif", "b/scans/day/x.tif"]
+    for image_id, label in labels.items():
+        assert find_image(kd, label) == image_id
+    with pytest.raises(AmbiguousImageError, match="'x.tif' fits 2 images"):
+        find_image(kd, "x.tif")
