@@ -208,13 +208,25 @@ class RecordArtifacts:
         )
 
     def delete_analysis(self, *, suffixes: Sequence[str] | None = None) -> int:
-        """Delete JSON and table artifacts; return how many.
+        """Delete JSON and table artifacts: ALL of them, unless `suffixes` says which; return how many.
+
+        What an ingest has brought goes, too, and is not brought back by a later one, to which it is an edit.
+        Pixels, and arrays of :meth:`save_array_artifact`, stay.
 
         Parameters
         ----------
         suffixes : sequence of str, optional
-            Only those whose key ends with one of these, for example
-            ``("/velocity_events.parquet",)``; all of them by default.
+            Only those whose key ends with one of these. None, the default, means all; an empty one, none.
+
+        Examples
+        --------
+        >>> from kymflow_zarr import ZarrDataset
+        >>> record = ZarrDataset("memory://cleared").add_image([[0, 1], [2, 3]])
+        >>> keys = [record.save_json(name, {}) for name in ("metadata", "events", "radon_report")]
+        >>> record.delete_analysis(suffixes=["/events.json"])
+        1
+        >>> record.delete_analysis()
+        2
         """
         store = self._writable_store()
         if isinstance(suffixes, str):
