@@ -6,7 +6,7 @@ import typer
 
 from kymflow.cli.datasets import hint_at_indexers, open_existing
 from kymflow.cli.failures import FAILED, interrupted
-from kymflow.cli.hints import call
+from kymflow.cli.hints import call, here
 from kymflow.cli.lines import print_line
 from kymflow.cli.output import print_json
 from kymflow.cli.progress import progress
@@ -22,12 +22,12 @@ def run_check(dataset: str, *, repair: bool, as_json: bool) -> None:
     if as_json:
         print_json({"dataset": kd.ds.path, **report.to_dict()})
     else:
-        print(
-            f"{kd.ds.path}: read {report.images} images with {report.artifacts} artifacts and arrays, "
+        print_line(
+            f"{here(kd.ds.path)}: read {report.images} images with {report.artifacts} artifacts and arrays, "
             f"{len(report.tables)} tables"
         )
         for problem in report.problems:
-            print(f"{'repaired' if problem.repaired else 'wrong'}: {problem.kind}: {problem.message}")
+            print_line(f"{'repaired' if problem.repaired else 'wrong'}: {problem.kind}: {problem.message}")
         for name, image_ids in report.stale.items():
             print_line(
                 f"stale: {len(image_ids)} images of table {name}; `{call('refresh', dataset)}` takes them up"

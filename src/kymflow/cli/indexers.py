@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 
 from kymflow.cli.failures import say
+from kymflow.cli.lines import print_line
 from kymflow.cli.output import print_json, print_table
 from kymflow.core.plugins.faults import PluginWarning
 from kymflow.core.plugins.info import IndexerInfo
@@ -46,8 +47,8 @@ def _print_details(infos: Sequence[IndexerInfo]) -> None:
     for info in infos:
         print(f"\n{info.name} ({info.entry_point or 'registered by this program'})")
         print(f"  schema version: {info.schema_version or '-'}")
-        print(f"  required columns: {', '.join(info.required_columns) or '-'}")
+        print_line(f"  required columns: {', '.join(info.required_columns) or '-'}")
         if info.error:
-            print(f"  error: {info.error}")
+            print_line(f"  error: {info.error}")
         if info.traceback:
             print(textwrap.indent(info.traceback.rstrip(), "    "))

@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
+from kymflow.cli.lines import print_line
+
 if TYPE_CHECKING:
     from kymflow.core.runs.reports import UpdateReport
 
@@ -170,9 +172,9 @@ def print_reports(reports: Mapping[str, UpdateReport]) -> None:
     )
     for name, report in reports.items():
         for image_id, cause in report.failed.items():
-            print(f"failed: table {name}, image {image_id}: {cause}")
+            print_line(f"failed: table {name}, image {image_id}: {cause}")
         for image_id in report.stale:
-            print(f"stale: table {name}, image {image_id}: it went on changing meanwhile; refresh again")
+            print_line(f"stale: table {name}, image {image_id}: it went on changing meanwhile; refresh again")
 
 
 def reports_to_dict(reports: Mapping[str, UpdateReport]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kymflow.cli.datasets import hint_at_indexers, open_existing
 from kymflow.cli.failures import interrupted
+from kymflow.cli.lines import print_line
 from kymflow.cli.output import print_json
 from kymflow.cli.progress import progress
 from kymflow.cli.update import finish
@@ -42,11 +43,11 @@ def show_plan(dataset: str, indexers: Sequence[str] | None, *, as_json: bool) ->
         print_json({"tables": {name: plan.to_dict() for name, plan in plans.items()}})
         return
     for plan in plans.values():
-        print(
+        print_line(
             f"{plan.table_name}: {len(plan.stale)} stale, {len(plan.removed)} to remove, {plan.fresh} fresh"
             + (", columns to write" if plan.rewrite else "")
         )
         for image_id, reasons in plan.stale.items():
-            print(f"  {image_id}: {'; '.join(reasons)}")
+            print_line(f"  {image_id}: {'; '.join(reasons)}")
         for image_id in plan.removed:
             print(f"  {image_id}: deleted from the dataset")

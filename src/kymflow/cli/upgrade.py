@@ -6,6 +6,8 @@ import typer
 
 from kymflow.cli.datasets import open_existing
 from kymflow.cli.failures import FAILED, interrupted
+from kymflow.cli.hints import here
+from kymflow.cli.lines import print_line
 from kymflow.cli.output import print_json
 from kymflow.cli.progress import progress
 
@@ -18,15 +20,15 @@ def run_upgrade(dataset: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"dataset": kd.ds.path, **report.to_dict()})
     else:
-        print(
-            f"{kd.ds.path}: {report.images} images, {len(report.upgraded)} upgraded, "
+        print_line(
+            f"{here(kd.ds.path)}: {report.images} images, {len(report.upgraded)} upgraded, "
             f"{report.unchanged} as they were, {len(report.failed)} failed"
         )
         if report.uncalibrated:
-            print(f"pixel size unknown: {len(report.uncalibrated)} of them; --json names them")
+            print_line(f"pixel size unknown: {len(report.uncalibrated)} of them; --json names them")
         for image_id, reason in report.without_ngff.items():
-            print(f"no NGFF attributes: image {image_id}: {reason}")
+            print_line(f"no NGFF attributes: image {image_id}: {reason}")
         for image_id, cause in report.failed.items():
-            print(f"failed: image {image_id}: {cause}")
+            print_line(f"failed: image {image_id}: {cause}")
     if report.failed:
         raise typer.Exit(FAILED)
