@@ -71,7 +71,7 @@ def test_a_failing_image_ends_a_refresh_with_1(run: Run, lab: Path) -> None:
     assert failed["image_id"] == image_id
     assert "velocity_events.parquet" in failed["error"]
     assert list(found["tables"]) == ["velocity_events"]
-    # DependencyKind again, it is tried again; a dry run only tells.
+    # It is tried again; a dry run only tells.
     run("refresh", lab, "--json", code=1)
     plan = read_json(run("refresh", lab, "--dry-run", "--json"))["tables"]["velocity_events"]
     assert [stale["image_id"] for stale in plan["stale"]] == [image_id]
@@ -269,3 +269,28 @@ def test_status_without_a_table_of_images_says_how_to_get_one(run: Run, lab: Pat
     assert "not analysed" not in result.stdout
     assert f"kymflow: `kymflow refresh {lab}` brings the tables up to date" in result.stderr
     assert read_json(run("status", lab, "--json"))["not_analysed"] is None
+
+
+def test_reports_end_with_0_whatever_they_report_and_a_check_judges(run: Run, lab: Path) -> None:
+    bad = lab.parent / "in" / "bad.tif"
+    bad.write_bytes(b"nothing that anybody could read")
+    for _ in range(2):
+        # As long as it fails.
+        run("ingest", lab, bad.parent, code=1)
+    # What they are to do is done.
+    for command in ("refresh", "rebuild"):
+        run(command, lab, code=0)
+    run("update", lab, "capillary_0001.tif", code=0)
+    assert "failed source: " in run("status", lab, code=0).stdout
+    assert "failed source: " in run("check", lab, code=1).stdout
+    bad.unlink()
+    run("ingest", lab, bad.parent, code=0)
+    run("check", lab, code=0)
+
+    image_id = ids_of(lab)[0]
+    (lab / "images" / image_id / "analysis" / "radon_report.parquet").write_bytes(b"bad")
+    run("refresh", lab, code=1)
+    assert read_json(run("status", lab, "--json", code=0))["tables"][1]["failed"] == 1
+    for report in (["refresh", lab, "--dry-run"], ["show", lab], ["images", lab], ["indexers"], ["readers"]):
+        run(*report, code=0)
+    run("check", lab, code=1)
