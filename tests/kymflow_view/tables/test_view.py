@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kymflow import ColumnError, KymDataset
 from kymflow_view.tables.columns import Column, compact, kind_of
 from kymflow_view.tables.joined import IMAGES, join
 from kymflow_view.tables.loading import Table
-from kymflow_view.tables.query import Condition, Query, QueryError
-from kymflow_view.tables.view import MAX_VALUES, View, make_view
+from kymflow_view.tables.query import Condition, Query
+from kymflow_view.tables.view import make_view
 
 TEXTS = st.text("aAbBüÜé02 _", max_size=4)
 FLOATS = st.sampled_from([0.0, -0.0, 1.5, -2.5, math.inf, -math.inf, math.nan, 1e300])
