@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
 
-from kymflow_view.server import change_routes, dataset_routes, job_routes, pages, panel_routes
+from kymflow_view.server import change_routes, dataset_routes, job_routes, pages, panel_routes, status_routes
 from kymflow_view.server.errors import HANDLERS, unexpected
 from kymflow_view.server.security import Security
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from kymflow_view.server.context import Context
 
-_MODULES = (pages, dataset_routes, panel_routes, job_routes, change_routes)
+_MODULES = (pages, dataset_routes, status_routes, panel_routes, job_routes, change_routes)
 # Each has `routes`, too.
 _MORE = ("table_routes", "plot_routes", "image_routes")
 

@@ -10,6 +10,7 @@ from kymflow import KymDataset
 from kymflow_view.panels.loading import Panels, load_panels
 from kymflow_view.server.changes import Changes
 from kymflow_view.server.jobs import Jobs
+from kymflow_view.tables import Tables
 
 # How often tables are looked at while a page is open; in an object store, each look costs requests.
 LOOKED_AT_EVERY_S = 1.0
@@ -39,6 +40,8 @@ class Context:
         Path or URL of the dataset.
     writable : bool
         Whether tables can be refreshed and rebuilt.
+    tables : Tables
+        Tables in memory, by the page.
     stopping : threading.Event
         Set when the server ends: what takes long stops then.
     changes : Changes
@@ -52,6 +55,7 @@ class Context:
         self._given = path
         self.path = self.kd().ds.path
         self.writable = not read_only and _may_be_written(self.path)
+        self.tables = Tables(self.kd)
         self.stopping = threading.Event()
         self.changes = Changes(self._versions, ASKED_EVERY_S if self.is_remote else LOOKED_AT_EVERY_S)
         self.jobs = Jobs(self.open_to_write, partial(self.changes.publish, "job", keep=True))

@@ -30,8 +30,8 @@ def lab_to_read(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Path:
-    """A dataset of three images with their tables, for one test."""
-    simulate_folder(tmp_path / "kymographs", n_images=3, n_lines=200)
+    """A dataset of four images with their tables, for one test."""
+    simulate_folder(tmp_path / "kymographs", n_images=4, n_lines=200)
     KymDataset(tmp_path / "lab.zarr", mode="a").ingest_folder(tmp_path / "kymographs")
     return tmp_path / "lab.zarr"
 

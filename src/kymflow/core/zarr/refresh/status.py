@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kymflow.core.runs.options import RunOptions
 from kymflow.core.zarr.indexers.contract import contract_of
-from kymflow.core.zarr.refresh.plan import make_plan
+from kymflow.core.zarr.refresh.plan import RefreshPlan, make_plan
 from kymflow.core.zarr.tables.info import TableInfo, describe_table
 from kymflow.core.zarr.tables.state import find_state
 from kymflow_zarr.errors import TableError, TableNotFoundError
@@ -85,6 +85,8 @@ class DatasetStatus(Summarised):
         ``images`` calls not analysed; None if there is no such table.
     problem : str
         Why the sources are not known; empty if they are.
+    plans : dict of str to RefreshPlan
+        What a refresh of each table with an indexer would do, image by image and why, by table name.
     """
 
     images: int
@@ -93,6 +95,7 @@ class DatasetStatus(Summarised):
     sources: SourcesStanding = field(default_factory=SourcesStanding)
     not_analysed: dict[str, str] | None = None
     problem: str = ""
+    plans: dict[str, RefreshPlan] = field(default_factory=dict)
 
     def _summary(self) -> Summary:
         values = {"images": self.images, "tables": len(self.tables)}
@@ -148,6 +151,7 @@ def dataset_status(ds: ZarrDataset, registry: IndexerRegistry, options: RunOptio
     infos = registry.list()
     listing = ds.listing()
     tables = []
+    plans = {}
     for name in names:
         info = _describe(ds, name)
         contract = contracts.get(name)
@@ -155,7 +159,7 @@ def dataset_status(ds: ZarrDataset, registry: IndexerRegistry, options: RunOptio
             problem = _why_no_indexer(info, infos, registry)
             tables.append(TableStatus(name, info.indexer, info.rows, problem=problem))
             continue
-        plan = make_plan(ds, contract, listing, find_state(ds.store, name), options)
+        plan = plans[name] = make_plan(ds, contract, listing, find_state(ds.store, name), options)
         version = next((one.version for one in infos if one.name == contract.indexer), "")
         tables.append(
             TableStatus(
@@ -175,9 +179,11 @@ def dataset_status(ds: ZarrDataset, registry: IndexerRegistry, options: RunOptio
         )
     images = len(listing.names)
     try:
-        return DatasetStatus(images, tables, _missing_sources(ds), ds.sources_standing(), _not_analysed(ds))
+        return DatasetStatus(
+            images, tables, _missing_sources(ds), ds.sources_standing(), _not_analysed(ds), plans=plans
+        )
     except TableError as error:
-        return DatasetStatus(images, tables, problem=str(error))
+        return DatasetStatus(images, tables, problem=str(error), plans=plans)
 
 
 def _describe(ds: ZarrDataset, name: str) -> TableInfo:

@@ -43,6 +43,8 @@ def test_status_counts_fresh_stale_failed_missing_and_removed(lab: KymDataset, i
         "problem": "",
     }
     assert not status.tables[0].is_fresh
+    plan = status.plans[TABLE]
+    assert (sorted(plan.stale), plan.new, plan.failed) == (["a", "b", "d", "e"], ["d", "e"], ["a"])
     indexer.broken = set()
     lab.refresh(indexer)
     assert lab.status().tables[0].is_fresh
