@@ -7,9 +7,10 @@ import queue
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from email.message import Message
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,15 @@ def edit_one(lab: Path) -> str:
     return image_id
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What the server answered."""
+
+    status: int
+    headers: Message
+    text: str
+
+
 @dataclass
 class Viewer:
     """A viewer that runs.
@@ -48,12 +58,14 @@ class Viewer:
         What it printed.
     cookie : str
         What its link gives, once :meth:`enter` has opened it.
+    streams : ExitStack
+        Those that are open.
     """
 
     process: subprocess.Popen[str]
     link: str
     cookie: str = ""
-    streams: list[HTTPResponse] = field(default_factory=list)
+    streams: ExitStack = field(default_factory=ExitStack)
 
     @property
     def port(self) -> int:
@@ -63,42 +75,54 @@ class Viewer:
     def origin(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def ask(self, path: str, method: str = "GET", body: Any = None, **headers: str | None) -> HTTPResponse:
+    def ask(self, path: str, method: str = "GET", body: Any = None, **headers: str | None) -> Answer:
         """Send a request as its page would, and follow no redirect; a header that is None is left out."""
-        sent = {"Cookie": self.cookie or None, "Origin": self.origin if method != "GET" else None, **headers}
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
-        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-        for name, value in {"Host": f"127.0.0.1:{self.port}", **sent}.items():
-            if value is not None:
-                connection.putheader(name, value)
-        data = b"" if body is None else json.dumps(body).encode()
-        connection.putheader("Content-Length", str(len(data)))
-        connection.endheaders(data)
-        return connection.getresponse()
+        with closing(self._connect(path, method, body, headers)) as connection:
+            answer = connection.getresponse()
+            return Answer(answer.status, answer.headers, answer.read().decode("utf-8"))
 
     def json(self, path: str, method: str = "GET", body: Any = None, *, status: int = 200) -> Any:
         answer = self.ask(path, method, body)
-        text = answer.read().decode("utf-8")
-        assert answer.status == status, text
-        return json.loads(text)
+        assert answer.status == status, answer.text
+        return json.loads(answer.text)
 
     def enter(self) -> Viewer:
         """Open the link, as the browser does."""
         answer = self.ask(self.link.removeprefix(self.origin))
-        assert answer.status == 303, answer.read()
+        assert answer.status == 303, answer.text
         self.cookie = answer.headers["Set-Cookie"].partition(";")[0]
         return self
 
     def events(self) -> Iterator[tuple[str, Any]]:
         """Listen to changes; ends when the server closes the stream."""
-        answer = self.ask("/api/changes")
-        self.streams.append(answer)
+        connection = self._connect("/api/changes", "GET", None, {})
+        self.streams.callback(connection.close)
+        answer = self.streams.enter_context(connection.getresponse())
         assert answer.status == 200, answer.read()
         return _events(answer)
+
+    def _connect(
+        self, path: str, method: str, body: Any, headers: Mapping[str, str | None]
+    ) -> HTTPConnection:
+        origin = self.origin if method != "GET" else None
+        sent = {"Host": f"127.0.0.1:{self.port}", "Cookie": self.cookie or None, "Origin": origin, **headers}
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
+        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+        for name, value in sent.items():
+            if value is not None:
+                connection.putheader(name, value)
+        data = b"" if body is None else json.dumps(body).encode()
+        connection.putheader("Content-Length", str(len(data)))
+        connection.endheaders(data)
+        return connection
 
     def interrupt(self) -> None:
         """Press Ctrl-C."""
         self.process.send_signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End it as a power failure would."""
+        self.process.kill()
 
     def wait(self) -> tuple[int, str, str]:
         """Return the exit code, and what else was printed to both streams, once it has ended."""
@@ -120,9 +144,12 @@ def _events(answer: HTTPResponse) -> Iterator[tuple[str, Any]]:
 def viewing(dataset: Path | str, *options: object, **how: Any) -> Iterator[Viewer]:
     """Run ``kymflow view`` without a browser; it is killed in the end, if it still runs."""
     how = process_of("view", dataset, "--no-browser", *options, **how)
-    with subprocess.Popen(**how, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with (
+        subprocess.Popen(**how, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process,
+        ExitStack() as streams,
+    ):
         try:
-            yield Viewer(process, _first_line(process))
+            yield Viewer(process, _first_line(process), streams=streams)
         finally:
             process.kill()
 

@@ -71,8 +71,6 @@ def serve(dataset: str, port: int | None, *, read_only: bool, open_browser: bool
     server = _Server(config, context)
     link = f"http://{HOST}:{port}/?token="
     try:
-        # From here on, whoever opens the link is waited for.
-        listening.listen()
         _say(context, open_browser=open_browser)
         print(link + token, flush=True)
         if open_browser:
@@ -87,7 +85,7 @@ def serve(dataset: str, port: int | None, *, read_only: bool, open_browser: bool
 
 
 def bind(port: int | None) -> socket.socket:
-    """Return a socket that is bound to a port of this machine alone.
+    """Return a socket that listens at a port, to this machine alone; who connects waits to be served.
 
     Raises
     ------
@@ -102,6 +100,8 @@ def bind(port: int | None) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, exclusive or socket.SO_REUSEADDR, 1)
         try:
             listening.bind((HOST, candidate))
+            # Two may be bound to a port while neither listens.
+            listening.listen()
             return listening
         except OSError as error:
             listening.close()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from starlette.testclient import TestClient
 
+from kymflow_view.server.app import create_app
+from kymflow_view.server.context import Context
 from kymflow_view.server.security import cookie_name
 from support.viewer import ORIGIN, PORT, TOKEN
 
@@ -38,6 +42,18 @@ def test_without_the_token_a_page_says_where_the_link_is(stranger: TestClient, q
         "error": "this browser has not been let in: open the link that kymflow printed"
     }
     assert stranger.get(f"/static/index.html{query}").status_code == 403
+
+
+def test_a_token_that_counts_once_lets_one_browser_in(lab_to_read: Path) -> None:
+    app = create_app(Context(str(lab_to_read)), TOKEN, PORT, token_once="once")
+    with TestClient(app, ORIGIN, follow_redirects=False) as first:
+        assert first.get("/?token=once").status_code == 303
+        assert first.get("/api/dataset").status_code == 200
+        # It is let in already.
+        assert first.get("/?token=once").status_code == 303
+        first.cookies.clear()
+        assert first.get("/?token=once").status_code == 403
+        assert first.get(f"/?token={TOKEN}").status_code == 303
 
 
 def test_an_old_link_works_where_the_browser_has_been_let_in(client: TestClient) -> None:
