@@ -32,6 +32,7 @@ from kymflow.core.zarr.refresh.status import TableStatus as TableStatus
 from kymflow.core.zarr.tables.info import ColumnInfo as ColumnInfo
 from kymflow.core.zarr.tables.info import TableInfo as TableInfo
 from kymflow.errors import AmbiguousImageError as AmbiguousImageError
+from kymflow.errors import ExportError as ExportError
 from kymflow.errors import ExtractionError as ExtractionError
 from kymflow.errors import IndexerError as IndexerError
 from kymflow.errors import InvalidIndexerError as InvalidIndexerError
@@ -42,6 +43,8 @@ from kymflow.errors import SchemaError as SchemaError
 from kymflow.errors import UnknownIndexerError as UnknownIndexerError
 from kymflow.errors import UnknownReaderError as UnknownReaderError
 from kymflow.errors import WorkerError as WorkerError
+from kymflow.export.content import TableContent as TableContent
+from kymflow.export.write import write_tables as write_tables
 from kymflow.progress_bar import progress as progress
 from kymflow_zarr import ArtifactError as ArtifactError
 from kymflow_zarr import ArtifactNotFoundError as ArtifactNotFoundError

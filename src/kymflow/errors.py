@@ -58,6 +58,10 @@ class PluginError(KymflowError, RuntimeError):
     """A plugin that is none, or, under ``KYMFLOW_STRICT_PLUGINS=1``, one that failed or is in conflict."""
 
 
+class ExportError(KymflowError, ValueError):
+    """A file into which a table cannot be written."""
+
+
 class ProjectError(KymflowError, FileExistsError):
     """A folder that is no place for a new project."""
 

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from kymflow.cli.writers import arrow_with_notes, replaced
+from kymflow.cli.writers import contents
 from kymflow.core.zarr.indexers.base import IMAGE_ID
 from kymflow.core.zarr.tables.image_columns import IMAGES_TABLE
+from kymflow.export.write import replaced
 
 if TYPE_CHECKING:
     from kymflow.cli.rows import Rows
@@ -73,7 +74,9 @@ def _resource(rows: Rows, path: str, tables: set[str]) -> dict[str, Any]:
 
 
 def _schema(rows: Rows, kind: str, tables: set[str]) -> dict[str, Any]:
-    schema: dict[str, Any] = {"fields": [_field(field, kind) for field in arrow_with_notes(rows).schema]}
+    (content,) = contents([rows])
+    (table,) = content.arrow()
+    schema: dict[str, Any] = {"fields": [_field(field, kind) for field in table.schema]}
     if IMAGE_ID in rows.frame.columns:
         if rows.info.name == IMAGES_TABLE:
             schema["primaryKey"] = [IMAGE_ID]

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from kymflow.cli.data_package import write_data_package
 from kymflow.cli.datasets import open_existing
-from kymflow.cli.excel import check_fits
 from kymflow.cli.failures import USAGE, fail
 from kymflow.cli.hints import call
 from kymflow.cli.output import print_json
 from kymflow.cli.rows import Rows, Selection, read_rows
-from kymflow.cli.writers import FORMATS, check_outside, write_file
+from kymflow.cli.writers import check_outside, contents
+from kymflow.export.excel import check_fits
+from kymflow.export.write import FORMATS, write_tables
 
 DEFAULT_FORMAT = "csv"
 
@@ -47,14 +48,14 @@ def run_export(
             fail("--where and --columns take one table; name it", USAGE)
     found = [read_rows(kd, name, selection) for name in names]
     if suffix == ".xlsx":
-        check_fits(found)
+        check_fits(contents(found))
     if is_folder:
         target.mkdir(parents=True, exist_ok=True)
     files: list[tuple[Path, Sequence[Rows]]] = [(target, found)]
     if is_folder:
         files = [(target / f"{rows.info.name}{suffix}", [rows]) for rows in found]
     for path, content in files:
-        write_file(content, path, bom=bom)
+        write_tables(contents(content), path, bom=bom)
     description = write_data_package(files, target if is_folder else target.parent) if describe else None
     _report(files, description, as_json=as_json)
 

@@ -13,10 +13,13 @@ from kymflow.cli.lines import counted
 from kymflow.cli.output import print_json, print_table
 from kymflow.cli.row_layout import print_as_text
 from kymflow.cli.rows import Rows, Selection, no_images_yet, read_rows, sorted_rows
-from kymflow.cli.writers import FORMATS, check_outside, csv_text, to_records, write_file
+from kymflow.cli.writers import check_outside, contents
 from kymflow.core.zarr.kym_dataset import KymDataset
 from kymflow.core.zarr.tables.image_columns import IMAGES_TABLE
 from kymflow.core.zarr.tables.info import TableInfo, describe_table
+from kymflow.export.comma_separated import csv_pieces
+from kymflow.export.plain import to_records
+from kymflow.export.write import FORMATS, write_tables
 from kymflow_zarr import TableError
 
 # On a terminal, unless --limit says otherwise.
@@ -75,10 +78,10 @@ def show_table(dataset: str, table: str, selection: Selection, *, output: str | 
         selection = replace(selection, source=True)
     rows = _asked_rows(kd, table, selection)
     if output == STANDARD_OUTPUT:
-        sys.stdout.write(csv_text(rows))
+        sys.stdout.writelines(csv_pieces(*contents([rows])))
     elif output is not None:
         check_outside(Path(output), kd.ds.path)
-        write_file([rows], Path(output))
+        write_tables(contents([rows]), output)
         if as_json:
             print_json({"rows": rows.total, "written": len(rows.frame), "output": output})
         else:

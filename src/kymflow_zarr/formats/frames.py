@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime
 import decimal
 import io
+import itertools
 import numbers
 from collections.abc import Iterable
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -197,19 +198,35 @@ def arrow_to_parquet(table: pa.Table, *, compression: str = TABLE_COMPRESSION) -
         Parquet knows no such compression.
     """
     sink = io.BytesIO()
+    write_parquet([table], sink, compression=compression)
+    return sink.getvalue()
+
+
+def write_parquet(
+    pieces: Iterable[pa.Table], sink: IO[bytes], *, compression: str = TABLE_COMPRESSION
+) -> None:
+    """Write tables of one schema below each other, as one Parquet file; each as it comes.
+
+    Raises
+    ------
+    ValueError
+        Parquet knows no such compression.
+    """
+    rest = iter(pieces)
+    first = next(rest)
     try:
-        pq.write_table(
-            table,
+        with pq.ParquetWriter(
             sink,
+            first.schema,
             compression=compression,
-            row_group_size=ROWS_PER_GROUP,
-            use_dictionary=_worth_a_dictionary(table),
+            use_dictionary=_worth_a_dictionary(first),
             # By the first one tables are ordered; of small files they would be a third.
-            write_statistics=table.schema.names[:1],
-        )
+            write_statistics=first.schema.names[:1],
+        ) as writer:
+            for piece in itertools.chain([first], rest):
+                writer.write_table(piece, row_group_size=ROWS_PER_GROUP)
     except pa.ArrowException as error:
         raise ValueError(f"cannot write Parquet with compression {compression!r}: {error}") from error
-    return sink.getvalue()
 
 
 def _worth_a_dictionary(table: pa.Table) -> bool | list[str]:

@@ -5,22 +5,20 @@ from __future__ import annotations
 import datetime
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from kymflow.cli.failures import fail
-from kymflow_zarr import ColumnError
+from kymflow.export.content import TableContent
+from kymflow_zarr.errors import ColumnError, InstallationError
 from kymflow_zarr.formats.frames import LARGEST_EXACT_INT
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
     from xlsxwriter.worksheet import Worksheet
-
-    from kymflow.cli.rows import Rows
 
 # What Excel itself can hold.
 MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384
@@ -32,18 +30,22 @@ COLUMNS_SHEET = "columns"
 _ABOUT = ("table", "column", "type", "unit", "description")
 
 
-def write_workbook(tables: Sequence[Rows], path: Path) -> None:
+def write_workbook(tables: Sequence[TableContent], path: Path) -> None:
     """Write each table as a sheet, and the sheet ``columns`` about all of them.
 
     Raises
     ------
     ColumnError
         Something that Excel cannot hold; nothing is cut off.
+    InstallationError
+        XlsxWriter is not installed.
     """
     try:
         import xlsxwriter
     except ImportError:
-        fail("writing .xlsx needs XlsxWriter: pip install XlsxWriter (it is kymflow's extra `excel`)")
+        raise InstallationError(
+            "writing .xlsx needs XlsxWriter: pip install XlsxWriter (it is kymflow's extra `excel`)"
+        ) from None
     check_fits(tables)
     # Texts stay texts, whatever they begin with.
     options = {
@@ -53,12 +55,12 @@ def write_workbook(tables: Sequence[Rows], path: Path) -> None:
         "strings_to_urls": False,
     }
     with xlsxwriter.Workbook(str(path), options) as book:
-        for rows in tables:
-            _write_sheet(book, rows)
+        for table in tables:
+            _write_sheet(book, table)
         _write_about(book, tables)
 
 
-def check_fits(tables: Sequence[Rows]) -> None:
+def check_fits(tables: Sequence[TableContent]) -> None:
     """Refuse what Excel could not hold whole, before anything is written.
 
     Raises
@@ -67,9 +69,8 @@ def check_fits(tables: Sequence[Rows]) -> None:
         Too many rows or columns, or a name that no sheet can have.
     """
     taken = {COLUMNS_SHEET}
-    for rows in tables:
-        name = rows.info.name
-        n_rows, n_columns = rows.frame.shape
+    for table in tables:
+        name, n_rows, n_columns = table.name, table.n_rows, len(table.names)
         reason = _why_no_sheet(name, taken)
         if n_rows + 1 > MAX_ROWS:
             reason = f"it has {n_rows} rows, Excel holds {MAX_ROWS - 1} below the header"
@@ -91,18 +92,17 @@ def _why_no_sheet(name: str, taken: set[str]) -> str:
     return "another sheet has this name" if name.lower() in taken else ""
 
 
-def _write_sheet(book: Workbook, rows: Rows) -> None:
-    sheet = book.add_worksheet(rows.info.name)
+def _write_sheet(book: Workbook, table: TableContent) -> None:
+    sheet = book.add_worksheet(table.name)
     formats = {
         datetime.datetime: book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"}),
         datetime.date: book.add_format({"num_format": "yyyy-mm-dd"}),
     }
-    _write_header(book, sheet, [str(name) for name in rows.frame.columns])
-    columns = [_cells(values) for _, values in rows.frame.items()]
-    for place, cells in enumerate(zip(*columns, strict=True), 1):
+    _write_header(book, sheet, table.names)
+    for place, cells in enumerate(_rows(table), 1):
         for column, cell in enumerate(cells):
             if isinstance(cell, str):
-                _check_length(rows, place, column, cell)
+                _check_length(table, place, column, cell)
                 sheet.write_string(place, column, cell)
             elif isinstance(cell, bool):
                 sheet.write_boolean(place, column, cell)
@@ -112,13 +112,18 @@ def _write_sheet(book: Workbook, rows: Rows) -> None:
                 sheet.write_datetime(place, column, cell, formats[type(cell)])
 
 
-def _check_length(rows: Rows, place: int, column: int, cell: str) -> None:
+def _rows(table: TableContent) -> Iterator[tuple[Any, ...]]:
+    for frame in table.frames():
+        yield from zip(*(_cells(values) for _, values in frame.items()), strict=True)
+
+
+def _check_length(table: TableContent, place: int, column: int, cell: str) -> None:
     if len(cell) > MAX_CHARACTERS:
-        name = str(rows.frame.columns[column])
+        name = table.names[column]
         raise ColumnError(
-            f"table {rows.info.name!r}, column {name!r}, row {place}: a cell of Excel holds {MAX_CHARACTERS} "
+            f"table {table.name!r}, column {name!r}, row {place}: a cell of Excel holds {MAX_CHARACTERS} "
             f"characters, this text has {len(cell)}. Write .csv or .parquet.",
-            table_name=rows.info.name,
+            table_name=table.name,
             column=name,
         )
 
@@ -157,14 +162,14 @@ def _cell(value: Any) -> Any:
     return json.dumps(value, default=str) if isinstance(value, list | dict) else str(value)
 
 
-def _write_about(book: Workbook, tables: Sequence[Rows]) -> None:
+def _write_about(book: Workbook, tables: Sequence[TableContent]) -> None:
     sheet = book.add_worksheet(COLUMNS_SHEET)
     _write_header(book, sheet, _ABOUT)
     place = 0
-    for rows in tables:
-        for name in map(str, rows.frame.columns):
-            info = rows.columns.get(name)
+    for table in tables:
+        for name in table.names:
+            info = table.columns.get(name)
             said = (info.type, info.unit, info.description) if info is not None else ("", "", "")
             place += 1
-            for column, text in enumerate((rows.info.name, name, *said)):
+            for column, text in enumerate((table.name, name, *said)):
                 sheet.write_string(place, column, text)

@@ -11,19 +11,16 @@ from typing import Any
 import openpyxl
 import pandas as pd
 import pytest
-import typer
 
-from kymflow.cli import excel
-from kymflow.cli.excel import check_fits, write_workbook
-from kymflow.cli.rows import Rows
-from kymflow.core.zarr.tables.info import ColumnInfo, TableInfo
-from kymflow_zarr import ColumnError
+from kymflow import ColumnError, ColumnInfo, TableContent
+from kymflow.export import excel
+from kymflow.export.excel import check_fits, write_workbook
+from kymflow_zarr.errors import InstallationError
 
 
-def rows_of(name: str = "t", /, **columns: Any) -> Rows:
-    frame = pd.DataFrame(columns)
-    infos = {"score": ColumnInfo("score", "double", "mm/s", "Height of the edge")}
-    return Rows(TableInfo(name), frame, len(frame), columns=infos)
+def rows_of(name: str = "t", /, **columns: Any) -> TableContent:
+    infos = [ColumnInfo("score", "double", "mm/s", "Height of the edge")]
+    return TableContent.of(name, pd.DataFrame(columns), infos)
 
 
 def read(path: Path, sheet: str) -> list[list[Any]]:
@@ -124,12 +121,9 @@ def test_what_excel_cannot_hold_is_an_error_and_not_cut_off(tmp_path: Path) -> N
 
 
 def test_without_the_library_it_is_said_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "xlsxwriter", None)
 
-    with pytest.raises(typer.Exit):
+    with pytest.raises(InstallationError, match=r"pip install XlsxWriter \(it is kymflow's extra `excel`\)$"):
         write_workbook([rows_of(x=[1])], tmp_path / "t.xlsx")
-    assert capsys.readouterr().err == (
-        "kymflow: writing .xlsx needs XlsxWriter: pip install XlsxWriter (it is kymflow's extra `excel`)\n"
-    )
