@@ -260,6 +260,5 @@ def _integers(values: pa.ChunkedArray) -> Numbers:
     plain = (values.fill_null(0) if values.null_count else values).to_numpy()
     if not len(plain):
         return Numbers(plain, mask)
-    kind = np.result_type(np.min_scalar_type(int(plain.min())), np.min_scalar_type(int(plain.max())))
-    # No integer type holds both a negative number and one beyond int64; min_scalar_type would take floats.
-    return Numbers(plain.astype(kind if kind.kind in "iu" else plain.dtype), mask)
+    low, high = int(plain.min()), int(plain.max())
+    return Numbers(plain.astype(np.min_scalar_type(min(low, -high - 1) if low < 0 else high)), mask)

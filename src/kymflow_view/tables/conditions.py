@@ -41,6 +41,9 @@ _HOLDS = {
 }
 _BOOLEANS = {"true": True, "false": False}
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+# A year, a month of it, or a day.
+_DAYS = re.compile(r"\d{4}(-\d{1,2}){0,2}")
+_LONGER_THAN_A_MONTH, _LONGER_THAN_A_YEAR = 31, 366
 _NANOSECONDS = re.compile(r"[.,]\d{6}(\d{1,3})")
 
 
@@ -63,7 +66,7 @@ def matching(column: Column, operator: Operator, value: Any) -> Mask:
     if column.kind == "boolean":
         return _matching_booleans(column, operator, value)
     if column.kind == "time":
-        return _compared(column, operator, _time(column, value))
+        return _matching_times(column, operator, value)
     return _compared(column, operator, _number(column, value))
 
 
@@ -141,23 +144,46 @@ def _number(column: Column, value: object) -> int | float:
     return found
 
 
-def _time(column: Column, value: object) -> int | float:
-    """Return a time in the unit that the column counts in."""
-    kind = column.plain_type
+def _matching_times(column: Column, operator: str, value: object) -> Mask:
+    """Compare with a time, or with a whole day, month or year."""
+    begin, end = _span(column, value)
+    if begin == end or operator in ("<", ">="):
+        return _compared(column, operator, begin)
+    if operator in ("<=", ">"):
+        return _compared(column, "<" if operator == "<=" else ">=", end)
+    inside = _compared(column, ">=", begin) & _compared(column, "<", end)
+    return inside if operator == "=" else ~inside & ~column.values.missing
+
+
+def _span(column: Column, value: object) -> tuple[int | float, int | float]:
+    """Return where a time begins and ends, as the column counts; a moment ends where it begins."""
     text = value.strip() if isinstance(value, str) else ""
     try:
+        if _DAYS.fullmatch(text):
+            year, month, day = (int(part) for part in (*text.split("-"), "0", "0")[:3])
+            begin = datetime.datetime(year, month or 1, day or 1, tzinfo=datetime.UTC)
+            days = 1 if day else _LONGER_THAN_A_MONTH if month else _LONGER_THAN_A_YEAR
+            end = begin + datetime.timedelta(days)
+            # The first of the next month or year.
+            end = end if day else end.replace(day=1, month=end.month if month else 1)
+            return _counted(column, begin), _counted(column, end)
         time = datetime.datetime.fromisoformat(text)
-    except ValueError:
-        raise _wrong(column, value, " such as 2024-05-01 or 2024-05-01T10:30:00") from None
-    if time.tzinfo is not None and not getattr(kind, "tz", None):
+    except (ValueError, OverflowError):
+        raise _wrong(column, value, " such as 2024, 2024-05-01 or 2024-05-01T10:30:00") from None
+    if time.tzinfo is not None and not getattr(column.plain_type, "tz", None):
         raise _wrong(column, value, ": it has a time zone, and they have none")
     if time.tzinfo is None:
         time = time.replace(tzinfo=datetime.UTC)
-    micros = (time - _EPOCH) // datetime.timedelta(microseconds=1)
-    # datetime passes over what comes after them.
+    # datetime passes over what comes after microseconds.
     further = _NANOSECONDS.search(text)
-    nanos = micros * 1000 + (int(further[1].ljust(3, "0")) if further else 0)
-    whole, rest = divmod(nanos, _nanoseconds_of(kind))
+    at = _counted(column, time, int(further[1].ljust(3, "0")) if further else 0)
+    return at, at
+
+
+def _counted(column: Column, time: datetime.datetime, nanoseconds: int = 0) -> int | float:
+    """Return a time in the unit of a column; half a unit more stands for any part of one."""
+    micros = (time - _EPOCH) // datetime.timedelta(microseconds=1)
+    whole, rest = divmod(micros * 1000 + nanoseconds, _nanoseconds_of(column.plain_type))
     return whole + 0.5 if rest else whole
 
 

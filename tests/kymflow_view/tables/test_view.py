@@ -11,24 +11,15 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kymflow_view.tables.columns import Column, compact, kind_of
 from kymflow_view.tables.joined import IMAGES, join
-from kymflow_view.tables.loading import Table
 from kymflow_view.tables.query import Condition, Query
 from kymflow_view.tables.view import make_view
+from support.view_tables import table_of
 
 TEXTS = st.text("aAbBüÜé02 _", max_size=4)
 FLOATS = st.sampled_from([0.0, -0.0, 1.5, -2.5, math.inf, -math.inf, math.nan, 1e300])
 INTEGERS = st.sampled_from([0, 1, -1, 127, 128, -129, 2**53 + 1, -(2**63), 2**63 - 1])
 IDS = st.sampled_from(["img-1", "img-2", "img-10", "IMG-3"])
-
-
-def table_of(name: str, rows: pa.Table) -> Table:
-    columns = {
-        field.name: Column(field.name, kind_of(field.type), "", "", name, field.type, compact(values))
-        for field, values in zip(rows.schema, rows.columns, strict=True)
-    }
-    return Table(name, "1", rows.num_rows, "hand", columns)
 
 
 @st.composite
