@@ -122,11 +122,11 @@ def _export(request: Request) -> Response:
     view = get_view(request)
     form = get_choice(request, "format", "csv", FORMATS)
     name = f"{view.joined.table.name}.{form}"
-    file = tempfile.TemporaryFile()  # noqa: SIM115 (closed by who sends it)
     # Whole before the answer begins: what a form cannot hold is then told as an error.
     with tempfile.TemporaryDirectory(prefix="kymflow-") as folder:
         path = Path(folder, f"rows.{form}")
         write_tables([_content(view)], path)
+        file = tempfile.TemporaryFile()  # noqa: SIM115 (closed by who sends it)
         with path.open("rb") as written:
             shutil.copyfileobj(written, file)
     n_bytes = file.tell()

@@ -82,7 +82,7 @@ def test_rows_of_events_tell_the_file_of_their_image(client: TestClient) -> None
     told = found.json()
     assert told["columns"] == ["image_id", "file_name", "kind"]
     assert told["total"] > 0
-    assert {row[1] for row in told["rows"]} == {"cap_0002.tif"}
+    assert {row[1] for row in told["rows"]} == {"capillary_0002.tif"}
     assert told["images_version"] == client.get("/api/tables/images").json()["version"]
 
 
@@ -205,4 +205,4 @@ def test_the_next_request_has_what_another_process_wrote(lab: Path, make_client:
 
     after = client.get("/api/tables/radon_report/rows").json()
     assert after["version"] != before["version"]
-    assert (before["total"], after["total"]) == (3, 1)
+    assert before["total"] > after["total"] == 1
