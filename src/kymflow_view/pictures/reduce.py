@@ -114,15 +114,16 @@ def reduce_lines(lines: Array, edges: npt.ArrayLike) -> Columns:
 
 def merge_columns(columns: Columns, edges: npt.ArrayLike) -> Columns:
     """Return wider columns: those from ``edges[i]`` to ``edges[i + 1]`` are the new column i."""
-    starts = np.asarray(edges, dtype=np.int64)[:-1]
+    edges = np.asarray(edges, dtype=np.int64)
+    starts, stop = edges[:-1], edges[-1]
     with_nan = columns.low.dtype.kind == "f"
     least, greatest = (np.fmin, np.fmax) if with_nan else (np.minimum, np.maximum)
     with np.errstate(invalid="ignore", over="ignore"):
         return Columns(
-            least.reduceat(columns.low, starts, axis=0),
-            greatest.reduceat(columns.high, starts, axis=0),
-            np.add.reduceat(columns.total, starts, axis=0),
-            np.add.reduceat(columns.count, starts, axis=0),
+            least.reduceat(columns.low[:stop], starts, axis=0),
+            greatest.reduceat(columns.high[:stop], starts, axis=0),
+            np.add.reduceat(columns.total[:stop], starts, axis=0, dtype=_total_dtype(columns.low.dtype)),
+            np.add.reduceat(columns.count[:stop], starts, axis=0, dtype=np.int64),
         )
 
 
