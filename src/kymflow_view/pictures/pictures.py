@@ -89,10 +89,7 @@ class Pictures:
         For levels of large images; by default the user's folder for caches.
     limits : Limits, optional
         Bounds of what that may take.
-
-    Attributes
-    ----------
-    on_picture : callable or None
+    on_picture : callable, optional
         Told the id of an image of which there is a better picture now, in a thread of its own.
     """
 
@@ -102,13 +99,13 @@ class Pictures:
         *,
         cache_folder: Path | None = None,
         limits: Limits | None = None,
+        on_picture: Callable[[str], None] = lambda image_id: None,
     ) -> None:
-        self.on_picture: Callable[[str], None] | None = None
         self._open_dataset = open_dataset
         self._limits = limits or Limits()
         self._memory = Memory(self._limits.memory_bytes)
         self._cache = CacheFolder(cache_folder, self._limits.disk_bytes)
-        self._builder = Builder(open_dataset, self._cache, self._tell)
+        self._builder = Builder(open_dataset, self._cache, on_picture)
 
     def pixels(
         self, image_id: str, start: int = 0, stop: int | None = None, *, columns: int, channel: int = 0
@@ -155,10 +152,6 @@ class Pictures:
         """End what is done in the background; what is unfinished is removed."""
         self._builder.close()
         self._cache.close()
-
-    def _tell(self, image_id: str) -> None:
-        if self.on_picture is not None:
-            self.on_picture(image_id)
 
     def _is_large(self, plane: Plane) -> bool:
         return plane.nbytes > self._limits.large_bytes

@@ -8,6 +8,7 @@ from functools import cached_property, partial
 
 from kymflow import KymDataset
 from kymflow_view.panels.loading import Panels, load_panels
+from kymflow_view.pictures.pictures import Pictures
 from kymflow_view.server.changes import Changes
 from kymflow_view.server.jobs import Jobs
 from kymflow_view.tables import Tables
@@ -48,6 +49,8 @@ class Context:
         What open pages are told.
     jobs : Jobs
         Refresh and rebuild.
+    pictures : Pictures
+        Of the images.
     """
 
     def __init__(self, path: str, *, read_only: bool = False) -> None:
@@ -59,6 +62,7 @@ class Context:
         self.stopping = threading.Event()
         self.changes = Changes(self._versions, ASKED_EVERY_S if self.is_remote else LOOKED_AT_EVERY_S)
         self.jobs = Jobs(self.open_to_write, partial(self.changes.publish, "job", keep=True))
+        self.pictures = Pictures(self.kd, on_picture=self._tell_of_picture)
 
     @property
     def name(self) -> str:
@@ -86,11 +90,15 @@ class Context:
         """End everything that goes on by itself; what is not finished is as it was."""
         self.stopping.set()
         self.changes.close()
+        self.pictures.close()
         self.jobs.close(STOPS_WITHIN_S)
 
     def open_to_write(self) -> KymDataset:
         """Open the dataset once more, to write its tables."""
         return KymDataset(self._given, "r+")
+
+    def _tell_of_picture(self, image_id: str) -> None:
+        self.changes.publish("picture", {"image_id": image_id})
 
     def _versions(self) -> dict[str, str | None]:
         kd = self.kd()
