@@ -1,0 +1,77 @@
+"""The files of the page: whole, its own, small, and without anything that its security policy forbids."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+
+import kymflow_view
+
+STATIC = Path(kymflow_view.__file__).parent / "static"
+VENDOR = STATIC / "vendor"
+OWN_SCRIPTS = sorted((STATIC / "app").rglob("*.js"))
+OWN_STYLES = sorted((STATIC / "css").rglob("*.css"))
+OWN = [STATIC / "index.html", STATIC / "icon.svg", *OWN_SCRIPTS, *OWN_STYLES]
+# What reads a text as HTML or as code, or sets a style that the policy does not let through.
+FORBIDDEN = re.compile(
+    r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|setAttribute\(\"style\"|https?://"
+)
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(STATIC).as_posix()
+
+
+def test_vendored_files_are_those_that_were_released() -> None:
+    sums = dict(reversed(line.split("  ", 1)) for line in (VENDOR / "SHA256SUMS").read_text().splitlines())
+
+    found = {
+        path.relative_to(VENDOR).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in VENDOR.rglob("*")
+        if path.is_file() and path.parent != VENDOR
+    }
+
+    assert found == sums
+
+
+def test_each_vendored_library_has_its_licence_and_its_version() -> None:
+    text = (VENDOR / "README.md").read_text()
+    for folder in filter(Path.is_dir, VENDOR.iterdir()):
+        assert "MIT" in (folder / "LICENSE").read_text()
+        assert re.search(rf"\| `{folder.name}` \| `[\w-]+` \| \d+\.\d+\.\d+ \| MIT \|", text)
+
+
+def test_the_page_asks_for_files_that_are_there_and_has_nothing_inline() -> None:
+    page = (STATIC / "index.html").read_text()
+
+    asked = re.findall(r'(?:src|href)="/static/([^"]+)"', page)
+
+    assert asked
+    assert [name for name in asked if not (STATIC / name).is_file()] == []
+    assert re.findall(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", page) == []
+
+
+@pytest.mark.parametrize("path", OWN_SCRIPTS, ids=_name)
+def test_a_module_imports_modules_that_are_there(path: Path) -> None:
+    asked = re.findall(r'(?:from|import) "([^"]+)"', path.read_text())
+
+    assert [name for name in asked if not (path.parent / name).resolve().is_file()] == []
+    assert [name for name in asked if not name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("path", OWN_SCRIPTS, ids=_name)
+def test_a_script_takes_no_text_for_html_or_code(path: Path) -> None:
+    assert FORBIDDEN.findall(path.read_text()) == []
+
+
+@pytest.mark.parametrize("path", OWN_STYLES, ids=_name)
+def test_a_style_asks_for_nothing(path: Path) -> None:
+    assert re.findall(r"url\(|@import", path.read_text()) == []
+
+
+def test_own_files_are_small() -> None:
+    assert sum(path.stat().st_size for path in OWN) < 200_000
+    assert {_name(path): n for path in OWN if (n := len(path.read_text().splitlines())) > 400} == {}
