@@ -1,35 +1,42 @@
 // The rows of one image in every table.
 
-import { getJson, isAbort, tablePath, tell } from "./api.js";
+import { getJson, tablePath, tell } from "./api.js";
 import { countText, decimalsOf, fullText, isNumeric, plural, shortText } from "./cells.js";
 import { tableNames } from "./dataset.js";
-import { fill, h } from "./dom.js";
+import { debounced, fill, h } from "./dom.js";
 import { address } from "./router.js";
 
 const MOST_ROWS = 100;
+const PAUSE_MS = 120; // The picture goes first, and nothing is asked while somebody steps through images.
 
-/** Mount the rows of an image below it: `{update({imageId}), destroy()}`. */
+/** Mount the rows of an image below it: `{update({imageId, changed}), destroy()}`; `changed`: the tables have. */
 export function mountRows(element, { imageId }) {
   let controller = null;
   let shown = null;
-  const show = async (id) => {
-    if (id === shown) return;
-    shown = id;
-    controller?.abort();
+  const show = async () => {
     controller = new AbortController();
     const { signal } = controller;
-    const sections = tableNames().map((name) => h("section", { class: "image-rows", "aria-label": `Rows in ${name}` }));
     try {
-      const made = await Promise.all(tableNames().map((name) => tableRows(name, id, signal)));
-      if (signal.aborted) return;
-      sections.forEach((section, index) => fill(section, made[index]));
-      fill(element, sections);
+      const names = tableNames();
+      const made = await Promise.all(names.map((name) => tableRows(name, shown, signal)));
+      if (!signal.aborted) fill(element, made.map((parts, index) => h("section", { class: "image-rows", "aria-label": `Rows in ${names[index]}` }, parts)));
     } catch (error) {
-      if (!isAbort(error)) tell(error, "rows");
+      if (!signal.aborted) tell(error, "rows");
     }
   };
-  show(imageId);
-  return { update: ({ imageId: id }) => show(id), destroy: () => controller?.abort() };
+  const later = debounced(show, PAUSE_MS);
+  const update = ({ imageId: id, changed = false }) => {
+    if (id === shown && !changed) return;
+    shown = id;
+    controller?.abort();
+    later();
+  };
+  const destroy = () => {
+    later.cancel();
+    controller?.abort();
+  };
+  update({ imageId });
+  return { update, destroy };
 }
 
 async function tableRows(name, id, signal) {

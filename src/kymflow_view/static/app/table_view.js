@@ -5,6 +5,7 @@ import { FormatModule, ResizeColumnsModule, Tabulator } from "../vendor/tabulato
 import { decimalsOf, fullText, isNumeric, shortText } from "./cells.js";
 import { h } from "./dom.js";
 import { RowSource } from "./row_source.js";
+import { ScrollWindow } from "./scroll_window.js";
 import { ColumnHead } from "./table_head.js";
 import { widthOf } from "./widths.js";
 
@@ -12,7 +13,6 @@ Tabulator.registerModule([FormatModule, ResizeColumnsModule]);
 
 const ROW_HEIGHT = 25; // px, as in table.css.
 const SPARE_ROWS = 12; // Above and below what is seen.
-const TALLEST = 8_000_000; // px; browsers cut elements off above twice that.
 
 export class TableView {
   #heads = new Map();
@@ -21,6 +21,7 @@ export class TableView {
   #tabulator = null;
   #holder = null;
   #body = null;
+  #window = null;
   #options;
   #query = {};
   #sorts = [];
@@ -53,18 +54,21 @@ export class TableView {
   /** Make the row at `position` the active one, and see that it is in view. */
   activate(position, { center = false } = {}) {
     this.active = position;
-    if (position !== null) this.#scrollTo(position, center);
+    if (position !== null && this.#window) {
+      this.#window.reveal(position, center);
+      this.#scrolled();
+    }
     this.#paint();
   }
 
   /** The position of the first row in view. */
   get top() {
-    return Math.round(this.#topPosition());
+    return Math.round(this.#window?.top ?? 0);
   }
 
   scrollToTop() {
-    if (!this.#holder) return;
-    this.#holder.scrollTop = 0;
+    if (!this.#window) return;
+    this.#window.top = 0;
     this.#scrolled();
   }
 
@@ -77,10 +81,6 @@ export class TableView {
     this.resizes.disconnect();
     this.#tabulator?.destroy();
     this.#tabulator = null;
-  }
-
-  get #scale() {
-    return Math.max(1, (this.source.total * ROW_HEIGHT) / TALLEST);
   }
 
   #rowsCame(isNew) {
@@ -152,6 +152,7 @@ export class TableView {
     const root = this.#tabulator.element;
     this.#holder = root.querySelector(".tabulator-tableholder");
     this.#body = root.querySelector(".tabulator-table");
+    this.#window = new ScrollWindow(this.#holder, ROW_HEIGHT, () => this.source.total);
     root.setAttribute("aria-label", this.#options.label);
     root.setAttribute("aria-multiselectable", "false");
     this.#holder.removeAttribute("tabindex"); // One row of the table has the focus, as grids do.
@@ -209,16 +210,16 @@ export class TableView {
     if (column) cell.title = fullText(this.source.value(position, column.name), column);
   }
 
-  /** Tall tables are scaled down to what a browser can hold; the wheel still moves by its own distance. */
   #wheel(event) {
-    if (this.#scale === 1 || !event.deltaY || event.ctrlKey || !this.#holder.contains(event.target)) return;
+    if (!this.#window.isScaled || !event.deltaY || event.ctrlKey || !this.#holder.contains(event.target)) return;
     event.preventDefault();
-    this.#holder.scrollTop += event.deltaY / this.#scale;
+    this.#window.top += event.deltaY / ROW_HEIGHT;
+    this.#scrolled();
   }
 
   #key(event) {
     if (!this.#holder.contains(event.target)) return;
-    const page = Math.max(1, this.#seen() - 1);
+    const page = Math.max(1, this.#window.seen - 1);
     const from = this.active ?? this.top - 1;
     const last = this.source.total - 1;
     const steps = { ArrowDown: from + 1, ArrowUp: from - 1, PageDown: from + page, PageUp: from - page, Home: 0, End: last };
@@ -246,52 +247,21 @@ export class TableView {
     });
   }
 
-  #seen() {
-    return Math.floor((this.#holder?.clientHeight ?? 0) / ROW_HEIGHT);
-  }
-
-  #topPosition() {
-    if (!this.#holder) return 0;
-    if (this.#scale === 1) return this.#holder.scrollTop / ROW_HEIGHT;
-    const range = this.#holder.scrollHeight - this.#holder.clientHeight;
-    return range > 0 ? (this.#holder.scrollTop / range) * Math.max(0, this.source.total - this.#seen()) : 0;
-  }
-
-  #scrollTo(position, center) {
-    if (!this.#holder) return;
-    const seen = this.#seen();
-    const top = this.#topPosition();
-    let next = top;
-    if (center && (position < top || position > top + seen - 1)) next = position - Math.floor(seen / 2);
-    else if (position < top) next = position;
-    else if (position > top + seen - 1) next = position - seen + 1;
-    if (next === top) return;
-    const room = Math.max(1, this.source.total - seen);
-    const range = this.#holder.scrollHeight - this.#holder.clientHeight;
-    this.#holder.scrollTop = this.#scale === 1 ? next * ROW_HEIGHT : (next / room) * range;
-    this.#scrolled();
-  }
-
   #scrolled() {
-    const top = this.#topPosition();
-    const tooFar = top < this.#first + 2 || top + this.#seen() > this.#first + this.#slots.length - 3;
-    if (tooFar || this.#scale > 1) this.#place();
+    const { top, seen, isScaled } = this.#window;
+    if (isScaled || top < this.#first + 2 || top + seen > this.#first + this.#slots.length - 3) this.#place();
   }
 
   /** Put the slots where the table is scrolled to, and fill them. */
   #place() {
     if (!this.ready) return;
-    const { total } = this.source;
     const rows = this.#slots.length;
-    const top = this.#topPosition();
-    this.#first = Math.max(0, Math.min(Math.floor(top) - SPARE_ROWS, total - rows));
-    const height = Math.min(total * ROW_HEIGHT, TALLEST);
-    let above = this.#first * ROW_HEIGHT;
-    if (this.#scale > 1) above = Math.max(0, this.#holder.scrollTop - (top - this.#first) * ROW_HEIGHT);
+    const { first, above, below } = this.#window.place(rows, SPARE_ROWS);
+    this.#first = first;
     this.#body.style.paddingTop = `${above}px`;
-    this.#body.style.paddingBottom = `${Math.max(0, height - above - Math.min(rows, total) * ROW_HEIGHT)}px`;
-    this.#tabulator.element.setAttribute("aria-rowcount", total + 1);
-    this.source.need(this.#first - rows, this.#first + 2 * rows);
+    this.#body.style.paddingBottom = `${below}px`;
+    this.#tabulator.element.setAttribute("aria-rowcount", this.source.total + 1);
+    this.source.need(first - rows, first + 2 * rows);
     this.#paint();
   }
 
@@ -299,7 +269,7 @@ export class TableView {
     if (!this.ready) return;
     const { total } = this.source;
     const inWindow = this.active !== null && this.active >= this.#first && this.active < this.#first + this.#slots.length;
-    const tabbable = inWindow ? this.active : Math.min(total - 1, Math.ceil(this.#topPosition()));
+    const tabbable = inWindow ? this.active : Math.min(total - 1, Math.ceil(this.#window.top));
     this.#slots.forEach((slot, index) => {
       const position = this.#first + index;
       const there = position < total;

@@ -233,13 +233,13 @@ class TablePage {
 
   /** Another process, or a job, has changed the table: read it anew and keep the place. */
   async #tablesChanged(versions) {
-    const joinedVersion = this.joined ? versions.images : null;
-    const key = `${versions[this.table]} ${joinedVersion}`;
+    const key = JSON.stringify(versions);
+    const isFirst = this.versions === undefined && (!this.#meta || this.#meta.version === versions[this.table]);
     if (this.versions === key) return;
-    const isFirst = this.versions === undefined && this.#meta?.version === versions[this.table];
     this.versions = key;
     if (isFirst || !(this.table in versions)) return;
     this.#meta = null;
+    if (this.#rows) this.#rows.update({ imageId: route().params.get("image"), changed: true });
     this.#shownRows = this.#shownRows && "";
     try {
       await this.update(route());
