@@ -60,11 +60,12 @@ export function colorize(samples, { black, white, map, inverse }, words = new Ui
  * shown, or most of the picture would be white.
  */
 export function automatic({ low, high, p1, p99, edges = [], counts = [] }, plane = "raw", lines = 1) {
+  if (p1 === null) return { black: 0, white: 1 };
   const black = plane === "min" && lines > 1 ? Math.min(p1, quantile(edges, counts, 0.01 / lines) ?? p1) : p1;
   const white = plane === "max" && lines > 1 ? Math.max(p99, quantile(edges, counts, 1 - 0.01 / lines) ?? p99) : p99;
   if (white > black) return { black, white };
   if (high > low) return { black: low, white: high };
-  return { black: low ?? 0, white: (low ?? 0) + 1 };
+  return { black: low, white: low + 1 };
 }
 
 /** Heights from 0 to 1 of the bars of a small histogram: logarithmic, so that few bright samples are seen. */

@@ -64,10 +64,10 @@ export function makeContrast(state, onChange) {
 }
 
 function level(name, onValue) {
-  const slider = h("input", { type: "range", "aria-label": `${name} level`, oninput: () => onValue(Number(slider.value)) });
+  const slider = h("input", { type: "range", "aria-label": name, oninput: () => onValue(Number(slider.value)) });
   const field = h("input", {
     type: "number",
-    "aria-label": `${name} level as a number`,
+    "aria-label": `${name} as a number`,
     onchange: () => {
       if (Number.isFinite(field.valueAsNumber)) onValue(field.valueAsNumber);
     },

@@ -20,6 +20,7 @@ export function makeFigure(element, state, onView) {
   const host = h("div", { class: "image-figure", tabindex: "0", role: "group", "aria-label": `Kymograph of ${info.name}. ${HELP}` });
   const readout = h("p", { class: "image-readout" }, "\u00a0");
   fill(element, host, readout);
+  const followers = new Set();
   let frames = {};
   let width = 0;
 
@@ -52,6 +53,7 @@ export function makeFigure(element, state, onView) {
     if (isSame(next, state.view)) return false;
     state.view = next;
     list().forEach((frame) => frame.show({ x: xRange(state) }));
+    followers.forEach((follow) => follow());
     describe();
     if (tell) onView(next);
     return true;
@@ -70,7 +72,7 @@ export function makeFigure(element, state, onView) {
       `Kymograph of ${info.name}, ${from} to ${to} ${units.time}, ${size} ${units.space}, ${info.rois.length} ROIs`,
     );
     frames.strip?.describe(`${length} events by kind: ${state.lanes.join(", ")}`);
-    frames.traces?.describe(`Velocity in ${info.trace_unit ?? "no unit"} of ${info.traces.length} ROIs, ${from} to ${to} ${units.time}`);
+    frames.traces?.describe(`Velocity traces of ${info.traces.length} ROIs in ${info.trace_unit ?? "no unit"}, ${from} to ${to} ${units.time}`);
   }
 
   const gestures = {
@@ -133,6 +135,11 @@ export function makeFigure(element, state, onView) {
     },
     /** Draw all anew: lanes have come or gone. */
     rebuild: build,
+    /** Call `follow` whenever what is shown has changed; returns what ends that. */
+    onShown(follow) {
+      followers.add(follow);
+      return () => followers.delete(follow);
+    },
     canvases: () => list().map((frame) => frame.u.ctx.canvas),
     destroy() {
       endTheme();

@@ -1,25 +1,16 @@
-// What image this is, and the way to its neighbours.
+// What image this is.
 
 import { fill, h } from "../dom.js";
 import { count, number, plural } from "./format.js";
 
 /** Show the heading of an image in `element`. */
-export function showHeading(element, info, onStep) {
-  const step = (text, title, by) => h("button", { type: "button", title, "aria-label": title, onclick: () => onStep(by) }, text);
-  // A button that was pressed keeps the focus when the next image comes.
-  const focused = [...element.querySelectorAll("button")].indexOf(document.activeElement);
+export function showHeading(element, info) {
   fill(
     element,
-    h(
-      "div",
-      { class: "image-title" },
-      h("h2", {}, info.name),
-      h("span", { class: "image-steps" }, step("\u2039", "Previous image ([ or k)", -1), step("\u203a", "Next image (] or j)", 1)),
-    ),
+    h("h2", {}, info.name),
     info.rel_path && info.rel_path !== info.name && h("p", { class: "image-path" }, info.rel_path),
     h("p", { class: "image-facts" }, facts(info).join(" · ")),
   );
-  if (focused >= 0) element.querySelectorAll("button")[focused]?.focus();
 }
 
 /** Facts about an image in words. */

@@ -9,6 +9,7 @@ import { figureKey } from "./gestures.js";
 import { facts, showHeading } from "./heading.js";
 import { kindEntries, roiEntries, showLegend } from "./legend.js";
 import { askHistogram, askInfo, askPicture, askTraces, slot } from "./loader.js";
+import { mountRows } from "../rows.js";
 import { showPanels } from "./panels.js";
 import { savePicture } from "./save.js";
 import { makeState, showEvents, toggle } from "./state.js";
@@ -21,31 +22,34 @@ const QUIET_MS = 60;
 const ROUGH = "A first picture, from a part of the lines only: a flash may be missing. The whole one follows by itself.";
 
 /** Mount an image; see ../router.js. */
-export function mountImage(element, { imageId, from = null, to = null, row = null, onNavigate, onStep }) {
+export function mountImage(element, { imageId, from = null, to = null, row = null, onNavigate }) {
   const parts = Object.fromEntries(
-    ["heading", "controls", "status", "figure", "outside", "legend", "panels"].map((name) => [name, h("div", { class: `image-${name}-part` })]),
+    ["heading", "controls", "status", "figure", "outside", "legend", "panels", "rows"].map((name) => [name, h("div", { class: `image-${name}-part` })]),
   );
   parts.status.setAttribute("role", "status");
   const root = h("div", { class: "image" }, Object.values(parts));
   fill(element, root);
+  const rows = mountRows(parts.rows, { imageId });
   const slots = { info: slot(), picture: slot(), traces: slot(), histogram: slot() };
-  const askSoon = debounced(ask, QUIET_MS);
+  const askSoon = debounced(() => figure && ask(), QUIET_MS);
   let wanted = { imageId, from, to, row };
   let state = null; // of the image that is shown
   let figure = null;
   let ends = [];
+  let asking = null;
 
   async function open() {
     const { imageId: id } = wanted;
-    root.setAttribute("aria-busy", "true");
+    busy(true);
     askSoon.cancel();
+    rows.update({ imageId: id });
     try {
       const info = await slots.info.run(askInfo(id));
       if (info) build(info);
     } catch (error) {
       close();
       state = null;
-      root.removeAttribute("aria-busy");
+      busy(false);
       fill(parts.heading, h("h2", {}, "This image cannot be shown"));
       say(error);
     }
@@ -55,7 +59,7 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
     close();
     state = makeState(info, state);
     state.view = wantedView();
-    showHeading(parts.heading, info, step);
+    showHeading(parts.heading, info);
     fill(parts.status);
     const redraw = () => figure.redraw();
     const contrast = makeContrast(state, redraw);
@@ -75,16 +79,15 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
     ends.push(contrast.destroy, () => figure.destroy());
     legends();
     markRow();
-    ask();
-    askContrast();
-    ends.push(showPanels(parts.panels, info));
+    ask(askContrast());
+    ends.push(showPanels(parts.panels, state, figure));
   }
 
   function close() {
     ends.forEach((end) => end());
     ends = [];
     figure = null;
-    for (const part of Object.values(parts)) if (part !== parts.heading) fill(part);
+    for (const part of Object.values(parts)) if (part !== parts.heading && part !== parts.rows) fill(part);
   }
 
   /** The view that URL or clicked row ask for; the whole image otherwise. */
@@ -100,13 +103,20 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
     const { lines } = state.info;
     wanted = { ...wanted, ...(isWhole(view, lines) ? { from: null, to: null } : view) };
     onNavigate?.({ from: wanted.from, to: wanted.to });
+    busy(true);
     askSoon();
   }
 
-  /** Ask for picture and traces of what is shown. */
-  function ask() {
-    askPixels();
-    if (state.info.traces.length) askVelocities();
+  /** Ask for picture and traces of what is shown; busy until they, and what `also` waits for, are there. */
+  async function ask(also = null) {
+    const current = (asking = {});
+    busy(true);
+    await Promise.all([askPixels(), state.info.traces.length && askVelocities(), also]);
+    if (current === asking) busy(false);
+  }
+
+  function busy(is) {
+    root.setAttribute("aria-busy", String(is));
   }
 
   async function askPixels() {
@@ -116,7 +126,6 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
     state.picture = picture;
     state.controls.follow();
     figure.setPicture(picture);
-    root.removeAttribute("aria-busy");
     fill(parts.status, !picture.complete && h("p", { class: "warn" }, ROUGH));
   }
 
@@ -148,8 +157,7 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
 
   function openChannel() {
     state.contrastBy = "auto";
-    askPixels();
-    askContrast();
+    ask(askContrast());
   }
 
   function showOutside() {
@@ -187,10 +195,6 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
     if (event) figure.mark(event);
   }
 
-  function step(by) {
-    onStep?.(by);
-  }
-
   function save() {
     const { info, view, units } = state;
     const [first, last] = [view.from, view.to].map((line) => Number((line * units.line).toPrecision(6)));
@@ -202,23 +206,16 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
   function say(error) {
     if (!(error instanceof ApiError)) console.error(error);
     fill(parts.status, h("p", { class: "error" }, error.message));
-    root.removeAttribute("aria-busy");
   }
 
   function key(event) {
     if (event.defaultPrevented || isTyping(event) || !figure) return;
-    const neighbour = { "[": -1, k: -1, "]": 1, j: 1 }[event.key];
-    if (neighbour && !event.ctrlKey && !event.metaKey && !event.altKey) step(neighbour);
-    else if (!figureKey(event, figure.gestures)) return;
-    event.preventDefault();
+    if (figureKey(event, figure.gestures)) event.preventDefault();
   }
 
   root.addEventListener("keydown", key);
   const endServer = onServer("picture", ({ image_id: id }) => {
-    if (figure && id === state.info.image_id) {
-      askPixels();
-      askContrast();
-    }
+    if (figure && id === state.info.image_id) ask(askContrast());
   });
   open();
 
@@ -228,11 +225,15 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
       const before = wanted;
       wanted = { from: null, to: null, row: null, ...next };
       if (wanted.imageId !== before.imageId || !figure) return void open();
-      if (figure.setView(wantedView(), { tell: false })) askSoon();
+      if (figure.setView(wantedView(), { tell: false })) {
+        busy(true);
+        askSoon();
+      }
       if (wanted.row && wanted.row !== before.row) markRow();
     },
     destroy() {
       close();
+      rows.destroy();
       endServer();
       askSoon.cancel();
       Object.values(slots).forEach((each) => each.end());

@@ -7,65 +7,91 @@ import { automatic } from "./contrast.js";
 import { makeFrame, ratio, seriesColor } from "./frame.js";
 import { askPanel } from "./loader.js";
 import { runsOf } from "./ranges.js";
-import { paint, toRows } from "./raster.js";
+import { paint } from "./raster.js";
 
 const HEIGHT = 220;
 
-/** Show the panels of an image in `element`. Returns what ends them. */
-export function showPanels(element, info) {
+/**
+ * Show the panels of an image in `element`. One whose x axis is the time of the kymograph, in its unit or in lines,
+ * follows the zoom of `figure`. Returns what ends them.
+ */
+export function showPanels(element, state, figure) {
+  const { info } = state;
   const controller = new AbortController();
-  const ends = [];
+  const ends = [() => controller.abort()];
   const sections = info.panels.map(({ name }) => h("section", { class: "image-panel" }, h("h3", {}, name)));
   fill(element, sections);
   element.hidden = sections.length === 0;
   info.panels.forEach(async ({ name }, at) => {
+    const section = sections[at];
     try {
       const panel = await askPanel(info.image_id, name)(controller.signal);
-      if (!controller.signal.aborted) ends.push(showPanel(sections[at], name, panel));
+      if (controller.signal.aborted) return;
+      if (panel?.error) section.append(h("p", { class: "error" }, panel.error));
+      else if (panel) ends.push(drawPanel(section, readPanel(panel, name), state, figure));
+      else section.append(h("p", { class: "muted" }, "Nothing to show for this image."));
     } catch (error) {
-      if (!isAbort(error) && !controller.signal.aborted) sections[at].append(h("p", { class: "error" }, error.message));
+      if (!isAbort(error) && !controller.signal.aborted) section.append(h("p", { class: "error" }, error.message));
     }
   });
-  return () => {
-    controller.abort();
-    ends.forEach((end) => end());
-  };
+  return () => ends.forEach((end) => end());
 }
 
-function showPanel(section, name, panel) {
-  if (!panel) {
-    section.append(h("p", { class: "muted" }, "Nothing to show for this image."));
-    return () => {};
-  }
-  if (panel.error) {
-    section.append(h("p", { class: "error" }, panel.error));
-    return () => {};
-  }
+function drawPanel(section, panel, state, figure) {
   const host = h("div", {});
-  const names = panel.items.map((item, at) => ({ item, at })).filter(({ item }) => item.name && item.kind !== "picture");
-  const legend = names.map(({ item, at }) =>
-    h("span", {}, h("span", { class: `image-swatch image-series-${(at % 8) + 1}`, "aria-hidden": "true" }), item.name),
-  );
-  fill(section, h("h3", {}, panel.title || name), host, legend.length > 0 && h("p", { class: "image-legend" }, legend));
+  fill(section, h("h3", {}, panel.title), host, legendOf(panel));
+  const own = rangeOf(panel.items, "x");
+  const xNow = () => linkedRange(panel.x.unit, state) ?? own;
+  const width = () => Math.max(240, section.clientWidth);
   const frame = makeFrame(host, {
-    width: Math.max(240, section.clientWidth),
+    width: width(),
     height: HEIGHT,
     name: describe(panel),
-    x: { ...rangeOf(panel.items, "x"), label: axisLabel(panel.x) },
+    x: { ...xNow(), label: axisLabel(panel.x) },
     y: { ...rangeOf(panel.items, "y"), label: axisLabel(panel.y) },
     below: (ctx, u) => drawPictures(ctx, u, panel.items),
     above: (ctx, u) => panel.items.forEach((item, at) => drawItem(ctx, u, item, at)),
   });
-  const resized = new ResizeObserver(() => {
-    if (section.clientWidth) frame.resize({ width: Math.max(240, section.clientWidth), height: HEIGHT });
-  });
+  const resized = new ResizeObserver(() => section.clientWidth && frame.resize({ width: width(), height: HEIGHT }));
   resized.observe(section);
   const endTheme = onTheme(() => frame.redraw());
+  const endFollow = figure.onShown(() => frame.show({ x: xNow() }));
   return () => {
     endTheme();
+    endFollow();
     resized.disconnect();
     frame.destroy();
   };
+}
+
+/** What is shown of the time axis, in the unit of a panel; null where the panel's x axis is something else. */
+export function linkedRange(unit, { view, units }) {
+  if (unit === "lines") return { min: view.from, max: view.to };
+  if (unit === "s" && units.time === "s") return { min: view.from * units.line, max: view.to * units.line };
+  return null;
+}
+
+/** A panel with its numbers read: infinities come as texts, pictures as base64 of little-endian float32. */
+export function readPanel(panel, name) {
+  return { ...panel, title: panel.title || name, items: panel.items.map(readItem) };
+}
+
+const INFINITIES = { inf: Infinity, "-inf": -Infinity };
+const readNumber = (value) => INFINITIES[value] ?? value;
+
+function readItem(item) {
+  if (item.kind === "picture") {
+    const bytes = Uint8Array.from(atob(item.pixels), (letter) => letter.charCodeAt(0));
+    return { ...item, pixels: new Float32Array(bytes.buffer) };
+  }
+  const keys = Object.keys(item).filter((key) => Array.isArray(item[key]));
+  return { ...item, ...Object.fromEntries(keys.map((key) => [key, item[key].map(readNumber)])) };
+}
+
+function legendOf({ items }) {
+  const swatch = (at) => h("span", { class: `image-swatch image-series-${(at % 8) + 1}`, "aria-hidden": "true" });
+  const entries = items.map((item, at) => item.name && h("span", {}, swatch(at), item.name));
+  return entries.some(Boolean) && h("p", { class: "image-legend" }, entries);
 }
 
 const axisLabel = ({ label, unit }) => (unit ? `${label} (${unit})` : label);
@@ -95,31 +121,36 @@ export function rangeOf(items, axis) {
 function drawPictures(ctx, u, items) {
   ctx.imageSmoothingEnabled = false;
   for (const item of items) {
-    if (item.kind !== "picture" || !item.pixels.length) continue;
-    const canvas = document.createElement("canvas");
-    // Rows of the data run along y, from y0 upwards.
-    const [rows, columns] = [item.pixels.length, item.pixels[0].length];
-    const samples = new Float32Array(rows * columns);
-    item.pixels.forEach((row, y) => row.forEach((value, x) => (samples[x * rows + y] = value ?? NaN)));
-    const finite = samples.filter(Number.isFinite);
-    const [low, high] = finite.reduce(([a, b], value) => [Math.min(a, value), Math.max(b, value)], [Infinity, -Infinity]);
-    const contrast = { ...automatic({ low, high, p1: low, p99: high }), map: "viridis", inverse: false };
-    paint(canvas, toRows(samples, columns, rows, rows, "max"), contrast);
+    if (item.kind !== "picture") continue;
     const [x0, x1] = [item.x0, item.x1].map((value) => u.valToPos(value, "x", true));
     const [y0, y1] = [item.y0, item.y1].map((value) => u.valToPos(value, "y", true));
-    ctx.drawImage(canvas, x0, y1, x1 - x0, y0 - y1);
+    ctx.drawImage((item.canvas ??= painted(item)), x0, y1, x1 - x0, y0 - y1);
   }
+}
+
+/** A picture as a canvas; its first row is the lowest. */
+function painted({ pixels, rows, columns, low, high }) {
+  const canvas = document.createElement("canvas");
+  const samples = new Float32Array(pixels.length);
+  for (let row = 0; row < rows; row++) samples.set(pixels.subarray(row * columns, (row + 1) * columns), (rows - 1 - row) * columns);
+  const { black, white } = automatic({ low, high, p1: low, p99: high });
+  paint(canvas, { samples, columns, height: rows }, { black, white, map: "viridis", inverse: false });
+  return canvas;
 }
 
 function drawItem(ctx, u, item, at) {
   const scale = ratio();
-  const x = (value) => u.valToPos(value, "x", true);
-  const y = (value) => u.valToPos(value, "y", true);
+  // What lies far outside, or at infinity, would overflow the coordinates of the canvas.
+  const { left, top, width, height } = u.bbox;
+  const x = (value) => Math.min(left + 2 * width, Math.max(left - width, u.valToPos(value, "x", true)));
+  const y = (value) => Math.min(top + 2 * height, Math.max(top - height, u.valToPos(value, "y", true)));
   ctx.strokeStyle = ctx.fillStyle = seriesColor(at);
   ctx.lineWidth = 1.5 * scale;
   if (item.kind === "lines") {
     ctx.beginPath();
-    for (const run of runsOf({ t: item.x, low: item.y, high: item.y }, x, y)) {
+    // A gap where either is missing.
+    const values = item.y.map((value, i) => (item.x[i] === null ? null : value));
+    for (const run of runsOf({ t: item.x, low: values, high: values }, x, y)) {
       ctx.moveTo(run[0], run[1]);
       for (let i = 2; i < run.length; i += 2) ctx.lineTo(run[i], run[i + 1]);
     }
