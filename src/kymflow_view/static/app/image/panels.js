@@ -6,6 +6,7 @@ import { color, onTheme } from "../theme.js";
 import { automatic } from "./contrast.js";
 import { makeFrame, ratio, seriesColor } from "./frame.js";
 import { askPanel } from "./loader.js";
+import { axisLabel, describe, linkedRange, rangeOf, readPanel } from "./panel_data.js";
 import { runsOf } from "./ranges.js";
 import { paint } from "./raster.js";
 
@@ -40,6 +41,8 @@ export function showPanels(element, state, figure) {
 function drawPanel(section, panel, state, figure) {
   const host = h("div", {});
   fill(section, h("h3", {}, panel.title), host, legendOf(panel));
+  // Lines of the grid would cross a picture.
+  const grid = panel.items.every(({ kind }) => kind !== "picture");
   const own = rangeOf(panel.items, "x");
   const xNow = () => linkedRange(panel.x.unit, state) ?? own;
   const width = () => Math.max(240, section.clientWidth);
@@ -47,8 +50,8 @@ function drawPanel(section, panel, state, figure) {
     width: width(),
     height: HEIGHT,
     name: describe(panel),
-    x: { ...xNow(), label: axisLabel(panel.x) },
-    y: { ...rangeOf(panel.items, "y"), label: axisLabel(panel.y) },
+    x: { ...xNow(), label: axisLabel(panel.x), grid },
+    y: { ...rangeOf(panel.items, "y"), label: axisLabel(panel.y), grid },
     below: (ctx, u) => drawPictures(ctx, u, panel.items),
     above: (ctx, u) => panel.items.forEach((item, at) => drawItem(ctx, u, item, at)),
   });
@@ -64,58 +67,10 @@ function drawPanel(section, panel, state, figure) {
   };
 }
 
-/** What is shown of the time axis, in the unit of a panel; null where the panel's x axis is something else. */
-export function linkedRange(unit, { view, units }) {
-  if (unit === "lines") return { min: view.from, max: view.to };
-  if (unit === "s" && units.time === "s") return { min: view.from * units.line, max: view.to * units.line };
-  return null;
-}
-
-/** A panel with its numbers read: infinities come as texts, pictures as base64 of little-endian float32. */
-export function readPanel(panel, name) {
-  return { ...panel, title: panel.title || name, items: panel.items.map(readItem) };
-}
-
-const INFINITIES = { inf: Infinity, "-inf": -Infinity };
-const readNumber = (value) => INFINITIES[value] ?? value;
-
-function readItem(item) {
-  if (item.kind === "picture") {
-    const bytes = Uint8Array.from(atob(item.pixels), (letter) => letter.charCodeAt(0));
-    return { ...item, pixels: new Float32Array(bytes.buffer) };
-  }
-  const keys = Object.keys(item).filter((key) => Array.isArray(item[key]));
-  return { ...item, ...Object.fromEntries(keys.map((key) => [key, item[key].map(readNumber)])) };
-}
-
 function legendOf({ items }) {
   const swatch = (at) => h("span", { class: `image-swatch image-series-${(at % 8) + 1}`, "aria-hidden": "true" });
   const entries = items.map((item, at) => item.name && h("span", {}, swatch(at), item.name));
   return entries.some(Boolean) && h("p", { class: "image-legend" }, entries);
-}
-
-const axisLabel = ({ label, unit }) => (unit ? `${label} (${unit})` : label);
-
-function describe({ title, x, y, items }) {
-  const names = items.map(({ name, kind }) => (name ? `${kind} ${name}` : kind));
-  return `${title}: ${axisLabel(y)} against ${axisLabel(x)}; ${names.join(", ")}`;
-}
-
-/** The range of an axis over all items, with a little room around what is no picture. */
-export function rangeOf(items, axis) {
-  let [min, max] = [Infinity, -Infinity];
-  for (const item of items) {
-    for (const values of [item[axis], item[`${axis}0`], item[`${axis}1`]]) {
-      for (const value of [values].flat()) {
-        if (typeof value !== "number" || !Number.isFinite(value)) continue;
-        min = Math.min(min, value);
-        max = Math.max(max, value);
-      }
-    }
-  }
-  if (min > max) return { min: 0, max: 1 };
-  const room = items.some(({ kind }) => kind === "picture") && max > min ? 0 : (max - min) * 0.04 || 0.5;
-  return { min: min - room, max: max + room };
 }
 
 function drawPictures(ctx, u, items) {
