@@ -9,7 +9,6 @@ import { figureKey } from "./gestures.js";
 import { facts, showHeading } from "./heading.js";
 import { kindEntries, roiEntries, showLegend } from "./legend.js";
 import { askHistogram, askInfo, askPicture, askTraces, slot } from "./loader.js";
-import { mountRows } from "../rows.js";
 import { showPanels } from "./panels.js";
 import { savePicture } from "./save.js";
 import { makeState, showEvents, toggle } from "./state.js";
@@ -24,12 +23,11 @@ const ROUGH = "A first picture, from a part of the lines only: a flash may be mi
 /** Mount an image; see ../router.js. */
 export function mountImage(element, { imageId, from = null, to = null, row = null, onNavigate }) {
   const parts = Object.fromEntries(
-    ["heading", "controls", "status", "figure", "outside", "legend", "panels", "rows"].map((name) => [name, h("div", { class: `image-${name}-part` })]),
+    ["heading", "controls", "status", "figure", "outside", "legend", "panels"].map((name) => [name, h("div", { class: `image-${name}-part` })]),
   );
   parts.status.setAttribute("role", "status");
   const root = h("div", { class: "image" }, Object.values(parts));
   fill(element, root);
-  const rows = mountRows(parts.rows, { imageId });
   const slots = { info: slot(), picture: slot(), traces: slot(), histogram: slot() };
   const askSoon = debounced(() => figure && ask(), QUIET_MS);
   let wanted = { imageId, from, to, row };
@@ -42,7 +40,6 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
     const { imageId: id } = wanted;
     busy(true);
     askSoon.cancel();
-    rows.update({ imageId: id });
     try {
       const info = await slots.info.run(askInfo(id));
       if (info) build(info);
@@ -87,7 +84,7 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
     ends.forEach((end) => end());
     ends = [];
     figure = null;
-    for (const part of Object.values(parts)) if (part !== parts.heading && part !== parts.rows) fill(part);
+    for (const part of Object.values(parts)) if (part !== parts.heading) fill(part);
   }
 
   /** The view that URL or clicked row ask for; the whole image otherwise. */
@@ -233,7 +230,6 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
     },
     destroy() {
       close();
-      rows.destroy();
       endServer();
       askSoon.cancel();
       Object.values(slots).forEach((each) => each.end());
