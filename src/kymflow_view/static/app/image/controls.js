@@ -4,6 +4,7 @@ import { choice, h } from "../dom.js";
 import { remember } from "../memory.js";
 import { color, onTheme } from "../theme.js";
 import { automatic, barHeights, COLOR_MAPS } from "./contrast.js";
+import { planeOf } from "./raster.js";
 
 const PLANES = [["max", "max"], ["mean", "mean"], ["min", "min"]];
 const [HISTOGRAM_WIDTH, HISTOGRAM_HEIGHT] = [140, 50];
@@ -13,6 +14,7 @@ const [HISTOGRAM_WIDTH, HISTOGRAM_HEIGHT] = [140, 50];
  * Returns `{element, setHistogram(histogram), destroy()}`.
  */
 export function makeContrast(state, onChange) {
+  let counted = false;
   let histogram = { low: state.contrast.black, high: state.contrast.white, counts: [], edges: [] };
   const canvas = h("canvas", { class: "image-histogram", role: "img", "aria-label": "Histogram of the raw samples" });
   const black = level("Black", (value) => change({ black: Math.min(value, state.contrast.white - step()) }));
@@ -53,14 +55,30 @@ export function makeContrast(state, onChange) {
   const element = h("div", { class: "image-contrast", role: "group", "aria-label": "Contrast" }, canvas, h("div", { class: "image-levels" }, black.element, white.element), auto);
   return {
     element,
+    /** Until the histogram of the raw samples has come, contrast is that of the picture. */
+    setPicture(picture) {
+      if (!counted) histogram = { ...histogram, ...extremes(picture) };
+      follow();
+    },
     setHistogram(next) {
       histogram = next;
+      counted = true;
       follow();
       show();
     },
     follow,
     destroy: endTheme,
   };
+}
+
+/** The least and greatest sample of the means of a picture, or of its raw samples. */
+function extremes(picture) {
+  let [low, high] = [Infinity, -Infinity];
+  for (const sample of planeOf(picture, "mean")) {
+    if (sample < low) low = sample;
+    if (sample > high) high = sample;
+  }
+  return low < high ? { low, high, p1: low, p99: high } : {};
 }
 
 function level(name, onValue) {

@@ -1,16 +1,21 @@
-// What image this is.
+// What image this is, and the way to its neighbours.
 
 import { fill, h } from "../dom.js";
 import { count, number, plural } from "./format.js";
 
 /** Show the heading of an image in `element`. */
-export function showHeading(element, info) {
+export function showHeading(element, info, onStep) {
+  const step = (text, title, by) => h("button", { type: "button", title, "aria-label": title, onclick: () => onStep?.(by, "image") }, text);
+  // A button that was pressed keeps the focus when the next image comes.
+  const focused = [...element.querySelectorAll("button")].indexOf(document.activeElement);
+  const steps = h("span", { class: "image-steps" }, step("\u2039", "Previous image ([)", -1), step("\u203a", "Next image (])", 1));
   fill(
     element,
-    h("h2", {}, info.name),
+    h("div", { class: "image-title" }, h("h2", {}, info.name), steps),
     info.rel_path && info.rel_path !== info.name && h("p", { class: "image-path" }, info.rel_path),
     h("p", { class: "image-facts" }, facts(info).join(" · ")),
   );
+  if (focused >= 0) element.querySelectorAll("button")[focused].focus();
 }
 
 /** Facts about an image in words. */

@@ -21,7 +21,7 @@ const QUIET_MS = 60;
 const ROUGH = "A first picture, from a part of the lines only: a flash may be missing. The whole one follows by itself.";
 
 /** Mount an image; see ../router.js. */
-export function mountImage(element, { imageId, from = null, to = null, row = null, onNavigate }) {
+export function mountImage(element, { imageId, from = null, to = null, row = null, onNavigate, onStep }) {
   const parts = Object.fromEntries(
     ["heading", "controls", "status", "figure", "outside", "legend", "panels"].map((name) => [name, h("div", { class: `image-${name}-part` })]),
   );
@@ -56,7 +56,7 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
     close();
     state = makeState(info, state);
     state.view = wantedView();
-    showHeading(parts.heading, info);
+    showHeading(parts.heading, info, onStep);
     fill(parts.status);
     const redraw = () => figure.redraw();
     const contrast = makeContrast(state, redraw);
@@ -121,7 +121,7 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
     const picture = await asked("picture", askPicture(info.image_id, view, figure.columns(), channel));
     if (!picture) return;
     state.picture = picture;
-    state.controls.follow();
+    state.controls.setPicture(picture);
     figure.setPicture(picture);
     fill(parts.status, !picture.complete && h("p", { class: "warn" }, ROUGH));
   }
