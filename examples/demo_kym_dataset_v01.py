@@ -1,7 +1,7 @@
 """Open a dataset, rebuild both built-in tables, look at the results, edit one image, update its rows.
 
 Run it from anywhere: `python examples/demo_kym_dataset_v01.py [FOLDER]`. It writes a simulated lab and
-its dataset below FOLDER (by default a temporary one).
+its dataset below FOLDER, which must be empty or absent; by default into a temporary one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from kymflow_indexers_builtin import RadonReportIndexer, VelocityEventsIndexer
 
 def main(folder: Path) -> None:
     """Run the demo below `folder`."""
+    if folder.exists() and any(folder.iterdir()):
+        sys.exit(f"{folder} is not empty: give a folder for what this writes")
     kymographs = folder / "kymographs"
     simulate_folder(kymographs, n_images=6, seed=1)
 

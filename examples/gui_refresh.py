@@ -1,7 +1,7 @@
 """A program with two windows that refreshes a dataset in the background; a loop stands for the toolkit's.
 
-Run it from anywhere: `python examples/gui_refresh.py [FOLDER]`. It writes a simulated lab and its dataset
-below FOLDER (by default a temporary one). What it shows is explained in docs/gui.md.
+Run it from anywhere: `python examples/gui_refresh.py`. It works on a simulated lab in a temporary folder,
+which it deletes at the end, and on nobody's files. What it shows is explained in docs/gui.md.
 """
 
 from __future__ import annotations
@@ -163,7 +163,6 @@ def main(folder: Path) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        main(Path(sys.argv[1]))
-    else:
-        with tempfile.TemporaryDirectory() as temporary:
-            main(Path(temporary))
+        sys.exit(f"{sys.argv[0]} takes no folder: it works on a simulated lab in a temporary one")
+    with tempfile.TemporaryDirectory() as temporary:
+        main(Path(temporary))

@@ -216,13 +216,18 @@ def test_the_example_runs(tmp_path: Path) -> None:
     assert "radon_report: 5 rows, velocity_events: 4 rows" in done.stdout
     assert re.search(r"updated \['[0-9a-f-]{36}'\] in .* 5 images untouched", done.stdout)
     assert "true_stall" in done.stdout
+    again = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True)
+    assert (again.returncode, again.stderr) == (
+        1,
+        f"{tmp_path} is not empty: give a folder for what this writes\n",
+    )
 
 
 GUI = REPO / "examples" / "gui_refresh.py"
 
 
-def test_the_program_with_windows_runs(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, GUI, tmp_path], capture_output=True, text=True)
+def test_the_program_with_windows_runs() -> None:
+    done = subprocess.run([sys.executable, GUI], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     said = done.stdout.splitlines()
     assert said[:2] == [
@@ -232,6 +237,12 @@ def test_the_program_with_windows_runs(tmp_path: Path) -> None:
     assert "[reports] 5 rows of 5 images in radon_report" in said
     assert "[events] 4 rows of 2 images in velocity_events" in said
     assert re.fullmatch(r"\[events\] [123] rows of 1 images in velocity_events", said[-1])
+
+
+def test_the_program_with_windows_writes_into_no_folder_that_is_somebodys(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, GUI, tmp_path], capture_output=True, text=True)
+    assert (done.returncode, list(tmp_path.iterdir())) == (1, [])
+    assert "takes no folder: it works on a simulated lab in a temporary one" in done.stderr
 
 
 @pytest.mark.parametrize(
