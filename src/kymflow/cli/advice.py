@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from kymflow.cli.hints import call
+from kymflow.cli.hints import call, with_pip
 from kymflow.errors import UnknownIndexerError
-from kymflow_zarr.errors import KymflowError, RecordNotFoundError, TableError
+from kymflow_zarr.errors import InstallationError, KymflowError, RecordNotFoundError, TableError
 
 
 def at_shell(error: KymflowError | OSError) -> str:
@@ -12,7 +12,8 @@ def at_shell(error: KymflowError | OSError) -> str:
     if not isinstance(error, KymflowError):
         return str(error)
     advice = _advice(error)
-    return f"{error.message} {advice}" if advice else error.message
+    message = with_pip(error.message) if isinstance(error, InstallationError) else error.message
+    return f"{message} {advice}" if advice else message
 
 
 def _advice(error: KymflowError) -> str:

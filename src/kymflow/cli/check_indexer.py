@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import typer
 
 from kymflow.cli.failures import FAILED, say
+from kymflow.cli.hints import with_pip
 from kymflow.cli.output import print_json, print_table
 from kymflow.core.plugins.faults import PluginWarning
 from kymflow.core.plugins.info import IndexerInfo
@@ -25,7 +26,7 @@ def run_check_indexer(names: Sequence[str] | None, dataset: str | None, *, as_js
     indexers = [registry.get(name) for name in names] if names else list(registry.indexers())
     unusable = [] if names else [info for info in infos if info.status != "ok"]
     if not indexers:
-        say(f"kymflow: nothing to check; {registry.what_there_is()}")
+        say(f"kymflow: nothing to check; {with_pip(registry.what_there_is())}")
     reports = []
     for indexer in indexers:
         report = check_indexer(indexer, report=True, dataset=dataset)

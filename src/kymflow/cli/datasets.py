@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kymflow.cli.failures import fail, say
-from kymflow.cli.hints import call, here
+from kymflow.cli.hints import call, here, with_pip
 from kymflow.core.zarr.kym_dataset import KymDataset
 from kymflow_zarr import DatasetError, DatasetNotFoundError, ZarrDataset, is_dataset
 from kymflow_zarr.store.locations import is_url
@@ -96,7 +96,7 @@ def hint_at_indexers(kd: KymDataset) -> None:
     infos = kd.registry.list()
     if not kd.registry.indexers():
         more = f"; `{call('indexers')}` says why" if infos else ""
-        say(f"kymflow: {kd.registry.what_there_is()}{more}")
+        say(f"kymflow: {with_pip(kd.registry.what_there_is())}{more}")
         return
     for info in infos:
         if info.status == "conflict":

@@ -32,6 +32,22 @@ def program() -> str:
     return path if os.path.dirname(path) else os.path.join(os.curdir, path)
 
 
+def with_pip(text: str) -> str:
+    """Return a text with ``pip install`` as it is typed for the environment in which this program runs."""
+    return text.replace("pip install", f"{_pip()} install")
+
+
+def _pip() -> str:
+    """Return how pip is called: by its name if that finds the one of this environment."""
+    if not sys.executable or _is_beside(shutil.which("pip"), sys.executable):
+        return "pip"
+    return f"{quote(here(sys.executable))} -m pip"
+
+
+def _is_beside(found: str | None, python: str) -> bool:
+    return found is not None and os.path.dirname(os.path.abspath(found)) == os.path.dirname(python)
+
+
 def quote(word: str) -> str:
     """Return a word of a command as the shell of this system needs it."""
     return subprocess.list2cmdline([word]) if os.name == "nt" else shlex.quote(word)

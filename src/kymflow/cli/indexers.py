@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 
 from kymflow.cli.failures import say
+from kymflow.cli.hints import with_pip
 from kymflow.cli.lines import print_line
 from kymflow.cli.output import print_json, print_table
 from kymflow.core.plugins.faults import PluginWarning
@@ -38,7 +39,7 @@ def list_indexers(*, verbose: bool, as_json: bool) -> None:
         for plugin in registry.switched_off():
             print(f"\nswitched off by {plugin.by}: {plugin.origin} ({plugin.entry_point})")
     if not infos:
-        say(f"kymflow: {registry.what_there_is()}")
+        say(f"kymflow: {with_pip(registry.what_there_is())}")
     elif not any(info.status == "ok" for info in infos):
         say("kymflow: none of these indexers can be used")
 

@@ -40,9 +40,11 @@ class Commands(TyperGroup):
         if cmd_name in self._plugged:
             return _command(cmd_name, self._plugged[cmd_name])
         if cmd_name in _KNOWN:
+            from kymflow.cli.hints import with_pip
+
             missing = _KNOWN[cmd_name]
             why = f"`kymflow {cmd_name}` comes with {missing}, which is not installed: pip install {missing}"
-            return _refusing(cmd_name, why)
+            return _refusing(cmd_name, with_pip(why))
         return None
 
     @cached_property

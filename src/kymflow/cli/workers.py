@@ -9,6 +9,7 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 
 from kymflow.cli.failures import USAGE, fail
+from kymflow.cli.hints import with_pip
 
 # So long a Dask scheduler may take to answer.
 ANSWER_TIMEOUT_S = 10
@@ -42,7 +43,7 @@ def _cluster(address: str) -> Iterator[Executor]:
     try:
         from distributed import Client
     except ImportError:
-        fail("--dask needs the distribution distributed: pip install distributed")
+        fail(with_pip("--dask needs the distribution distributed: pip install distributed"))
     try:
         client = Client(address, timeout=ANSWER_TIMEOUT_S)
     except (OSError, ValueError) as error:

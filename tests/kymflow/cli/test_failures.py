@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from kymflow import KymDataset
+from kymflow.cli.hints import with_pip
 from support.command_line import one_line, run_command
 from support.failing_indexers import BROKEN
 
@@ -35,4 +36,4 @@ def test_a_url_without_the_extra_for_it_is_one_line_that_says_what_to_install(
     said = one_line(run_command("status", "s3://bucket/lab.zarr", code=1))
 
     assert "cannot open 's3://bucket/lab.zarr': obstore" in said
-    assert said.endswith('pip install "kymflow[s3]"\n')
+    assert said.endswith(with_pip('s3: pip install "kymflow[s3]"\n'))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kymflow.cli import hints
-from kymflow.cli.hints import call, here, program
+from kymflow.cli.hints import call, here, program, with_pip
 
 
 @pytest.fixture
@@ -89,3 +89,19 @@ def test_paths_below_the_present_folder_are_shortened(
     assert here(str(tmp_path / "in" / "lab.zarr")) == "lab.zarr"
     for path in (str(tmp_path / "lab.zarr"), "s3://bucket/lab.zarr", os.path.join("..", "lab.zarr")):
         assert here(path) == path
+
+
+@pytest.mark.skipif(os.name == "nt", reason="paths as on POSIX systems")
+def test_pip_is_the_one_of_this_environment(bin_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", str(bin_folder / "python"))
+    assert with_pip("pip install XlsxWriter") == ".venv/bin/python -m pip install XlsxWriter"
+    (bin_folder / "pip").touch(0o755)
+    monkeypatch.setenv("PATH", str(bin_folder))
+    assert with_pip("pip install XlsxWriter") == "pip install XlsxWriter"
+    other = bin_folder.parent / "other"
+    other.mkdir()
+    (other / "pip").touch(0o755)
+    monkeypatch.setenv("PATH", f"{other}{os.pathsep}{bin_folder}")
+    assert with_pip("pip install XlsxWriter") == ".venv/bin/python -m pip install XlsxWriter"
+    monkeypatch.setattr("sys.executable", "")
+    assert with_pip("pip install XlsxWriter") == "pip install XlsxWriter"

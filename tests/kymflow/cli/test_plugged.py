@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from kymflow.cli.hints import with_pip
 from support.command_line import run_command
 from support.simple_indexers import write_distribution
 
@@ -91,7 +92,5 @@ def test_kymflows_own_command_wins(site: Path) -> None:
 def test_what_kymflow_view_would_do_says_what_to_install(site: Path, name: str) -> None:
     for arguments in ([], ["lab.zarr", "--port", "3"], ["--help"]):
         failed = run_command(name, *arguments, code=1)
-        assert " ".join(failed.stderr.split()) == (
-            f"kymflow: `kymflow {name}` comes with kymflow-view, which is not installed: "
-            "pip install kymflow-view"
-        )
+        said = f"`kymflow {name}` comes with kymflow-view, which is not installed: pip install kymflow-view"
+        assert " ".join(failed.stderr.split()) == f"kymflow: {with_pip(said)}"

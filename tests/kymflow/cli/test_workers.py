@@ -13,6 +13,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from kymflow.cli import workers
+from kymflow.cli.hints import with_pip
 from kymflow_zarr import ZarrDataset
 from support.command_line import one_line, run_command
 from support.executors import linux, of_distributed
@@ -79,7 +80,8 @@ def test_a_cluster_needs_distributed(lab: Path, monkeypatch: pytest.MonkeyPatch)
 
     result = run_command("rebuild", lab, "--dask", "tcp://127.0.0.1:1", code=1)
 
-    assert one_line(result) == "kymflow: --dask needs the distribution distributed: pip install distributed\n"
+    said = f"kymflow: {with_pip('--dask needs the distribution distributed: pip install distributed')}\n"
+    assert one_line(result) == said
 
 
 @linux
