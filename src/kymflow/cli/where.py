@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from kymflow.cli.columns import Elsewhere, no_column
+from kymflow.cli.where_words import in_plain_words, names_nothing
 from kymflow_zarr import ColumnError
 
 if TYPE_CHECKING:
@@ -203,13 +204,13 @@ def _refusal(
             reason = f"columns {' and '.join(map(repr, same))} are one and the same to an expression"
             return ColumnError(_says(expression) + reason, table_name=table, column=unknown[1])
         context = _says(expression)
+        if names_nothing(unknown[1]):
+            return ColumnError(f"{context}a missing value is asked for by: x is null", table_name=table)
         if not difflib.get_close_matches(unknown[1][:200], [*frame.columns, *elsewhere()], 1):
             context += f"is {unknown[1]!r} a text? Then put it into single quotes; "
         return no_column(table, unknown[1], list(frame.columns), elsewhere, context)
-    if "prohibited" in reason or "not authorized" in reason:
-        reason = "it may look at the columns of a row, and do nothing else"
     return ColumnError(
-        f"{_says(expression)}{reason}. It takes an expression of SQLite's such as "
+        f"{_says(expression)}{in_plain_words(reason, expression)}. It takes an expression such as "
         "score > 1 and kind = 'stall'.",
         table_name=table,
     )

@@ -161,6 +161,10 @@ def test_a_hostile_expression_is_refused(
         ("conditoin = 'AngII'", r"did you mean 'condition' \(--with-images\)\?"),
         ("qqq > 1", "has no column 'qqq'; its columns: score, n, kind, "),
         ('"mean of al" > 1', r"did you mean 'mean of all'\? A text is written 'mean of al'\."),
+        ("score > (null", "a closing bracket is missing"),
+        ("score > 1 order by n", "'order' cannot stand there, but --sort orders rows"),
+        ("kind = None", "a missing value is asked for by: x is null"),
+        ("nosuch(1) > 2", r"there is no function nosuch\. It takes an expression such as score > 1 and "),
         ("exists(select 1)", "it may look at the columns of a row, and do nothing else"),
     ],
 )
