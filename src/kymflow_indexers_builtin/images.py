@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 import math
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from kymflow import ArtifactNotFoundError, Column, MetadataNotFoundError, RecordIndexer, get_pixel_size
+from kymflow import (
+    ArtifactNotFoundError,
+    Column,
+    MetadataNotFoundError,
+    PixelSize,
+    RecordIndexer,
+    get_pixel_size,
+)
 from kymflow_indexers_builtin.acquired import acquisition_time
 from kymflow_indexers_builtin.radon_report import RadonReportIndexer
 from kymflow_indexers_builtin.velocity_events import VelocityEventsIndexer
@@ -18,8 +24,6 @@ if TYPE_CHECKING:
     from kymflow import SourceFile, ZarrImageRecord
 
 _BEYOND_INT64 = 2**63
-_SECONDS = frozenset({"s", "sec", "second", "seconds"})
-_MICROMETERS = frozenset({"um", "µm", "μm", "micron", "microns", "micrometer", "micrometers"})
 _OF_EXPERIMENT = "From the experiment metadata"
 # What the programs' experiment metadata have, and as what.
 _NUMBERS = ("branch_order", "depth")
@@ -140,19 +144,8 @@ def _in_header(header: Mapping[str, Any]) -> _Size | None:
     shape = header.get("shape")
     if not isinstance(shape, list) or len(shape) not in (2, 3) or not all(map(_is_length, shape)):
         return None
-    voxels, units = header.get("voxels"), header.get("voxels_units")
-    seconds, micrometers = voxels if isinstance(voxels, list) and len(voxels) == 2 else (None, None)
-    if isinstance(units, list) and len(units) == 2:
-        seconds = seconds if str(units[0]).lower() in _SECONDS else None
-        micrometers = micrometers if str(units[1]).lower() in _MICROMETERS else None
     n_channels = shape[0] if len(shape) == 3 else 1
-    return (
-        shape[-2],
-        shape[-1],
-        n_channels,
-        _positive(seconds),
-        _positive(micrometers) or _positive(header.get("um_per_pixel")),
-    )
+    return (shape[-2], shape[-1], n_channels, *PixelSize.of_header(header))
 
 
 def _in_pixels(rec: ZarrImageRecord) -> _Size:
@@ -161,12 +154,6 @@ def _in_pixels(rec: ZarrImageRecord) -> _Size:
     except ArtifactNotFoundError:
         return (None, None, None, None, None)
     return (lengths.get("y"), lengths.get("x"), lengths.get("c", 1), *size)
-
-
-def _positive(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if 0 < value < sys.float_info.max else None
 
 
 def _is_length(value: object) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,7 +176,8 @@ def _tiff_calibration(image: TiffImage) -> Calibration:
 def _positive(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) and value > 0 else None
+    # A whole number may be beyond any float.
+    return float(value) if 0 < value < sys.float_info.max else None
 
 
 def _shape(pixels: Any) -> tuple[int, ...]:

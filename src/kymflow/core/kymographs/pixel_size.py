@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrImageRecord
@@ -31,6 +31,30 @@ class PixelSize(NamedTuple):
 
     seconds_per_line: float | None
     um_per_pixel: float | None
+
+    @classmethod
+    def of_header(cls, header: Mapping[str, Any]) -> PixelSize:
+        """Return what a header tells: ``header`` in the metadata of an image from a folder.
+
+        Parameters
+        ----------
+        header : mapping
+            ``voxels`` are s/line and um/pixel, unless ``voxels_units`` say otherwise; ``um_per_pixel`` is
+            there where that alone is known.
+
+        Examples
+        --------
+        >>> from kymflow import PixelSize
+        >>> PixelSize.of_header({"voxels": [0.001, 0.3], "voxels_units": ["s", "um"]})
+        PixelSize(seconds_per_line=0.001, um_per_pixel=0.3)
+        >>> PixelSize.of_header({"um_per_pixel": 0.3})
+        PixelSize(seconds_per_line=None, um_per_pixel=0.3)
+        """
+        # Imported here: it brings the readers, which those who only look at records do not need.
+        from kymflow.core.ingest.line_scan import header_calibration
+
+        found = header_calibration(header)
+        return cls(found.seconds_per_line, found.um_per_pixel)
 
 
 def get_pixel_size(record: ZarrImageRecord) -> PixelSize:

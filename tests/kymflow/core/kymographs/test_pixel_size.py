@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from kymflow import RecordNotFoundError, ZarrDataset, ZarrImageRecord, get_pixel_size
+from kymflow import PixelSize, RecordNotFoundError, ZarrDataset, ZarrImageRecord, get_pixel_size
 
 FindRecord = Callable[[str, str], ZarrImageRecord]
 
@@ -53,3 +53,22 @@ def test_real_line_scans_tell_their_calibration(real_record: FindRecord) -> None
     size = get_pixel_size(real_record("kymograph_folder", "Capillary1_0001.tif"))
 
     assert size == pytest.approx((0.0011699666666666665, 0.284))
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ({}, (None, None)),
+        ({"voxels": [0.5, 2]}, (0.5, 2.0)),
+        ({"voxels": [0.5, 2], "voxels_units": ["Seconds", "µm"]}, (0.5, 2.0)),
+        ({"voxels": [0.5, 2], "voxels_units": ["s", "px"]}, (0.5, None)),
+        ({"voxels": [0.5, 2, 3], "um_per_pixel": 4}, (None, 4.0)),
+        ({"voxels": [True, "2"]}, (None, None)),
+        ({"voxels": [10**400, -1]}, (None, None)),
+        ({"voxels": [float("inf"), float("nan")]}, (None, None)),
+    ],
+)
+def test_a_header_tells_it_or_tells_nothing(
+    header: dict[str, object], expected: tuple[float | None, float | None]
+) -> None:
+    assert PixelSize.of_header(header) == expected
