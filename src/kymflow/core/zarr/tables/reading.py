@@ -34,10 +34,12 @@ def load_arrow(
         wanted = names if columns is None else [columns] if isinstance(columns, str) else list(columns)
         needed = wanted if ids is None else [*wanted, IMAGE_ID]
         _check_columns(ds, name, names, needed)
+        # A thread of Arrow's that still holds a file of Python's at the end of the program aborts it; and with
+        # such files, several threads are no faster.
         if ids is None:
-            found = file.read(columns=needed)
+            found = file.read(columns=needed, use_threads=False)
         else:
-            found = file.read_row_groups(_groups(file, ids), columns=needed)
+            found = file.read_row_groups(_groups(file, ids), columns=needed, use_threads=False)
             found = found.filter(_is_of(found.column(IMAGE_ID), ids))
         found = found.select(wanted)
         # Text that is no UTF-8 would otherwise be found only when somebody looks at it.
