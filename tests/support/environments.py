@@ -15,6 +15,7 @@ from typing import Any
 from .paths import REPO
 
 BUILTIN = REPO / "src" / "kymflow_indexers_builtin"
+VIEW = REPO / "src" / "kymflow_view"
 _SWITCHES = ("PYTHON", "COV_", "KYMFLOW_")
 
 

@@ -18,7 +18,7 @@ name = "{name}"
 version = "{version}"
 dependencies = ["kymflow>=1.0"]
 
-[project.entry-points."kymflow.indexers"]
+[project.entry-points."{group}"]
 {entry} = "{value}"
 
 [tool.hatch.build.targets.wheel]
@@ -75,6 +75,24 @@ def kymflow_readers():
     return [ScanReader()]
 """
 
+PANELS = """
+from kymflow_view import Axis, Lines, Panel, hookimpl
+
+
+class Brightness:
+    name = "brightness"
+
+    def draw(self, record):
+        mean = record.load_array().mean(axis=1)
+        curve = Lines("mean", range(len(mean)), mean)
+        return Panel("Brightness", Axis("time", "lines"), Axis("grey value"), [curve])
+
+
+@hookimpl
+def kymflow_view_panels():
+    return [Brightness()]
+"""
+
 _HOOK = "from kymflow import hookimpl\n\n@hookimpl\ndef "
 _INDEXER = "class Indexer:\n    name, table_name = 'odd', {table!r}\n    def extract_rows(self, rec): ...\n"
 
@@ -98,14 +116,22 @@ BROKEN = {
 }
 
 
-def write_project(folder: Path, name: str, code: str, *, version: str = "1.0", attribute: str = "") -> Path:
+def write_project(
+    folder: Path,
+    name: str,
+    code: str,
+    *,
+    version: str = "1.0",
+    attribute: str = "",
+    group: str = "kymflow.indexers",
+) -> Path:
     """Write a plugin of one module, and return its folder."""
     module = name.replace("-", "_")
     project = folder / name
     project.mkdir(parents=True, exist_ok=True)
     (project / f"{module}.py").write_text(textwrap.dedent(code), "utf-8")
     text = PYPROJECT.format(
-        name=name, version=version, entry=module, value=f"{module}{attribute}", module=module
+        name=name, version=version, entry=module, value=f"{module}{attribute}", module=module, group=group
     )
     (project / "pyproject.toml").write_text(text, "utf-8")
     return project
@@ -119,6 +145,11 @@ def write_events(folder: Path, name: str = "lab-events", *, version: str = "1.0"
 def write_scans(folder: Path, name: str = "lab-scans", *, priority: int = 0) -> Path:
     """Write a plugin that offers a reader alone, of files ``.scan``; the reader is named as the plugin."""
     return write_project(folder, name, SCANS.format(name=name, priority=priority))
+
+
+def write_panels(folder: Path, name: str = "lab-panels", *, code: str = PANELS) -> Path:
+    """Write a plugin of the viewer: one panel, ``brightness``, or whatever `code` has."""
+    return write_project(folder, name, code, group="kymflow.view")
 
 
 def write_broken(folder: Path) -> dict[str, Path]:

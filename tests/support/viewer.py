@@ -142,8 +142,24 @@ def _events(answer: HTTPResponse) -> Iterator[tuple[str, Any]]:
 
 @contextmanager
 def viewing(dataset: Path | str, *options: object, **how: Any) -> Iterator[Viewer]:
-    """Run ``kymflow view`` without a browser; it is killed in the end, if it still runs."""
-    how = process_of("view", dataset, "--no-browser", *options, **how)
+    """Run ``kymflow view`` without a browser; it is killed in the end, if it still runs.
+
+    Parameters
+    ----------
+    dataset : Path or str
+        What it shows.
+    *options
+        More options of the command.
+    **how
+        As :func:`support.command_line.process_of` takes it.
+    """
+    with running(process_of("view", dataset, "--no-browser", *options, **how)) as viewer:
+        yield viewer
+
+
+@contextmanager
+def running(how: dict[str, Any]) -> Iterator[Viewer]:
+    """Run a viewer as ``subprocess`` is told to; see :func:`viewing`."""
     with (
         subprocess.Popen(**how, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process,
         ExitStack() as streams,
