@@ -10,7 +10,16 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
 
-from kymflow_view.server import change_routes, dataset_routes, job_routes, pages, panel_routes, status_routes
+from kymflow_view.server import (
+    change_routes,
+    dataset_routes,
+    image_routes,
+    job_routes,
+    pages,
+    panel_routes,
+    status_routes,
+    table_routes,
+)
 from kymflow_view.server.errors import HANDLERS, unexpected
 from kymflow_view.server.security import Security
 
@@ -19,9 +28,17 @@ if TYPE_CHECKING:
 
     from kymflow_view.server.context import Context
 
-_MODULES = (pages, dataset_routes, status_routes, panel_routes, job_routes, change_routes)
-# Each has `routes`, too.
-_MORE = ("table_routes", "plot_routes", "image_routes")
+_MODULES = (
+    pages,
+    dataset_routes,
+    table_routes,
+    image_routes,
+    panel_routes,
+    status_routes,
+    job_routes,
+    change_routes,
+)
+_MORE = ("plot_routes",)
 
 
 def create_app(context: Context, token: str, port: int, *, token_once: str | None = None) -> Starlette:

@@ -133,6 +133,10 @@ def test_a_server_that_runs_refuses_what_it_must(lab_to_read: Path) -> None:
         assert viewer.ask("/api/jobs", "POST", {"what": "refresh"}, Origin="null").status == 403
         assert viewer.ask("/api/jobs", "POST", {"what": "refresh"}, Cookie=None).status == 403
         assert viewer.json("/api/jobs/current") == {"job": None}
+        for number in ("-1", "1e3", "9" * 100, "100000000"):
+            told = viewer.json(f"/api/tables/images/rows?limit={number}", status=400)
+            assert told["error"].startswith("limit must be a whole number from 0 to ")
+            assert viewer.ask(f"/api/images/nobody/pixels?columns={number}").status == 400
 
         viewer.process.terminate()
         _, out, problems = viewer.wait()
