@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from typing import Any
 
@@ -12,7 +13,7 @@ from kymflow_view.panels.panel import Axis, Boxes, Lines, Panel, Picture, Points
 
 # More is neither drawn in time nor told apart on a screen; and so much is some 10 MB as JSON.
 MAX_VALUES = 1_000_000
-MAX_PIXELS = 1_000_000
+MAX_PIXELS = 4_000_000
 MAX_ITEMS = 1000
 MAX_TEXT = 300
 
@@ -84,8 +85,18 @@ def _picture(item: Picture) -> dict[str, Any]:
     if pixels.size > MAX_PIXELS:
         raise PanelError(f"its picture has {pixels.size} pixels, and at most {MAX_PIXELS} are shown")
     edges = {edge: _number(float(getattr(item, edge))) for edge in ("x0", "x1", "y0", "y1")}
-    rows = [_plain(row) for row in pixels.astype(np.float64)]
-    return {"kind": "picture", "name": "", "pixels": rows, **edges}
+    finite = pixels[np.isfinite(pixels)]
+    return {
+        "kind": "picture",
+        "name": "",
+        "rows": pixels.shape[0],
+        "columns": pixels.shape[1],
+        # Little-endian float32, row by row.
+        "pixels": base64.b64encode(np.ascontiguousarray(pixels, "<f4").tobytes()).decode("ascii"),
+        "low": float(finite.min()) if finite.size else 0.0,
+        "high": float(finite.max()) if finite.size else 0.0,
+        **edges,
+    }
 
 
 def _numbers(values: Any, what: str) -> list[float | str | None]:
@@ -99,10 +110,6 @@ def _numbers(values: Any, what: str) -> list[float | str | None]:
         raise PanelError(
             f"{what} are {len(array)} numbers, and at most {MAX_VALUES} are shown: thin them out"
         )
-    return _plain(array)
-
-
-def _plain(array: np.ndarray) -> list[float | str | None]:
     plain: list[float | str | None] = array.tolist()
     return plain if np.isfinite(array).all() else [_number(value) for value in array.tolist()]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -43,15 +44,24 @@ def test_everything_that_can_be_drawn_becomes_json() -> None:
     }
     assert lines == {"kind": "lines", "name": "rate", "x": [0.0, 1.0, 2.0], "y": [70.0, None, 72.0]}
     assert points == {"kind": "points", "name": "beats", "x": [0.0, 1.0], "y": [1.0, 2.0]}
+    pixels = np.frombuffer(base64.b64decode(picture.pop("pixels")), "<f4")
+    assert np.array_equal(pixels, [0, 1, np.nan, 3, 4, 5], equal_nan=True)
+    edges = {"x0": 0.0, "x1": 3.0, "y0": 0.0, "y1": 2.0}
     assert picture == {
         "kind": "picture",
         "name": "",
-        "pixels": [[0.0, 1.0, None], [3.0, 4.0, 5.0]],
-        "x0": 0.0,
-        "x1": 3.0,
-        "y0": 0.0,
-        "y1": 2.0,
+        "rows": 2,
+        "columns": 3,
+        "low": 0.0,
+        "high": 5.0,
+        **edges,
     }
+
+
+def test_a_picture_without_a_finite_pixel_is_shown_too() -> None:
+    (picture,) = plain_panel(panel(Picture([[np.nan, np.inf]], 0, 1, 0, 1)))["items"]
+
+    assert (picture["low"], picture["high"]) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize(
