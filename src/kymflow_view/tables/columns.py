@@ -63,7 +63,7 @@ class Coded:
         return pa.DictionaryArray.from_arrays(self._indices(places), self.values)
 
     def _indices(self, places: Places) -> pa.Array:
-        codes = np.append(self.codes, self.codes.dtype.type(MISSING))[places]
+        codes = _taken(self.codes, places, MISSING)
         return pa.array(codes, mask=codes < 0)
 
 
@@ -96,8 +96,13 @@ class Numbers:
 
     def take(self, places: Places) -> pa.Array:
         """Return the values of some rows; place -1 is missing."""
-        values = np.append(self.values, self.values.dtype.type(0))[places]
-        return pa.array(values, mask=np.append(self.missing, True)[places])
+        values = _taken(self.values, places, 0)
+        gone = places < 0
+        if self.mask is not None:
+            gone = _taken(self.mask, places, True)
+        elif values.dtype.kind == "f":
+            gone |= np.isnan(values)
+        return pa.array(values, mask=gone)
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +182,16 @@ class Column:
         return taken if taken.type == kind else taken.cast(kind)
 
 
+def _taken(values: npt.NDArray[Any], places: Places, missing: Any) -> npt.NDArray[Any]:
+    """Return some of many values without a look at the others; `missing` for place -1."""
+    there = places >= 0
+    if there.all():
+        return values[places]
+    found = np.full(len(places), missing, values.dtype)
+    found[there] = values[places[there]]
+    return found
+
+
 def kind_of(arrow_type: pa.DataType) -> Kind:
     """Return what a column of this type holds."""
     if pa.types.is_dictionary(arrow_type):
@@ -229,7 +244,7 @@ def _is_counted(arrow_type: pa.DataType) -> bool:
 def _texts(values: pa.ChunkedArray) -> Coded | Plain:
     if not pa.types.is_dictionary(values.type):
         if len(values) > MAX_DISTINCT and _mostly_different(values):
-            return Plain(values.cast(pa.large_string()))
+            return Plain(values.cast(pa.large_string()) if pa.types.is_string_view(values.type) else values)
         values = values.cast(pa.string() if values.nbytes < 2**31 else pa.large_string()).dictionary_encode()
     whole = values.unify_dictionaries()
     chunks = whole.chunks

@@ -35,7 +35,7 @@ class JoinedColumn:
 
     def rows(self, places: Places) -> Places:
         """Return where in the column the values of some rows of the table are."""
-        return places if self.through is None else np.append(self.through, np.int32(MISSING))[places]
+        return places if self.through is None else self.through[places]
 
     def spread(self, holds: Mask, *, otherwise: bool = False) -> Mask:
         """Return for each row of the table what holds of its value; `otherwise` where it has none."""

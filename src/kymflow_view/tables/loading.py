@@ -66,7 +66,6 @@ def load_table(kd: KymDataset, name: str) -> Table:
         if not in_parts or kd.table_version(name) == version:
             break
     n_rows = len(next(iter(columns.values())).values) if columns else info.rows
-    pa.default_memory_pool().release_unused()
     return Table(info.name, version, n_rows, info.made_by, columns)
 
 
@@ -96,3 +95,6 @@ def _columns(kd: KymDataset, info: TableInfo, *, in_parts: bool) -> Iterator[Col
                 field.type,
                 compact(rows.column(field.name)),
             )
+        # Before the next ones come: else the largest columns would be in memory twice.
+        del rows
+        pa.default_memory_pool().release_unused()

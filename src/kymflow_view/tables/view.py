@@ -202,7 +202,8 @@ def _counted(column: Column, rows: Places) -> tuple[Coded | Numbers, Any]:
         there = there[np.argsort(values.ranks[there], kind="stable")]
         return Coded(there.astype(np.int32), values.values), counts[there]
     if isinstance(values, Numbers):
-        different, counts = np.unique(values.values[rows][~values.missing[rows]], return_counts=True)
+        there = values.take(rows).drop_null().to_numpy(zero_copy_only=False)
+        different, counts = np.unique(there, return_counts=True)
         return Numbers(different), counts
     if column.kind != "text":
         raise ColumnError(
