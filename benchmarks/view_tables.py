@@ -55,6 +55,8 @@ EVENTS_QUESTIONS = {
     "search": "velocity_events/rows?limit=200&images=1&q=cap_12",
     "filter condition": 'velocity_events/rows?limit=200&images=1&where=[["condition","=","control"]]',
     "values": "velocity_events/values?images=1&column=condition",
+    "plot by condition": "velocity_events/plot?images=1&y=score&by=condition&kind=violin",
+    "plot by image": "velocity_events/plot?images=1&y=score&by=condition&average=image",
 }
 
 
