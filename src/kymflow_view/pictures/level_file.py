@@ -80,6 +80,8 @@ class LevelFile:
         ------
         OSError
             The disk is full, or fails.
+        DamagedLevelsError
+            It is closed.
         """
         for block, columns in levels.items():
             rows = np.empty(len(columns.low), self._row)
@@ -121,7 +123,11 @@ class LevelFile:
 
     def _write(self, member: str, data: bytes) -> None:
         with self._lock:
-            self._archive.writestr(member, data)
+            try:
+                self._archive.writestr(member, data)
+            except ValueError as error:
+                # It was closed, by who gave it up.
+                raise DamagedLevelsError(f"{self.path}: {member}: {error}") from error
             self._members.add(member)
 
     def _read(self, member: str, size: int) -> bytes:

@@ -59,6 +59,11 @@ class Memory:
         self._lock = threading.Lock()
         self._reading: dict[str, threading.Lock] = {}
 
+    @property
+    def nbytes(self) -> int:
+        """How many bytes it holds."""
+        return self._bytes
+
     def get(self, key: str, read: Callable[[], HeldImage]) -> HeldImage:
         """Return an image; it is read if it is not held, by one thread only however many ask for it."""
         with self._lock:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pytest
 
 from kymflow import KymDataset, ZarrDataset
+from kymflow_view.pictures import plane
 from kymflow_view.pictures.pictures import Limits, Pictures
 
 MakePictures = Callable[..., Pictures]
@@ -24,8 +25,9 @@ def cache(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def make_pictures(local: ZarrDataset, cache: Path) -> Iterator[MakePictures]:
-    """Make pictures of the images of `local`; all are large unless told otherwise."""
+def make_pictures(local: ZarrDataset, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakePictures]:
+    """Make pictures of the images of `local`; unless told otherwise all are large, and a chunk is a piece."""
+    monkeypatch.setattr(plane, "PIECE_BYTES", 1)
     made: list[Pictures] = []
     thread = threading.local()
 
