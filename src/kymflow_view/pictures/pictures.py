@@ -52,7 +52,7 @@ class Limits:
     large_bytes: int = 64 * 2**20
     memory_bytes: int = 128 * 2**20
     disk_bytes: int = 2 * 2**30
-    patience_s: float = 0.4
+    patience_s: float = 0.3
 
 
 @dataclass(frozen=True)
