@@ -54,9 +54,30 @@ def test_the_page_asks_for_files_that_are_there_and_has_nothing_inline() -> None
     assert re.findall(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", page) == []
 
 
+def _imported(path: Path, found: dict[Path, None]) -> dict[Path, None]:
+    """Return the modules that a module needs before it runs, itself among them."""
+    if path not in found:
+        found[path] = None
+        for name in re.findall(r'^import .*?"([^"]+)";$', path.read_text(), re.MULTILINE):
+            _imported((path.parent / name).resolve(), found)
+    return found
+
+
+def test_what_a_table_needs_is_fetched_at_once() -> None:
+    """Found one after the other, the modules would cost the first view a round trip each."""
+    page = (STATIC / "index.html").read_text()
+
+    fetched = re.findall(r'<link rel="modulepreload" href="/static/([^"]+)">', page)
+
+    needed: dict[Path, None] = {}
+    _imported(STATIC / "app" / "main.js", needed)
+    _imported(STATIC / "app" / "tables_page.js", needed)
+    assert sorted(fetched) == sorted(_name(path) for path in needed if path.name != "main.js")
+
+
 @pytest.mark.parametrize("path", OWN_SCRIPTS, ids=_name)
 def test_a_module_imports_modules_that_are_there(path: Path) -> None:
-    asked = re.findall(r'(?:from|import) "([^"]+)"', path.read_text())
+    asked = re.findall(r'(?:from |import |import\()"([^"]+)"', path.read_text())
 
     assert [name for name in asked if not (path.parent / name).resolve().is_file()] == []
     assert [name for name in asked if not name.startswith(".")] == []

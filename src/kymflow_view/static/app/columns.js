@@ -3,12 +3,17 @@
 import { h } from "./dom.js";
 import { menu } from "./menu.js";
 
+// Where a file lies: worth little beside its name and its folder.
+const PLACES = ["rel_path", "grandparent", "root"];
+
 /** Columns in the order in which they are offered: the file's name, the table's own, those of images, the id. */
 export function ordered(columns, table) {
   const rank = ({ name, of }) => {
     if (name === "file_name") return 0;
-    if (name === "image_id") return 4;
-    return of === table || !of ? 1 : 2;
+    if (name === "folder" && table === "images") return 1;
+    if (name === "image_id") return 5;
+    if (PLACES.includes(name)) return 4;
+    return of === table || !of ? 2 : 3;
   };
   return columns.map((column, index) => [rank(column), index, column]).sort((a, b) => a[0] - b[0] || a[1] - b[1]).map(([, , column]) => column);
 }
@@ -24,9 +29,9 @@ export function shownColumns(columns, table, params) {
   return columns.filter((column) => isUsual(column, table, params.get("images") === "1"));
 }
 
-function isUsual(column, table, images) {
-  if (column.name === "file_name" || column.of === table || !column.of) return true;
-  return images;
+function isUsual({ name, of, empty }, table, images) {
+  if (name === "file_name" || name === "image_id") return true;
+  return !empty && name !== "grandparent" && name !== "root" && (images || of === table || !of);
 }
 
 function readNames(text) {

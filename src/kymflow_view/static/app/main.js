@@ -5,11 +5,9 @@ import { dataset, hasTable, loadDataset } from "./dataset.js";
 import { fill, h } from "./dom.js";
 import { mountHeader } from "./header.js";
 import { onRoute, route } from "./router.js";
-import { mount as mountPlots } from "./plots_page.js";
-import { mount as mountStatus } from "./status_page.js";
-import { mount as mountTable } from "./tables_page.js";
 
-const PAGES = { table: mountTable, plots: mountPlots, status: mountStatus };
+// Each is fetched when it is first wanted.
+const PAGES = { table: () => import("./tables_page.js"), plots: () => import("./plots_page.js"), status: () => import("./status_page.js") };
 const main = document.getElementById("main");
 let header = null;
 let shown = { key: null, page: null };
@@ -31,7 +29,7 @@ async function start() {
   });
 }
 
-function show(next) {
+async function show(next) {
   const key = next.page === "status" ? "status" : `${next.page}/${next.table}`;
   header.update(next);
   if (key === shown.key) {
@@ -39,13 +37,21 @@ function show(next) {
     return;
   }
   shown.page?.destroy();
-  const known = next.page === "status" || hasTable(next.table);
-  shown = { key, page: null };
+  const mine = { key, page: null };
+  shown = mine;
   fill(main);
   main.className = `page-${next.page}`;
   document.title = `${next.page === "status" ? "Status" : next.table} · ${dataset.name} · kymflow`;
-  if (known) shown.page = PAGES[next.page](main, next, dataset);
-  else fill(main, missing(next.table));
+  if (next.page !== "status" && !hasTable(next.table)) {
+    fill(main, missing(next.table));
+    return;
+  }
+  try {
+    const { mount } = await PAGES[next.page]();
+    if (shown === mine) shown.page = mount(main, route(), dataset);
+  } catch (error) {
+    tell(error);
+  }
 }
 
 function missing(name) {
@@ -69,7 +75,7 @@ async function tablesChanged(versions) {
   }
   header.refresh();
   if (!shown.page) {
-    shown.key = null;
+    shown = { key: null, page: null };
     show(route());
   }
 }

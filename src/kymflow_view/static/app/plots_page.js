@@ -73,7 +73,7 @@ class PlotsPage {
   /** What the URL says, and the usual for the rest. */
   #settings({ params }) {
     const numbers = this.#columns.filter(({ kind }) => isNumeric(kind));
-    const has = (name) => this.#columns.some((column) => column.name === name);
+    const has = (name) => this.#columns.some((column) => column.name === name && !column.empty);
     const own = numbers.filter((column) => column.of === this.table && column.kind === "number");
     const y = params.get("y") ?? USUAL_Y.find(has) ?? (own[0] ?? numbers[0])?.name ?? null;
     const kind = params.get("kind") ?? (this.dataset.plot_kinds.includes("strip") ? "strip" : this.dataset.plot_kinds[0]);

@@ -3,7 +3,6 @@
 
 import { FormatModule, ResizeColumnsModule, Tabulator } from "../vendor/tabulator/tabulator_esm.min.mjs";
 import { decimalsOf, fullText, isNumeric, shortText } from "./cells.js";
-import { h } from "./dom.js";
 import { RowSource } from "./row_source.js";
 import { ScrollWindow } from "./scroll_window.js";
 import { ColumnHead } from "./table_head.js";
@@ -133,8 +132,8 @@ export class TableView {
       cssClass: isNumeric(column.kind) ? "number" : column.kind === "boolean" ? "boolean" : "",
       titleFormatter: () => this.#heads.get(column.name).element,
       formatter: (cell) => {
-        const text = h("span");
-        this.#slots[cell.getRow().getData().slot].cells[index] = { text, cell: cell.getElement(), shown: null };
+        const text = document.createTextNode("");
+        cell.getRow().getData().slot.cells[index] = { text, element: cell.getElement(), shown: null };
         return text;
       },
     };
@@ -143,8 +142,8 @@ export class TableView {
   #slotData() {
     const seen = Math.ceil((this.element.clientHeight || 600) / ROW_HEIGHT);
     const count = seen + 2 * SPARE_ROWS;
-    this.#slots = Array.from({ length: count }, () => ({ cells: [], element: null, position: -1, waiting: null }));
-    return this.#slots.map((_, slot) => ({ slot }));
+    this.#slots = Array.from({ length: count }, () => ({ cells: [], element: null, position: -1 }));
+    return this.#slots.map((slot) => ({ slot }));
   }
 
   #built(left, top) {
@@ -167,11 +166,8 @@ export class TableView {
   }
 
   #adoptRows() {
-    this.#tabulator.getRows().forEach((row, index) => {
-      const element = row.getElement();
-      this.#slots[index].element = element;
-      this.#slots[index].position = -1;
-    });
+    for (const row of this.#tabulator.getRows()) row.getData().slot.element = row.getElement();
+    this.#first = 0;
   }
 
   #listen(root) {
@@ -205,7 +201,7 @@ export class TableView {
     const cell = target.closest?.(".tabulator-cell");
     const position = cell && this.#positionOf(cell);
     if (position === null || position === undefined) return;
-    const index = this.#slots.find((slot) => slot.position === position).cells.findIndex((each) => each?.cell === cell);
+    const index = this.#slots.find((slot) => slot.position === position).cells.findIndex((each) => each?.element === cell);
     const column = this.columns[index];
     if (column) cell.title = fullText(this.source.value(position, column.name), column);
   }
@@ -257,12 +253,29 @@ export class TableView {
     if (!this.ready) return;
     const rows = this.#slots.length;
     const { first, above, below } = this.#window.place(rows, SPARE_ROWS);
+    const hadFocus = this.#holder.contains(document.activeElement);
+    this.#rotate(first - this.#first);
     this.#first = first;
     this.#body.style.paddingTop = `${above}px`;
     this.#body.style.paddingBottom = `${below}px`;
     this.#tabulator.element.setAttribute("aria-rowcount", this.source.total + 1);
     this.source.need(first - rows, first + 2 * rows);
     this.#paint();
+    if (hadFocus) this.focus();
+  }
+
+  /** Move the slots that are left behind to the other end, so that only those are filled anew. */
+  #rotate(by) {
+    if (!by || Math.abs(by) >= this.#slots.length) return;
+    const moved = by > 0 ? this.#slots.splice(0, by) : this.#slots.splice(by);
+    const elements = moved.map((slot) => slot.element);
+    if (by > 0) {
+      this.#slots.push(...moved);
+      this.#body.append(...elements);
+    } else {
+      this.#slots.unshift(...moved);
+      this.#body.prepend(...elements);
+    }
   }
 
   #paint() {
@@ -271,17 +284,18 @@ export class TableView {
     const inWindow = this.active !== null && this.active >= this.#first && this.active < this.#first + this.#slots.length;
     const tabbable = inWindow ? this.active : Math.min(total - 1, Math.ceil(this.#window.top));
     this.#slots.forEach((slot, index) => {
+      const { element } = slot;
       const position = this.#first + index;
-      const there = position < total;
-      slot.position = position;
-      slot.element.hidden = !there;
-      if (!there) return;
-      slot.element.setAttribute("aria-rowindex", position + 2);
-      slot.element.classList.toggle("odd", position % 2 === 1);
+      if (element.hidden !== position >= total) element.hidden = position >= total;
+      if (position >= total) return;
       const chosen = position === this.active;
-      slot.element.classList.toggle("active", chosen);
-      slot.element.setAttribute("aria-selected", chosen);
-      slot.element.tabIndex = position === tabbable ? 0 : -1;
+      if (slot.position !== position) element.setAttribute("aria-rowindex", position + 2);
+      if (element.tabIndex !== (position === tabbable ? 0 : -1)) element.tabIndex = position === tabbable ? 0 : -1;
+      if (element.classList.contains("active") !== chosen) {
+        element.classList.toggle("active", chosen);
+        element.setAttribute("aria-selected", chosen);
+      }
+      slot.position = position;
       this.#fillSlot(slot);
     });
     if (inWindow && this.#holder.contains(document.activeElement)) this.focus();
@@ -294,9 +308,9 @@ export class TableView {
       const value = this.source.value(slot.position, column.name);
       if (!cell || (cell.shown === value && value !== undefined)) continue;
       cell.shown = value;
-      cell.text.textContent = shortText(value, column);
-      if (cell.cell.title) cell.cell.title = "";
-      if (column.kind === "boolean") cell.cell.setAttribute("aria-label", fullText(value, column) || "missing");
+      cell.text.data = shortText(value, column);
+      if (cell.element.title) cell.element.title = "";
+      if (column.kind === "boolean") cell.element.setAttribute("aria-label", fullText(value, column) || "missing");
     }
   }
 

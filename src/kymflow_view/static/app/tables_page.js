@@ -4,7 +4,6 @@ import { getJson, isAbort, onServer, tablePath, tell, untell } from "./api.js";
 import { ordered, shownColumns } from "./columns.js";
 import { hasTable } from "./dataset.js";
 import { announce, debounced, fill, h, isTyping } from "./dom.js";
-import { mountImage } from "./image/image.js";
 import { filtersOf, filtersText, nextSort, rowQuery, sortsOf } from "./query.js";
 import { mountRows } from "./rows.js";
 import { integer, route, setParams } from "./router.js";
@@ -14,6 +13,9 @@ import { Toolbar } from "./toolbar.js";
 import { keepWidth } from "./widths.js";
 
 const SEARCHED_FOR_IMAGE = 20_000; // Rows that are looked through for the next image.
+
+// Fetched when the table is there, so that neither waits for the other.
+const loadImage = () => import("./image/image.js");
 
 /** Mount the page of a table. */
 export function mount(element, now, dataset) {
@@ -27,6 +29,7 @@ class TablePage {
   #image = null;
   #rows = null;
   #row = null;
+  #wanted = null;
   #queryKey = null;
   #shownRows = null;
 
@@ -62,12 +65,13 @@ class TablePage {
   }
 
   async update(now) {
-    this.#showImage(now);
+    this.#showImage(now).catch((error) => tell(error, "image"));
     try {
       const meta = await this.#columns();
       const shown = shownColumns(meta.columns, this.table, now.params);
       this.toolbar.update(now, meta.columns, shown, this.joined);
       await this.#showRows(now, shown);
+      loadImage().catch((error) => tell(error, "image"));
     } catch (error) {
       tell(error, "table");
     }
@@ -130,7 +134,7 @@ class TablePage {
     const { params } = route();
     const same = params.get("image") === row.image_id && !params.has("from");
     setParams({ image: row.image_id, from: null, to: null }, { replace });
-    if (same) this.#showImage(route());
+    if (same) this.#showImage(route()).catch((error) => tell(error, "image"));
   }
 
   /** With the image beside the table, the arrow keys go through images. */
@@ -183,7 +187,7 @@ class TablePage {
     return rows.length ? Object.fromEntries(columns.map((name, index) => [name, rows[0][index]])) : null;
   }
 
-  #showImage({ params }) {
+  async #showImage({ params }) {
     const imageId = params.get("image");
     this.split.setOpen(Boolean(imageId));
     if (!imageId) {
@@ -192,23 +196,26 @@ class TablePage {
     }
     const row = this.#row?.values.image_id === imageId ? this.#row : null;
     const state = { imageId, from: integer(params, "from"), to: integer(params, "to"), row };
-    if (this.#image) {
-      this.#image.update(state);
-      this.#rows.update({ imageId });
+    this.#wanted = state;
+    if (!this.#image) {
+      const { mountImage } = await loadImage();
+      if (this.#wanted !== state || this.#image) return;
+      this.#image = mountImage(this.imageElement, {
+        ...state,
+        onNavigate: ({ from, to }) => setParams({ from, to }, { replace: true }),
+        onStep: (direction) => this.#step(direction),
+      });
+      this.#rows = mountRows(this.rowsElement, { imageId });
       return;
     }
-    this.#image = mountImage(this.imageElement, {
-      ...state,
-      onNavigate: ({ from, to }) => setParams({ from, to }, { replace: true }),
-      onStep: (direction) => this.#step(direction),
-    });
-    this.#rows = mountRows(this.rowsElement, { imageId });
+    this.#image.update(state);
+    this.#rows.update({ imageId });
   }
 
   #closeImage() {
     this.#image?.destroy();
     this.#rows?.destroy();
-    this.#image = this.#rows = null;
+    this.#image = this.#rows = this.#wanted = null;
     fill(this.imageElement);
     fill(this.rowsElement);
   }

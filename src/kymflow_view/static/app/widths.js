@@ -3,18 +3,25 @@
 import { shortText } from "./cells.js";
 import { recall, remember } from "./memory.js";
 
-const CHARACTER = 7.1; // px, the middle width at the page's font size; heads are bold.
-const HEAD_CHARACTER = 7.7;
+const BESIDE_TEXT = 18; // px: the padding of a cell.
+const BESIDE_NAME = 36; // px: the padding of a head, and the arrow that shows the sort.
+let canvas = null;
 
 /** Width in px of a column of `table` with these first values. */
 export function widthOf(table, column, values) {
   const kept = widths(table)[column.name];
   if (kept) return kept;
-  const lengths = values.map((value) => shortText(value, column).length).sort((a, b) => a - b);
-  const long = lengths.length ? lengths[Math.floor(lengths.length * 0.95)] : 0;
-  const head = column.name.length + (column.unit ? column.unit.length + 3 : 0);
-  const most = column.name === "file_name" || column.name === "rel_path" ? 260 : 200;
-  return Math.round(Math.min(most, Math.max(64, head * HEAD_CHARACTER + 36, long * CHARACTER + 20)));
+  const longest = values.map((value) => shortText(value, column)).sort((a, b) => a.length - b.length);
+  const text = measure(longest[Math.floor(longest.length * 0.95)] ?? "", "");
+  const head = measure(column.name + (column.unit ? ` [${column.unit}]` : ""), "600 ");
+  return Math.round(Math.min(column.name === "file_name" ? 280 : 210, Math.max(64, head + BESIDE_NAME, text + BESIDE_TEXT)));
+}
+
+function measure(text, weight) {
+  canvas ??= document.createElement("canvas").getContext("2d");
+  const { fontSize, fontFamily } = getComputedStyle(document.body);
+  canvas.font = `${weight}${fontSize} ${fontFamily}`;
+  return canvas.measureText(text).width;
 }
 
 /** Remember the width that somebody gave a column. */
