@@ -72,6 +72,7 @@ def _table(request: Request) -> Response:
             "unit": one.column.unit,
             "description": one.column.description,
             "of": one.column.of,
+            "empty": one.column.is_empty,
         }
         for one in joined.columns.values()
     ]

@@ -173,6 +173,11 @@ class Column:
         kind = self.type.storage_type if isinstance(self.type, pa.BaseExtensionType) else self.type
         return kind.value_type if pa.types.is_dictionary(kind) else kind
 
+    @cached_property
+    def is_empty(self) -> bool:
+        """Whether no row has a value."""
+        return bool(self.values.missing.all())
+
     def arrow(self, places: Places) -> pa.Array:
         """Return the values of some rows in the type of the file, without a dictionary."""
         taken, kind = self.values.take(places), self.plain_type

@@ -51,11 +51,22 @@ def test_a_table_tells_its_columns_with_units(client: TestClient) -> None:
         "unit": "s",
         "description": "Start",
         "of": "velocity_events",
+        "empty": False,
     }
     joined = client.get("/api/tables/velocity_events?images=1").json()["columns"]
     assert [column["name"] for column in joined[:3]] == ["image_id", "rel_path", "file_name"]
     assert joined[1]["of"] == "images"
     assert len(joined) > len(columns)
+
+
+def test_a_column_without_any_value_is_told_as_empty(tmp_path: Path, make_client: MakeClient) -> None:
+    kd = KymDataset(tmp_path / "lab.zarr", mode="a")
+    table = pd.DataFrame({"image_id": ["img-1", "img-2"], "note": [None, None], "score": [float("nan"), 1.0]})
+    kd.ds.save_table("scores", table)
+
+    columns = make_client(tmp_path / "lab.zarr").get("/api/tables/scores").json()["columns"]
+
+    assert [column["name"] for column in columns if column["empty"]] == ["note"]
 
 
 def test_rows_come_page_by_page(client: TestClient) -> None:
