@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { colorIndices, eventAt, eventOfRow, extent, kindsOf, placed, timesOfRow } from "../../../src/kymflow_view/static/app/image/events.js";
+import { colorIndices, eventAt, eventOfRow, extent, kindsOf, placed, spansOf, timesOfRow } from "../../../src/kymflow_view/static/app/image/events.js";
 
 const EVENTS = [
   { kind: "stall", t0: 5, t1: 3, roi_id: 1 },
@@ -64,4 +64,19 @@ test("a clicked row leads to its event", () => {
   assert.deepEqual(timesOfRow({ values: { t0_s: 5, t1_s: null } }), { start: 5, stop: 5 });
   assert.equal(timesOfRow({ values: { t0_s: "inf" } }), null);
   assert.equal(timesOfRow(null), null);
+});
+
+test("of many events, what touches is put together, and none is left out", () => {
+  const toPixel = (time) => time;
+  const events = [0, 1, 10, 50, 500].map((start) => ({ start, stop: null }));
+  assert.deepEqual(spansOf(events, toPixel, 2, 0, 100), [
+    { left: -1, width: 3 },
+    { left: 9, width: 2 },
+    { left: 49, width: 2 },
+  ]);
+});
+
+test("a long event that began before what is shown is seen", () => {
+  const events = [{ start: 0, stop: 90 }, { start: 20, stop: 30 }];
+  assert.deepEqual(spansOf(events, (time) => time, 2, 80, 100), [{ left: 0, width: 90 }]);
 });

@@ -58,6 +58,23 @@ export function extent(event, toPixel, least) {
   return width >= least ? { left, width } : { left: left + width / 2 - least / 2, width: least };
 }
 
+/**
+ * What is inked from `first` to `last` (pixels) by events that are ordered by start: their marks, those that touch
+ * put together. However many events there are, no more is drawn than there are pixels, and none is left out.
+ */
+export function spansOf(events, toPixel, least, first, last) {
+  const spans = [];
+  let current = null;
+  for (const event of events) {
+    const { left, width } = extent(event, toPixel, least);
+    if (left > last) break;
+    if (left + width < first) continue;
+    if (current && left <= current.left + current.width) current.width = Math.max(current.width, left + width - current.left);
+    else spans.push((current = { left, width }));
+  }
+  return spans;
+}
+
 /** The event at a time: the shortest of those that cover it, or else the nearest within `reach`; null for none. */
 export function eventAt(events, time, reach) {
   let best = null;

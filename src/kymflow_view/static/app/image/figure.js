@@ -23,6 +23,7 @@ export function makeFigure(element, state, onView) {
   const followers = new Set();
   let frames = {};
   let width = 0;
+  let pending = 0;
 
   const list = () => Object.values(frames);
   const redraw = () => list().forEach((frame) => frame.redraw());
@@ -123,6 +124,13 @@ export function makeFigure(element, state, onView) {
     gestures,
     setView,
     redraw,
+    /** Draw the picture alone, once before the screen is shown next, however often a slider moves until then. */
+    redrawPicture() {
+      pending ||= requestAnimationFrame(() => {
+        pending = 0;
+        frames.kymograph.redraw();
+      });
+    },
     mark,
     /** Columns of device pixels of the picture: what is asked of the server. */
     columns: () => Math.max(1, Math.min(4096, Math.floor(frames.kymograph.u.bbox.width))),
@@ -142,6 +150,7 @@ export function makeFigure(element, state, onView) {
     },
     canvases: () => list().map((frame) => frame.u.ctx.canvas),
     destroy() {
+      cancelAnimationFrame(pending);
       endTheme();
       resized.disconnect();
       list().forEach((frame) => frame.destroy());

@@ -117,6 +117,13 @@ function selected(u, onSelect) {
   if (width > 3) onSelect?.(u.posToVal(left, "x"), u.posToVal(left + width, "x"));
 }
 
+/** From the x axis to device pixels; faster than uPlot's own where there are many values. */
+export function timeToPixel({ bbox, scales }) {
+  const { min, max } = scales.x;
+  const perUnit = bbox.width / (max - min);
+  return (value) => bbox.left + (value - min) * perUnit;
+}
+
 /** Device pixels per CSS pixel. */
 export const ratio = () => devicePixelRatio;
 

@@ -47,7 +47,7 @@ function eventUnder(name, at, top, u, state) {
   const reach = Math.abs(u.posToVal(LEAST_WIDTH + 2, "x") - u.posToVal(0, "x"));
   if (name !== "strip") return eventAt(state.shownEvents, at, reach);
   const kind = laneAt(state.lanes, top);
-  return eventAt(state.shownEvents.filter((event) => event.kind === kind), at, reach);
+  return eventAt(state.shownByKind.get(kind) ?? [], at, reach);
 }
 
 function showEvent(box, over, event, left, top, state) {

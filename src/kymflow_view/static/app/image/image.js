@@ -58,7 +58,7 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
     state.view = wantedView();
     showHeading(parts.heading, info, onStep);
     fill(parts.status);
-    const redraw = () => figure.redraw();
+    const redraw = () => figure.redrawPicture();
     const contrast = makeContrast(state, redraw);
     const tools = makeTools(state, info.channels, {
       look: () => {

@@ -51,7 +51,17 @@ export function showEvents(state) {
   const { kinds, hiddenKinds, hiddenRois } = state;
   state.lanes = kinds.map(({ kind }) => kind).filter((kind) => !hiddenKinds.has(kind));
   state.shownEvents = state.placed.filter(({ kind, roi_id: roi }) => !hiddenKinds.has(kind) && !hiddenRois.has(roi));
+  state.shownByKind = byKind(state.shownEvents);
   if (!state.shownEvents.includes(state.marked)) state.marked = null;
+}
+
+function byKind(events) {
+  const groups = new Map();
+  for (const event of events) {
+    if (!groups.has(event.kind)) groups.set(event.kind, []);
+    groups.get(event.kind).push(event);
+  }
+  return groups;
 }
 
 /** Take `value` into a set, or out of it. */

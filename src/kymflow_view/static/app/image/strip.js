@@ -1,9 +1,9 @@
 // Events in lanes above the picture: a lane for every kind, with its name, on the time axis of the picture.
 
 import { color } from "../theme.js";
-import { extent, LEAST_WIDTH } from "./events.js";
+import { extent, LEAST_WIDTH, spansOf } from "./events.js";
 import { shortened } from "./format.js";
-import { LEFT, makeFrame, ratio, seriesColor, setFont } from "./frame.js";
+import { LEFT, makeFrame, ratio, seriesColor, setFont, timeToPixel } from "./frame.js";
 import { xRange } from "./kymograph.js";
 
 export const LANE = 15;
@@ -11,7 +11,7 @@ export const LANE = 15;
 /** Height in CSS pixels of the strip. */
 export const stripHeight = (kinds) => kinds.length * LANE + 4;
 
-/** Make the strip. Of `state` it reads also `{lanes, shownEvents, kindColors, marked}`. */
+/** Make the strip. Of `state` it reads also `{lanes, shownByKind, kindColors, marked}`. */
 export function makeStrip(host, size, state, onSelect) {
   return makeFrame(host, {
     ...size,
@@ -37,31 +37,38 @@ function drawLanes(ctx, u, { lanes }) {
   });
 }
 
-function drawMarks(ctx, u, { lanes, shownEvents, kindColors, marked }) {
+function drawMarks(ctx, u, { lanes, shownByKind, kindColors, marked }) {
   const scale = ratio();
   const lane = LANE * scale;
-  const { left, top, width } = u.bbox;
-  const x = (time) => u.valToPos(time, "x", true);
+  const { left, width } = u.bbox;
+  const x = timeToPixel(u);
   lanes.forEach((kind, at) => {
+    const y = u.bbox.top + at * lane;
+    const events = shownByKind.get(kind) ?? [];
     ctx.fillStyle = seriesColor(kindColors.get(kind));
-    for (const event of shownEvents) {
-      if (event.kind !== kind) continue;
-      const mark = extent(event, x, LEAST_WIDTH * scale);
-      if (mark.left > left + width || mark.left + mark.width < left) continue;
-      const y = top + at * lane;
-      ctx.fillRect(mark.left, y + 2 * scale, mark.width, lane - 4 * scale);
-      if (event.stop === null) openEnd(ctx, mark.left + mark.width, y + lane / 2, scale);
-      if (event === marked) outline(ctx, mark, y, lane, scale);
+    for (const span of spansOf(events, x, LEAST_WIDTH * scale, left, left + width)) {
+      ctx.fillRect(span.left, y + 2 * scale, span.width, lane - 4 * scale);
     }
+    drawOpenEnds(ctx, events, x, y + lane / 2, u.bbox);
+    if (marked?.kind === kind) outline(ctx, extent(marked, x, LEAST_WIDTH * scale), y, lane, scale);
   });
 }
 
-/** A small arrow: this event began, and its end is not known. */
-function openEnd(ctx, x, y, scale) {
+/** Small arrows: these events began, and their end is not known. */
+function drawOpenEnds(ctx, events, x, y, { left, width }) {
+  const scale = ratio();
+  let last = -Infinity;
   ctx.beginPath();
-  ctx.moveTo(x, y - 3 * scale);
-  ctx.lineTo(x + 4 * scale, y);
-  ctx.lineTo(x, y + 3 * scale);
+  for (const event of events) {
+    if (event.stop !== null) continue;
+    const at = x(event.start) + (LEAST_WIDTH / 2) * scale;
+    // One arrow for each pixel is what can be seen.
+    if (at < left - 5 * scale || at > left + width || at - last < 1) continue;
+    last = at;
+    ctx.moveTo(at, y - 3 * scale);
+    ctx.lineTo(at + 4 * scale, y);
+    ctx.lineTo(at, y + 3 * scale);
+  }
   ctx.fill();
 }
 
@@ -85,30 +92,31 @@ function drawNames(ctx, u, { lanes }) {
   ctx.textAlign = "left";
 }
 
-/** Bands of the events behind traces, and the marked event over all of a frame. */
-export function drawBands(ctx, u, { shownEvents, kindColors }) {
+/** Bands of the events behind traces. */
+export function drawBands(ctx, u, { shownByKind, kindColors }) {
   const { left, top, width, height } = u.bbox;
-  const scale = ratio();
-  const x = (time) => u.valToPos(time, "x", true);
-  const bands = shownEvents.map((event) => ({ kind: event.kind, ...extent(event, x, LEAST_WIDTH * scale) }));
-  const seen = bands.filter((band) => band.left <= left + width && band.left + band.width >= left);
+  const least = LEAST_WIDTH * ratio();
+  const x = timeToPixel(u);
+  const bands = [...shownByKind].map(([kind, events]) => ({ kind, spans: spansOf(events, x, least, left, left + width) }));
   // The more bands, the paler: the traces stay legible.
-  const alpha = Math.min(0.22, Math.max(0.05, 6 / seen.length));
-  const colors = new Map([...kindColors].map(([kind, index]) => [kind, seriesColor(index)]));
-  for (const band of seen) {
-    ctx.fillStyle = colors.get(band.kind);
-    ctx.globalAlpha = band.width > 3 * LEAST_WIDTH * scale ? alpha : 2 * alpha;
-    ctx.fillRect(band.left, top, band.width, height);
+  const shown = bands.reduce((sum, { spans }) => sum + spans.length, 0);
+  const alpha = Math.min(0.22, Math.max(0.05, 6 / shown));
+  for (const { kind, spans } of bands) {
+    ctx.fillStyle = seriesColor(kindColors.get(kind));
+    for (const span of spans) {
+      ctx.globalAlpha = span.width > 3 * least ? alpha : 2 * alpha;
+      ctx.fillRect(span.left, top, span.width, height);
+    }
   }
   ctx.globalAlpha = 1;
 }
 
 /** Edges of the marked event. */
-export function drawMarked(ctx, u, { marked, kindColors }, style) {
+export function drawMarked(ctx, u, { marked, kindColors }) {
   if (!marked) return;
   const scale = ratio();
-  const mark = extent(marked, (time) => u.valToPos(time, "x", true), LEAST_WIDTH * scale);
-  ctx.strokeStyle = style ?? seriesColor(kindColors.get(marked.kind));
+  const mark = extent(marked, timeToPixel(u), LEAST_WIDTH * scale);
+  ctx.strokeStyle = seriesColor(kindColors.get(marked.kind));
   ctx.lineWidth = 1.5 * scale;
   ctx.setLineDash([5 * scale, 3 * scale]);
   for (const at of [mark.left, mark.left + mark.width]) {

@@ -1,7 +1,7 @@
 // Velocities below the picture, on the same time axis.
 
 import { number } from "./format.js";
-import { makeFrame, ratio, seriesColor } from "./frame.js";
+import { makeFrame, ratio, seriesColor, timeToPixel } from "./frame.js";
 import { xRange } from "./kymograph.js";
 import { fullRange, nearest, robustRange, runsOf, valuesOf } from "./ranges.js";
 import { drawBands, drawMarked } from "./strip.js";
@@ -55,7 +55,7 @@ export function valuesAt(state, time) {
 
 function drawTraces(ctx, u, state) {
   const scale = ratio();
-  const x = (time) => u.valToPos(time, "x", true);
+  const x = timeToPixel(u);
   // Far outside values would overflow the coordinates of the canvas.
   const { top, height } = u.bbox;
   const y = (value) => Math.min(top + 2 * height, Math.max(top - height, u.valToPos(value, "y", true)));
