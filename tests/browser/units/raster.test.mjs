@@ -6,6 +6,8 @@ import { planeOf, readPicture, sampleAt, toRows } from "../../../src/kymflow_vie
 const header = (more = {}) =>
   JSON.stringify({ planes: ["mean", "min", "max"], columns: 2, pixels: 3, dtype: "uint16", from: 10, to: 30, complete: true, ...more });
 
+const raw = (columns, ...samples) => ({ planes: { raw: Uint16Array.from(samples) }, columns, pixels: samples.length / columns });
+
 test("planes are read one after the other", () => {
   const samples = Uint16Array.from({ length: 18 }, (_, at) => at);
   const picture = readPicture(samples.buffer, header());
@@ -24,14 +26,14 @@ test("floats are read as floats", () => {
 });
 
 test("pixel 0 lies at the bottom, columns run to the right", () => {
-  const { samples, height } = toRows(Uint16Array.of(1, 2, 3, 11, 12, 13), 2, 3, 100, "max");
+  const { samples, height } = toRows(raw(2, 1, 2, 3, 11, 12, 13), "max", 100);
   assert.equal(height, 3);
   assert.deepEqual([...samples], [3, 13, 2, 12, 1, 11]);
 });
 
 test("where the screen has fewer rows, no pixel is left out", () => {
-  const column = Uint16Array.of(1, 9, 2, 2, 0, 4);
-  const reduce = (plane) => [...toRows(column, 1, 6, 3, plane).samples];
+  const picture = raw(1, 1, 9, 2, 2, 0, 4);
+  const reduce = (plane) => [...toRows(picture, plane, 3).samples];
   assert.deepEqual(reduce("max"), [4, 2, 9]);
   assert.deepEqual(reduce("min"), [0, 2, 1]);
   assert.deepEqual(reduce("mean"), [2, 2, 5]);
@@ -40,9 +42,8 @@ test("where the screen has fewer rows, no pixel is left out", () => {
 test("each bright pixel is seen in each number of rows", () => {
   for (let bright = 0; bright < 7; bright++) {
     for (let rows = 1; rows <= 7; rows++) {
-      const column = new Uint16Array(7);
-      column[bright] = 5;
-      const { samples } = toRows(column, 1, 7, rows, "max");
+      const picture = raw(1, ...Array.from({ length: 7 }, (_, at) => (at === bright ? 5 : 0)));
+      const { samples } = toRows(picture, "max", rows);
       assert.equal(samples.filter((value) => value === 5).length, 1);
     }
   }

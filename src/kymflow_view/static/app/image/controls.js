@@ -4,7 +4,6 @@ import { choice, h } from "../dom.js";
 import { remember } from "../memory.js";
 import { color, onTheme } from "../theme.js";
 import { automatic, barHeights, COLOR_MAPS } from "./contrast.js";
-import { planeOf } from "./raster.js";
 
 const PLANES = [["max", "max"], ["mean", "mean"], ["min", "min"]];
 const [HISTOGRAM_WIDTH, HISTOGRAM_HEIGHT] = [140, 50];
@@ -14,17 +13,13 @@ const [HISTOGRAM_WIDTH, HISTOGRAM_HEIGHT] = [140, 50];
  * Returns `{element, setHistogram(histogram), destroy()}`.
  */
 export function makeContrast(state, onChange) {
-  let counted = false;
-  let histogram = { low: state.contrast.black, high: state.contrast.white, counts: [], edges: [] };
+  let histogram = { low: 0, high: 1, p1: 0, p99: 1, counts: [], edges: [] };
   const canvas = h("canvas", { class: "image-histogram", role: "img", "aria-label": "Histogram of the raw samples" });
   const black = level("Black", (value) => change({ black: Math.min(value, state.contrast.white - step()) }));
   const white = level("White", (value) => change({ white: Math.max(value, state.contrast.black + step()) }));
-  const auto = h(
-    "button",
-    { type: "button", title: "Black and white at 1 and 99 percent of the raw samples", onclick: () => follow(true) },
-    "Auto",
-  );
-  const step = () => (Number.isInteger(histogram.low) && Number.isInteger(histogram.high) ? 1 : (histogram.high - histogram.low) / 1000 || 1e-3);
+  const auto = h("button", { type: "button", title: "From 1 to 99 percent of the raw samples", onclick: () => follow(true) }, "Auto");
+  const isWhole = () => Number.isInteger(histogram.low) && Number.isInteger(histogram.high);
+  const step = () => (isWhole() ? 1 : (histogram.high - histogram.low) / 1000 || 1e-3);
 
   /** `how` is "auto" for black and white from the histogram: a better histogram may then replace them. */
   function change(part, how = "hand") {
@@ -38,8 +33,7 @@ export function makeContrast(state, onChange) {
   function follow(always = false) {
     if (!always && state.contrastBy !== "auto") return;
     const next = automatic(histogram, state.plane, state.linesPerColumn());
-    const whole = Number.isInteger(histogram.low) && Number.isInteger(histogram.high);
-    const [black, white] = whole ? [Math.floor(next.black), Math.ceil(next.white)] : [next.black, next.white];
+    const [black, white] = isWhole() ? [Math.floor(next.black), Math.ceil(next.white)] : [next.black, next.white];
     if (!always && black === state.contrast.black && white === state.contrast.white) return;
     change({ black, white }, "auto");
   }
@@ -52,33 +46,20 @@ export function makeContrast(state, onChange) {
   }
 
   const endTheme = onTheme(() => drawHistogram(canvas, histogram, state.contrast));
-  const element = h("div", { class: "image-contrast", role: "group", "aria-label": "Contrast" }, canvas, h("div", { class: "image-levels" }, black.element, white.element), auto);
+  const levels = h("div", { class: "image-levels" }, black.element, white.element);
+  const element = h("div", { class: "image-contrast", role: "group", "aria-label": "Contrast" }, canvas, levels, auto);
   return {
     element,
-    /** Until the histogram of the raw samples has come, contrast is that of the picture. */
-    setPicture(picture) {
-      if (!counted) histogram = { ...histogram, ...extremes(picture) };
-      follow();
-    },
     setHistogram(next) {
       histogram = next;
-      counted = true;
+      state.counted = true;
       follow();
       show();
+      onChange();
     },
     follow,
     destroy: endTheme,
   };
-}
-
-/** The least and greatest sample of the means of a picture, or of its raw samples. */
-function extremes(picture) {
-  let [low, high] = [Infinity, -Infinity];
-  for (const sample of planeOf(picture, "mean")) {
-    if (sample < low) low = sample;
-    if (sample > high) high = sample;
-  }
-  return low < high ? { low, high, p1: low, p99: high } : {};
 }
 
 function level(name, onValue) {
@@ -141,7 +122,7 @@ export function makeTools(state, channels, actions) {
     actions.look();
   }
 
-  const button = (text, title, onclick) => h("button", { type: "button", title, "aria-label": title, onclick }, text);
+  const button = (text, title, onclick, label = title) => h("button", { type: "button", title, "aria-label": label, onclick }, text);
   return h(
     "div",
     { class: "image-tools", role: "group", "aria-label": "Picture" },
@@ -154,7 +135,7 @@ export function makeTools(state, channels, actions) {
       { class: "image-zoom" },
       button("\u2212", "Zoom out (-)", () => actions.zoom(1.6)),
       button("+", "Zoom in (+)", () => actions.zoom(1 / 1.6)),
-      h("button", { type: "button", title: "Show the whole image (Home)", onclick: actions.whole }, "Whole"),
+      button("Whole", "Show the whole image (Home)", actions.whole, null),
     ),
     h("button", { type: "button", onclick: actions.save }, "Save picture"),
   );

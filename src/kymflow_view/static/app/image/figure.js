@@ -2,6 +2,7 @@
 
 import { announce, fill, h } from "../dom.js";
 import { onTheme } from "../theme.js";
+import { number, plural } from "./format.js";
 import { attachGestures } from "./gestures.js";
 import { hover } from "./hover.js";
 import { heightOf, makeKymograph, xRange } from "./kymograph.js";
@@ -65,15 +66,12 @@ export function makeFigure(element, state, onView) {
   }
 
   function describe() {
-    const { view, units } = state;
-    const [from, to] = [view.from * units.line, view.to * units.line].map((value) => Number(value.toPrecision(6)));
-    const size = Number((info.pixels * units.pixel).toPrecision(5));
-    const { length } = state.shownEvents;
-    frames.kymograph.describe(
-      `Kymograph of ${info.name}, ${from} to ${to} ${units.time}, ${size} ${units.space}, ${info.rois.length} ROIs`,
-    );
-    frames.strip?.describe(`${length} events by kind: ${state.lanes.join(", ")}`);
-    frames.traces?.describe(`Velocity traces of ${info.traces.length} ROIs in ${info.trace_unit ?? "no unit"}, ${from} to ${to} ${units.time}`);
+    const { view, units, lanes, shownEvents } = state;
+    const times = `${number(view.from * units.line, 6)} to ${number(view.to * units.line, 6)} ${units.time}`;
+    const size = `${number(info.pixels * units.pixel, 5)} ${units.space}`;
+    frames.kymograph.describe(`Kymograph of ${info.name}, ${times}, ${size}, ${plural(info.rois.length, "ROI")}`);
+    frames.strip?.describe(`${plural(shownEvents.length, "event")} by kind: ${lanes.join(", ")}`);
+    frames.traces?.describe(`Velocity traces of ${plural(info.traces.length, "ROI")}, ${times}`);
   }
 
   const gestures = {
@@ -84,7 +82,7 @@ export function makeFigure(element, state, onView) {
     panBy: (share) => setView(pan(state.view, share * (state.view.to - state.view.from), info.lines)),
     whole: () => setView(whole(info.lines)),
     isWhole: () => isWhole(state.view, info.lines),
-    toEvent: (step) => toEvent(step),
+    toEvent,
   };
 
   function toEvent(step) {
@@ -120,10 +118,8 @@ export function makeFigure(element, state, onView) {
   resized.observe(host);
 
   return {
-    host,
     gestures,
     setView,
-    redraw,
     /** Draw the picture alone, once before the screen is shown next, however often a slider moves until then. */
     redrawPicture() {
       pending ||= requestAnimationFrame(() => {
@@ -134,9 +130,7 @@ export function makeFigure(element, state, onView) {
     mark,
     /** Columns of device pixels of the picture: what is asked of the server. */
     columns: () => Math.max(1, Math.min(4096, Math.floor(frames.kymograph.u.bbox.width))),
-    setPicture(picture) {
-      frames.kymograph.setPicture(picture);
-    },
+    setPicture: (picture) => frames.kymograph.setPicture(picture),
     setTraces() {
       setTraces();
       redraw();

@@ -44,7 +44,6 @@ export function makeFrame(host, { width, height, x, y, name, below, above, margi
   u.ctx.canvas.setAttribute("role", "img");
   const frame = {
     u,
-    element: u.root,
     /** Show other ranges; those that are left out stay. */
     show(ranges) {
       u.batch(() => {
@@ -62,7 +61,7 @@ export function makeFrame(host, { width, height, x, y, name, below, above, margi
   return frame;
 }
 
-function xAxis({ label, hidden, grid = true, values }) {
+function xAxis({ label, hidden, grid = true }) {
   return {
     show: !hidden,
     font: FONT,
@@ -76,7 +75,6 @@ function xAxis({ label, hidden, grid = true, values }) {
     grid: { show: grid, stroke: () => color("--line"), width: 1 },
     ticks: { stroke: () => color("--line-strong"), size: 5, width: 1 },
     space: 70,
-    ...(values && { values }),
   };
 }
 
@@ -128,8 +126,8 @@ export function timeToPixel({ bbox, scales }) {
 export const ratio = () => devicePixelRatio;
 
 /** One of the colours of traces, ROIs and kinds of events. */
-export const SERIES = 8;
-export const seriesColor = (index) => color(`--series-${(index % SERIES) + 1}`);
+export const seriesName = (index) => `--series-${(index % 8) + 1}`;
+export const seriesColor = (index) => color(seriesName(index));
 
 /** Set the font of what is drawn besides the axes. */
 export function setFont(ctx, size = 12) {

@@ -44,30 +44,17 @@ function dragToPan(over, { pointerId, clientX }, panBy) {
 export function figureKey(event, { zoomAt, panBy, whole, toEvent }) {
   if (event.ctrlKey || event.metaKey || event.altKey) return false;
   const step = event.shiftKey ? 0.5 : 0.1;
-  switch (event.key) {
-    case "ArrowLeft":
-      panBy(-step);
-      return true;
-    case "ArrowRight":
-      panBy(step);
-      return true;
-    case "+":
-    case "=":
-      zoomAt(0.5, 1 / ZOOM);
-      return true;
-    case "-":
-      zoomAt(0.5, ZOOM);
-      return true;
-    case "Home":
-      whole();
-      return true;
-    case "e":
-      toEvent(1);
-      return true;
-    case "E":
-      toEvent(-1);
-      return true;
-    default:
-      return false;
-  }
+  const actions = {
+    ArrowLeft: () => panBy(-step),
+    ArrowRight: () => panBy(step),
+    "+": () => zoomAt(0.5, 1 / ZOOM),
+    "=": () => zoomAt(0.5, 1 / ZOOM),
+    "-": () => zoomAt(0.5, ZOOM),
+    Home: whole,
+    e: () => toEvent(1),
+    E: () => toEvent(-1),
+  };
+  if (!Object.hasOwn(actions, event.key)) return false;
+  actions[event.key]();
+  return true;
 }

@@ -5,6 +5,7 @@ import { announce, debounced, fill, h, isTyping } from "../dom.js";
 import { makeContrast, makeTools } from "./controls.js";
 import { eventOfRow, timesOfRow } from "./events.js";
 import { makeFigure } from "./figure.js";
+import { number } from "./format.js";
 import { figureKey } from "./gestures.js";
 import { facts, showHeading } from "./heading.js";
 import { kindEntries, roiEntries, showLegend } from "./legend.js";
@@ -58,14 +59,16 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
     state.view = wantedView();
     showHeading(parts.heading, info, onStep);
     fill(parts.status);
-    const redraw = () => figure.redrawPicture();
-    const contrast = makeContrast(state, redraw);
+    const contrast = makeContrast(state, () => figure.redrawPicture());
     const tools = makeTools(state, info.channels, {
       look: () => {
         contrast.follow();
-        redraw();
+        figure.redrawPicture();
       },
-      channel: openChannel,
+      channel: () => {
+        state.contrastBy = "auto";
+        ask(askContrast());
+      },
       whole: () => figure.gestures.whole(),
       zoom: (factor) => figure.gestures.zoomAt(0.5, factor),
       save,
@@ -121,7 +124,7 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
     const picture = await asked("picture", askPicture(info.image_id, view, figure.columns(), channel));
     if (!picture) return;
     state.picture = picture;
-    state.controls.setPicture(picture);
+    state.controls.follow();
     figure.setPicture(picture);
     fill(parts.status, !picture.complete && h("p", { class: "warn" }, ROUGH));
   }
@@ -150,11 +153,6 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
       if (current === state) say(error);
       return undefined;
     }
-  }
-
-  function openChannel() {
-    state.contrastBy = "auto";
-    ask(askContrast());
   }
 
   function showOutside() {
@@ -194,7 +192,7 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
 
   function save() {
     const { info, view, units } = state;
-    const [first, last] = [view.from, view.to].map((line) => Number((line * units.line).toPrecision(6)));
+    const [first, last] = [view.from, view.to].map((line) => number(line * units.line, 6));
     const title = `${info.rel_path || info.name} · ${facts(info)[1]} · ${first} to ${last} ${units.time}`;
     savePicture(figure.canvases(), { title, name: `${info.name.replace(/\.[^.]*$/, "")}_${view.from}_${view.to}.png` });
     announce("The picture is saved as a file.");

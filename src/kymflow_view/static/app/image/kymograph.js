@@ -3,7 +3,7 @@
 import { color } from "../theme.js";
 import { roiName } from "./format.js";
 import { makeFrame, ratio, seriesColor, setFont } from "./frame.js";
-import { paint, planeOf, sampleAt, toRows } from "./raster.js";
+import { paint, sampleAt, toRows } from "./raster.js";
 
 /** Height in CSS pixels: a pixel of the image is at least one, and narrow lines are not blown up without end. */
 export function heightOf(pixels, most) {
@@ -21,7 +21,7 @@ export function makeKymograph(host, size, state, onSelect) {
   const frame = makeFrame(host, {
     ...size,
     name: `Kymograph of ${info.name}`,
-    x: { ...xRange(state), label: state.lowest ? `time (${units.time})` : null, grid: false },
+    x: { ...xRange(state), label: state.lowest && `time (${units.time})`, grid: false },
     y: { min: 0, max: info.pixels * units.pixel, label: units.space, grid: false },
     below: (ctx, u) => drawLayers(ctx, u, layers, state),
     above: (ctx, u) => drawRois(ctx, u, state),
@@ -32,14 +32,11 @@ export function makeKymograph(host, size, state, onSelect) {
     /** Show a picture; the one before is kept only if it is of the whole image. */
     setPicture(picture) {
       const kept = layers.filter((layer) => isWhole(layer.picture, info) && !isWhole(picture, info));
-      layers.splice(0, layers.length, ...kept, { picture, canvas: document.createElement("canvas"), rows: null, painted: "" });
+      layers.splice(0, layers.length, ...kept, { picture, canvas: document.createElement("canvas") });
       frame.redraw();
     },
     /** The sample under the mouse: `{value, plane}` or null. */
     sample: (line, pixel) => sampleAt(layers.at(-1)?.picture, state.plane, line, pixel),
-    get raw() {
-      return Boolean(layers.at(-1)?.picture.planes.raw);
-    },
   };
 }
 
@@ -51,38 +48,29 @@ function drawLayers(ctx, u, layers, state) {
   const { left, top, width, height } = u.bbox;
   ctx.fillStyle = color("--panel");
   ctx.fillRect(left, top, width, height);
+  const { view, counted } = state;
+  // Without the histogram there is no contrast yet.
+  if (!counted) return;
   ctx.imageSmoothingEnabled = false;
-  const { view } = state;
   const pixelsPerLine = width / (view.to - view.from);
   for (const layer of layers) {
-    const { picture } = layer;
+    const { picture, canvas } = layer;
     const from = Math.max(view.from, picture.from);
     const to = Math.min(view.to, picture.to);
     if (from >= to) continue;
     prepare(layer, height, state);
     const columnsPerLine = picture.columns / (picture.to - picture.from);
-    ctx.drawImage(
-      layer.canvas,
-      (from - picture.from) * columnsPerLine,
-      0,
-      (to - from) * columnsPerLine,
-      layer.canvas.height,
-      left + (from - view.from) * pixelsPerLine,
-      top,
-      (to - from) * pixelsPerLine,
-      height,
-    );
+    const [x, columns] = [(from - picture.from) * columnsPerLine, (to - from) * columnsPerLine];
+    const [start, wide] = [left + (from - view.from) * pixelsPerLine, (to - from) * pixelsPerLine];
+    ctx.drawImage(canvas, x, 0, columns, canvas.height, start, top, wide, height);
   }
 }
 
 /** Reduce and colour a layer again only if what it depends on has changed. */
 function prepare(layer, height, { plane, contrast }) {
-  const { columns, pixels } = layer.picture;
-  const rowsKey = `${plane} ${Math.min(height, pixels)}`;
-  if (layer.rowsKey !== rowsKey) {
-    layer.rows = toRows(planeOf(layer.picture, plane), columns, pixels, height, plane);
-    layer.rowsKey = rowsKey;
-    layer.painted = null;
+  if (layer.plane !== plane) {
+    layer.rows = toRows(layer.picture, plane, height);
+    Object.assign(layer, { plane, painted: null });
   }
   if (layer.painted === contrast) return;
   paint(layer.canvas, layer.rows, contrast);
@@ -97,19 +85,18 @@ function drawRois(ctx, u, { info, units, hiddenRois }) {
   const labels = [];
   info.rois.forEach((roi, index) => {
     if (hiddenRois.has(roi.roi_id)) return;
-    const x0 = u.valToPos(roi.line_start * units.line, "x", true);
-    const x1 = u.valToPos(roi.line_stop * units.line, "x", true);
-    const y0 = u.valToPos(roi.pixel_stop * units.pixel, "y", true);
-    const y1 = u.valToPos(roi.pixel_start * units.pixel, "y", true);
+    const [x0, x1] = [roi.line_start, roi.line_stop].map((line) => u.valToPos(line * units.line, "x", true));
+    const [y0, y1] = [roi.pixel_stop, roi.pixel_start].map((pixel) => u.valToPos(pixel * units.pixel, "y", true));
     // An edge in the colour of the ground keeps the box visible on dark and on bright pixels.
     for (const [style, width] of [[color("--bg"), 4], [seriesColor(index), 2]]) {
       ctx.strokeStyle = style;
       ctx.lineWidth = width * scale;
       ctx.strokeRect(x0 + scale, y0 + scale, x1 - x0 - 2 * scale, y1 - y0 - 2 * scale);
     }
-    labels.push({ text: roiName(roi), index, x: Math.max(x0, u.bbox.left), y: y0, visible: x1 > u.bbox.left && x0 < u.bbox.left + u.bbox.width });
+    const { left, width } = u.bbox;
+    if (x1 > left && x0 < left + width) labels.push({ text: roiName(roi), index, x: Math.max(x0, left), y: y0 });
   });
-  drawLabels(ctx, labels.filter(({ visible }) => visible), u);
+  drawLabels(ctx, labels, u);
 }
 
 /** Labels of ROIs on a ground of their own; one that would cover another moves down. */

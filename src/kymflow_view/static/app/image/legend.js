@@ -2,6 +2,14 @@
 
 import { fill, h } from "../dom.js";
 import { count, plural, roiName } from "./format.js";
+import { seriesName } from "./frame.js";
+
+/** A small square in one of the colours of the figure. */
+export function swatch(index) {
+  const square = h("span", { class: "image-swatch", "aria-hidden": "true" });
+  square.style.color = `var(${seriesName(index)})`;
+  return square;
+}
 
 /** Show the buttons of `{key, text, title, index, on}` in `element`; `onToggle(key)` when one is pressed. */
 export function showLegend(element, name, entries, onToggle) {
@@ -12,7 +20,7 @@ export function showLegend(element, name, entries, onToggle) {
     h(
       "button",
       { type: "button", class: "quiet", "aria-pressed": String(on), title, onclick: () => onToggle(key) },
-      h("span", { class: `image-swatch image-series-${(index % 8) + 1}`, "aria-hidden": "true" }),
+      swatch(index),
       text,
     ),
   );

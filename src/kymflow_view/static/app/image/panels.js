@@ -5,6 +5,7 @@ import { fill, h } from "../dom.js";
 import { color, onTheme } from "../theme.js";
 import { automatic } from "./contrast.js";
 import { makeFrame, ratio, seriesColor } from "./frame.js";
+import { swatch } from "./legend.js";
 import { askPanel } from "./loader.js";
 import { axisLabel, describe, linkedRange, rangeOf, readPanel } from "./panel_data.js";
 import { runsOf } from "./ranges.js";
@@ -68,7 +69,6 @@ function drawPanel(section, panel, state, figure) {
 }
 
 function legendOf({ items }) {
-  const swatch = (at) => h("span", { class: `image-swatch image-series-${(at % 8) + 1}`, "aria-hidden": "true" });
   const entries = items.map((item, at) => item.name && h("span", {}, swatch(at), item.name));
   return entries.some(Boolean) && h("p", { class: "image-legend" }, entries);
 }

@@ -23,7 +23,9 @@ export const planeOf = (picture, plane) => picture.planes.raw ?? picture.planes[
  * Put a plane into rows of a picture, pixel 0 at the bottom. Where the screen has fewer rows than the image pixels,
  * the pixels of one row are put together as the plane is (max, min or mean), so that none is left out.
  */
-export function toRows(samples, columns, pixels, rows, plane) {
+export function toRows(picture, plane, rows) {
+  const { columns, pixels } = picture;
+  const samples = planeOf(picture, plane);
   const height = Math.min(rows, pixels);
   const out = new samples.constructor(columns * height);
   for (let row = 0; row < height; row++) {

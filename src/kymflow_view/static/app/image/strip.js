@@ -92,8 +92,8 @@ function drawNames(ctx, u, { lanes }) {
   ctx.textAlign = "left";
 }
 
-/** Bands of the events behind traces. */
-export function drawBands(ctx, u, { shownByKind, kindColors }) {
+/** Bands of the events behind traces; the marked one stands out. */
+export function drawBands(ctx, u, { shownByKind, kindColors, marked }) {
   const { left, top, width, height } = u.bbox;
   const least = LEAST_WIDTH * ratio();
   const x = timeToPixel(u);
@@ -108,22 +108,11 @@ export function drawBands(ctx, u, { shownByKind, kindColors }) {
       ctx.fillRect(span.left, top, span.width, height);
     }
   }
-  ctx.globalAlpha = 1;
-}
-
-/** Edges of the marked event. */
-export function drawMarked(ctx, u, { marked, kindColors }) {
-  if (!marked) return;
-  const scale = ratio();
-  const mark = extent(marked, timeToPixel(u), LEAST_WIDTH * scale);
-  ctx.strokeStyle = seriesColor(kindColors.get(marked.kind));
-  ctx.lineWidth = 1.5 * scale;
-  ctx.setLineDash([5 * scale, 3 * scale]);
-  for (const at of [mark.left, mark.left + mark.width]) {
-    ctx.beginPath();
-    ctx.moveTo(at, u.bbox.top);
-    ctx.lineTo(at, u.bbox.top + u.bbox.height);
-    ctx.stroke();
+  if (marked) {
+    ctx.fillStyle = seriesColor(kindColors.get(marked.kind));
+    ctx.globalAlpha = 0.6;
+    const { left: start, width: wide } = extent(marked, x, least);
+    ctx.fillRect(start, top, wide, height);
   }
-  ctx.setLineDash([]);
+  ctx.globalAlpha = 1;
 }

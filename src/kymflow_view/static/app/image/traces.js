@@ -4,7 +4,7 @@ import { number } from "./format.js";
 import { makeFrame, ratio, seriesColor, timeToPixel } from "./frame.js";
 import { xRange } from "./kymograph.js";
 import { fullRange, nearest, robustRange, runsOf, valuesOf } from "./ranges.js";
-import { drawBands, drawMarked } from "./strip.js";
+import { drawBands } from "./strip.js";
 
 export const TRACE_HEIGHT = 190;
 
@@ -16,10 +16,7 @@ export function makeTraces(host, size, state, onSelect) {
     x: { ...xRange(state), label: `time (${state.units.time})` },
     y: { min: 0, max: 1, label: state.info.trace_unit || " " },
     below: (ctx, u) => drawBands(ctx, u, state),
-    above: (ctx, u) => {
-      drawTraces(ctx, u, state);
-      drawMarked(ctx, u, state);
-    },
+    above: (ctx, u) => drawTraces(ctx, u, state),
     onSelect,
   });
 }
