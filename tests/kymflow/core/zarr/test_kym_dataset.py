@@ -130,61 +130,6 @@ def test_a_folder_that_is_not_there_makes_no_dataset(tmp_path: Path) -> None:
     assert not (tmp_path / "new.zarr").exists()
 
 
-def test_a_dataset_that_somebody_else_made_meanwhile_is_found(tmp_path: Path) -> None:
-    kd, other = KymDataset(tmp_path / "new.zarr"), KymDataset(tmp_path / "new.zarr")
-    ZarrDataset(tmp_path / "new.zarr", zarr_format=2)
-
-    assert kd.ds.list_image_ids() == []
-    assert kd.ds.zarr_format == 2
-    assert other.ds.add_image([[1, 2]]).image_id in kd.ds.list_image_ids()
-    assert other.ds.zarr_format == 2
-
-
-def test_the_first_image_makes_a_dataset_of_the_format_that_was_asked_for(tmp_path: Path) -> None:
-    ds = ZarrDataset(tmp_path / "new.zarr", "lazy", zarr_format=2)
-
-    ds.record("a").save_array([[1, 2]])
-
-    assert ds.list_image_ids() == ["a"]
-    assert ZarrDataset(tmp_path / "new.zarr", "r").zarr_format == 2
-
-
-def test_a_record_follows_the_format_of_a_dataset_that_was_made_meanwhile(tmp_path: Path) -> None:
-    record = ZarrDataset(tmp_path / "new.zarr", "lazy").record("a")
-    ds = ZarrDataset(tmp_path / "new.zarr", zarr_format=2)
-
-    record.save_array([[1, 2]])
-
-    assert ds.list_image_ids() == ["a"]
-    assert ds.record("a").load_array().tolist() == record.load_array().tolist() == [[1, 2]]
-
-
-def test_what_came_to_the_path_meanwhile_is_left_alone(tmp_path: Path) -> None:
-    ds = ZarrDataset(tmp_path / "letters", "lazy")
-    (tmp_path / "letters").mkdir()
-    (tmp_path / "letters" / "mine.txt").write_text("mine")
-
-    with pytest.raises(DatasetError, match="is no kymflow dataset but something else"):
-        ds.add_image([[1, 2]])
-    assert [path.name for path in (tmp_path / "letters").iterdir()] == ["mine.txt"]
-
-
-@pytest.mark.parametrize(
-    "fail",
-    [
-        lambda ds: ds.add_image("no pixels"),
-        lambda ds: ds.record("a").save_array("no pixels"),
-        lambda ds: ds.record("a").save_json("stalls", {}),
-        lambda ds: ds.record("a").load_json("stalls"),
-    ],
-)
-def test_what_writes_no_image_makes_no_dataset(tmp_path: Path, fail: Callable[[ZarrDataset], object]) -> None:
-    with pytest.raises((ValueError, KeyError)):
-        fail(ZarrDataset(tmp_path / "new.zarr", "lazy"))
-    ZarrDataset(tmp_path / "new.zarr", "lazy").record("a").delete_analysis()
-    assert not (tmp_path / "new.zarr").exists()
-
-
 def test_what_is_no_dataset_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "a.txt").write_text("a text")
