@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 from typer.testing import CliRunner, Result
 
 from kymflow.cli.main import app
@@ -40,35 +38,6 @@ def one_line(result: Result) -> str:
     assert result.stderr.startswith("kymflow: ")
     assert result.stderr.count("\n") == 1, result.stderr
     return result.stderr
-
-
-_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-
-
-def run_on_terminal(
-    *arguments: object, columns: int = 80, site: Path, folder: Path | None = None
-) -> tuple[str, str]:
-    """Run ``kymflow`` on a terminal of its own; return what is printed, without colours, and its errors."""
-    termios = pytest.importorskip("termios", reason="Windows has no pseudo-terminals of this kind")
-    master, slave = os.openpty()
-    termios.tcsetwinsize(slave, (50, columns))
-    how = process_of(*arguments, site=site, TERM="xterm")
-    how["env"] = {name: value for name, value in how["env"].items() if name != "COLUMNS"}
-    with subprocess.Popen(**how, cwd=folder, stdout=slave, stderr=subprocess.PIPE) as process:
-        os.close(slave)
-        printed = b"".join(iter(lambda: _read_terminal(master), b""))
-        errors = process.stderr.read() if process.stderr is not None else ""
-    os.close(master)
-    text = _ESCAPES.sub("", printed.decode("utf-8")).replace("\r\n", "\n")
-    return "".join(line.rstrip() + "\n" for line in text.splitlines()), errors
-
-
-def _read_terminal(master: int) -> bytes:
-    try:
-        return os.read(master, 65536)
-    except OSError:
-        # Linux' way to say that nobody prints there any more.
-        return b""
 
 
 REPORT = {"rows": int, "images": int, "updated": list, "unchanged": int, "removed": list}

@@ -8,11 +8,14 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from .command_line import process_of
 
 # Set it to write the golden texts anew; then read what has changed.
 REWRITE = "KYMFLOW_REWRITE_TRANSCRIPTS"
 
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _VARYING = {
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}": "<image id>",
     r"\([0-9a-f]{8}\)": "(<short id>)",
@@ -24,16 +27,15 @@ _VARYING = {
 def on_terminal(
     *arguments: object, answer: str = "", columns: int = 80, cwd: Path, **how: Any
 ) -> tuple[str, int]:
-    """Run ``kymflow`` on a terminal of its own; return what is printed, and the exit code."""
-    import fcntl
-    import pty
-    import struct
-    import termios
-
-    main, side = pty.openpty()
-    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    """Run ``kymflow`` on a terminal of its own; return what it shows, without colours, and the exit code."""
+    termios = pytest.importorskip("termios", reason="Windows has no pseudo-terminals of this kind")
+    main, side = os.openpty()
+    termios.tcsetwinsize(side, (24, columns))
+    options = process_of(*arguments, TERM="dumb", **how)
+    # The terminal itself tells its size.
+    options["env"].pop("COLUMNS", None)
     process = subprocess.Popen(
-        **process_of(*arguments, COLUMNS=str(columns), TERM="dumb", **how),
+        **options,
         stdin=side,
         stdout=side,
         stderr=side,
@@ -49,7 +51,8 @@ def on_terminal(
             os.write(main, f"{answer}\n".encode())
             answer = ""
     os.close(main)
-    return printed.decode("utf-8").replace("\r\n", "\n"), process.wait(timeout=300)
+    text = _ESCAPES.sub("", printed.decode("utf-8"))
+    return "".join(f"{line.rstrip()}\n" for line in text.splitlines()), process.wait(timeout=300)
 
 
 def _read(main: int) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kymflow.cli.hints import call, with_pip
+from kymflow.cli.hints import call, here, with_pip
 from kymflow.errors import UnknownIndexerError
 from kymflow_zarr.errors import InstallationError, KymflowError, RecordNotFoundError, TableError
 
@@ -13,6 +13,8 @@ def at_shell(error: KymflowError | OSError) -> str:
         return str(error)
     advice = _advice(error)
     message = with_pip(error.message) if isinstance(error, InstallationError) else error.message
+    if error.dataset:
+        message = message.replace(error.dataset, here(error.dataset))
     return f"{message} {advice}" if advice else message
 
 

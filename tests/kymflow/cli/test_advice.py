@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from kymflow import KymDataset
@@ -53,3 +55,12 @@ def test_python_is_advised_in_python_and_a_command_at_a_shell(broken: KymDataset
 
 def test_what_is_no_error_of_kymflow_is_told_as_it_is() -> None:
     assert at_shell(OSError("the disk is full")) == "the disk is full"
+
+
+def test_a_dataset_below_the_present_folder_is_named_from_there(
+    broken: KymDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(broken.ds.path).parent)
+    said = [at_shell(error) for error in caught(broken)]
+    assert "table 'radon_report' of lab.zarr cannot be read" in said[0]
+    assert not any(broken.ds.path in text for text in said)

@@ -13,8 +13,9 @@ from pandas.testing import assert_frame_equal
 
 from kymflow import KymDataset
 from kymflow_zarr.formats.documents import read_csv
-from support.command_line import Run, one_line, read_json, run_on_terminal
+from support.command_line import Run, one_line, read_json
 from support.simple_indexers import add_image, frame
+from support.terminals import on_terminal
 
 
 def test_show_tells_what_a_dataset_has(run: Run, lab: Path) -> None:
@@ -66,9 +67,9 @@ def test_a_terminal_shows_twenty_rows_unless_told_and_a_pipe_gets_all(
     KymDataset(lab).ds.save_table("long", frame(image_id=["a"] * 30, x=range(30)))
 
     assert len(run("show", lab, "long").stdout.splitlines()) == 31
-    out, _ = run_on_terminal("show", lab, "long", site=site)
+    out, _ = on_terminal("show", lab, "long", site=site, cwd=lab.parent)
     assert "long: 20 of 30 rows" in out
-    out, _ = run_on_terminal("show", lab, "long", "--limit", 25, site=site)
+    out, _ = on_terminal("show", lab, "long", "--limit", 25, site=site, cwd=lab.parent)
     assert "long: 25 of 30 rows" in out
 
 
@@ -98,11 +99,11 @@ def test_a_terminal_takes_no_text_for_a_command(run: Run, lab: Path, site: Path)
     odd = {"image_id": ["a"], "\x1b[2Jnote": ["\x1b[31mred\x07\u202e"], "\x1b[2Jlong": ["long " * 20]}
     KymDataset(lab).ds.save_table("odd", pd.DataFrame(odd))
 
-    out, errors = run_on_terminal("show", lab, "odd", site=site)
+    out, _ = on_terminal("show", lab, "odd", site=site, cwd=lab.parent)
 
     assert "\\x1b[31mred\\x07\\u202e" in out
     assert "\\x1b[2Jnote" in out
-    assert "one more column: \\x1b[2Jlong" in errors
+    assert "one more column: \\x1b[2Jlong" in out
 
 
 def test_show_of_one_image(run: Run, lab: Path) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from kymflow.testing import simulate_folder
-from support.command_line import Run, run_on_terminal
-from support.terminals import REWRITE
+from support.command_line import Run
+from support.terminals import REWRITE, on_terminal
 
 TRANSCRIPTS = Path(__file__).with_name("transcripts")
 COMMANDS = {
@@ -73,11 +73,11 @@ def test_commands_print_what_was_reviewed(run: Run, site: Path, place: Path, nam
     for command in filter(None, map(str.strip, COMMANDS[name].splitlines())):
         arguments = shlex.split(command)
         if name == "terminal":
-            out, errors = run_on_terminal(*arguments, site=site, folder=place)
+            printed, _ = on_terminal(*arguments, site=site, cwd=place)
         else:
             result = run(*arguments, code=None)
-            out, errors = result.stdout, result.stderr
-        parts.append(f"$ kymflow {command}\n{masked(out + errors, place)}")
+            printed = result.stdout + result.stderr
+        parts.append(f"$ kymflow {command}\n{masked(printed, place)}")
     text = "\n".join(parts)
 
     path = TRANSCRIPTS / f"{name}.txt"
