@@ -1,4 +1,4 @@
-"""KymDataset: a dataset, how it stands, the images that folders give it, and the tables made of them."""
+"""KymDataset: a dataset, its images from folders, the tables made of them, and how it stands."""
 
 from __future__ import annotations
 
@@ -8,30 +8,22 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kymflow.core.ingest.readers import usable_readers
-from kymflow.core.ingest.upgrade import upgrade_dataset
 from kymflow.core.plugins.registry import IndexerRegistry, get_registry
-from kymflow.core.runs.options import OnError, OnProgress, OnTable, RunOptions
-from kymflow.core.runs.reports import CheckReport, IngestReport, UpgradeReport
+from kymflow.core.runs.options import OnProgress, OnTable, RunOptions
+from kymflow.core.runs.reports import CheckReport
+from kymflow.core.zarr.folder_images import FolderImages
 from kymflow.core.zarr.indexers.contract import contract_of
 from kymflow.core.zarr.refresh.check import check_dataset
-from kymflow.core.zarr.refresh.derived import DerivedTables
-from kymflow.core.zarr.refresh.plan import RefreshPlan, make_plan, make_plans
+from kymflow.core.zarr.refresh.plan import RefreshPlan, make_plans
 from kymflow.core.zarr.refresh.status import DatasetStatus, dataset_status
-from kymflow.core.zarr.tables.state import find_state
 from kymflow.core.zarr.tables.summary import summary_of
 from kymflow_zarr import ZarrDataset
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
-    from kymflow_zarr import SourceReader
     from kymflow_zarr.root import Mode
-    from kymflow_zarr.sources.options import OnProgress as IngestProgress
-    from kymflow_zarr.sources.options import RefreshMode
 
 
-class KymDataset(DerivedTables):
+class KymDataset(FolderImages):
     """A dataset and the tables that indexers make of it.
 
     Parameters
@@ -112,7 +104,6 @@ class KymDataset(DerivedTables):
             dataset if isinstance(dataset, ZarrDataset) else ZarrDataset(dataset, mode),
             registry if registry is not None else get_registry(),
         )
-        self.ds.readers = self.readers
 
     def __repr__(self) -> str:
         return f"KymDataset({self.ds.path!r}, mode={self.ds.mode!r})"
@@ -180,110 +171,3 @@ class KymDataset(DerivedTables):
             rebuild = partial(self._update, options=RunOptions("skip", cancel=cancel))
         options = RunOptions(on_progress=on_progress, cancel=cancel)
         return check_dataset(self.ds, self.registry.indexers(), options, rebuild=rebuild, on_table=on_table)
-
-    def upgrade(
-        self, *, on_progress: OnProgress | None = None, cancel: threading.Event | None = None
-    ) -> UpgradeReport:
-        """Add what records of earlier versions lack: OME-NGFF attributes, calibration, names of dimensions.
-
-        No pixel and no artifact is touched, and no table gets stale. Run it while nobody ingests.
-        """
-        return upgrade_dataset(self.ds, RunOptions(on_progress=on_progress, cancel=cancel))
-
-    # Images from a folder
-
-    def readers(self) -> Sequence[SourceReader]:
-        """Return the readers of source files: those of kymflow itself, and those of the registry."""
-        return usable_readers(self.registry)
-
-    def ingest_folder(
-        self,
-        folder: str | os.PathLike[str],
-        pattern: str | None = None,
-        *,
-        mode: RefreshMode = "reingest_if_changed",
-        reader: SourceReader | None = None,
-        overwrite: bool = False,
-        verify: bool = False,
-        include_excluded: bool = False,
-        on_error: OnError = "raise",
-        on_progress: IngestProgress | None = None,
-        on_table: OnTable | None = None,
-        cancel: threading.Event | None = None,
-        executor: Executor | None = None,
-    ) -> IngestReport:
-        """Take a folder's new and changed kymographs in, and update every registered table.
-
-        Parameters
-        ----------
-        folder, pattern, mode, reader, overwrite, verify, include_excluded
-            As :meth:`ZarrDataset.refresh_from_folder`; by default each file is read by the reader in
-            :meth:`readers` that takes it.
-        on_error, on_progress, on_table, cancel, executor
-            As :meth:`rebuild_all`. A source that cannot be read never stops the others.
-
-        Returns
-        -------
-        IngestReport
-            What was new, changed, in conflict or failed, and what became of each table.
-
-        Examples
-        --------
-        >>> from kymflow import KymDataset
-        >>> from kymflow.testing import simulate_folder
-        >>> images = simulate_folder("kymographs", n_images=2, n_lines=200)
-        >>> kd = KymDataset("memory://from-a-folder", mode="a")
-        >>> len(kd.ingest_folder("kymographs").new)
-        2
-        >>> kd.ingest_folder("kymographs").unchanged
-        2
-        """
-        sources = self.ds.sync_from_folder(
-            folder,
-            pattern,
-            mode=mode,
-            reader=reader,
-            overwrite=overwrite,
-            verify=verify,
-            include_excluded=include_excluded,
-            on_progress=on_progress,
-            cancel=cancel,
-            executor=executor,
-        )
-        tables = self.refresh_all(
-            on_error=on_error, on_progress=on_progress, on_table=on_table, cancel=cancel, executor=executor
-        )
-        return IngestReport(**vars(sources), tables=tables)
-
-    def refresh_from_folder(
-        self,
-        folder: str | os.PathLike[str],
-        pattern: str | None = None,
-        *,
-        mode: RefreshMode = "skip",
-        on_progress: IngestProgress | None = None,
-        cancel: threading.Event | None = None,
-    ) -> list[str]:
-        """Take a folder's new kymographs in, and leave the tables to :meth:`update_images`.
-
-        Parameters
-        ----------
-        folder, pattern, mode, on_progress, cancel
-            As :meth:`ZarrDataset.refresh_from_folder`.
-
-        Returns
-        -------
-        list of str
-            Ids of new and re-ingested images, and of images of this folder that the table of a registered
-            indexer does not know yet, because an earlier run was interrupted before or while it was updated.
-        """
-        ids = self.ds.refresh_from_folder(folder, pattern, mode=mode, on_progress=on_progress, cancel=cancel)
-        sources = self.ds.load_sources_index()
-        below = os.path.join(os.path.realpath(folder), "")
-        inside = set(sources.loc[sources["source_primary_path"].str.startswith(below), "image_id"])
-        listing = self.ds.listing()
-        for contract in map(contract_of, self.registry.indexers()):
-            state = find_state(self.ds.store, contract.table_name)
-            unknown = make_plan(self.ds, contract, listing, state, RunOptions(cancel=cancel)).new
-            ids += [image_id for image_id in unknown if image_id in inside and image_id not in ids]
-        return ids
