@@ -34,8 +34,8 @@ def load_arrow(
         wanted = names if columns is None else [columns] if isinstance(columns, str) else list(columns)
         needed = wanted if ids is None else [*wanted, IMAGE_ID]
         _check_columns(ds, name, names, needed)
-        # A thread of Arrow's that still holds a file of Python's at the end of the program aborts it; and with
-        # such files, several threads are no faster.
+        # A thread of Arrow's that still holds a file of Python's at the end of the program aborts it;
+        # and with such files, several threads are no faster.
         if ids is None:
             found = file.read(columns=needed, use_threads=False)
         else:
