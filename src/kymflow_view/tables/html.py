@@ -128,6 +128,13 @@ def _td(value: object) -> str:
     return f'<td style="text-align: {"right" if is_number else "left"}">{cell(value)}</td>'
 
 
+def number(value: float) -> str:
+    """Return a number with about five digits, and without an exponent if it is no very large one."""
+    if 1e4 <= abs(value) < 1e12:
+        return f"{value:,.0f}"
+    return f"{value:.5g}" if math.isfinite(value) else str(value)
+
+
 def cell(value: object) -> str:
     """Return a value as a cell shows it: numbers rounded, what is missing empty, texts escaped."""
     if value is None or value != value:
@@ -135,7 +142,7 @@ def cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.5g}" if math.isfinite(value) else str(value)
+        return number(value)
     if isinstance(value, int):
         return f"{value:,}"
     text = " ".join(str(value).split())
