@@ -14,12 +14,14 @@ import threading
 import tomllib
 from itertools import chain
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from kymflow import KymDataset
+from kymflow import KymDataset, PluginSource, ZarrDataset
 from kymflow.cli.plugged import ENTRY_POINT_GROUP as COMMANDS
 from kymflow.testing import simulate_folder
+from kymflow_view.panels.loading import load_panels
 from support.paths import REPO
 
 PAGES = [*sorted(REPO.glob("*.md")), *sorted((REPO / "docs").glob("*.md"))]
@@ -158,6 +160,21 @@ def test_the_testers_page_names_every_check() -> None:
 
     page = (REPO / "docs" / "testing-an-indexer.md").read_text("utf-8")
     assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == [check.__name__ for check in CHECKS]
+
+
+def test_the_panel_of_the_page_on_the_viewer_is_drawn() -> None:
+    (code,) = python_blocks(REPO / "docs" / "view.md")
+    module = ModuleType("lab_panels")
+    exec(code, module.__dict__)
+    panels = load_panels([PluginSource("lab", "lab_panels", load=lambda: module)])
+    record = ZarrDataset("memory://panel-of-the-page").record("cell-1")
+    record.save_array([[8, 8], [1, 1], [8, 6]])
+
+    drawn = panels.draw("brightness", record)
+    assert drawn is not None
+    dark, mean = drawn["items"]
+    assert (dark["x0"], dark["x1"], dark["y0"]) == ([1.0], [2.0], ["-inf"])
+    assert mean["y"] == [8.0, 1.0, 7.0]
 
 
 def test_the_recipes_work_when_pasted(tmp_path: Path) -> None:
@@ -300,16 +317,20 @@ def anchors(page: Path) -> set[str]:
 
 
 def test_the_command_line_page_names_every_command_and_option() -> None:
+    import click
     import typer.main
 
     from kymflow.cli.main import app
 
     page = (REPO / "docs" / "command-line.md").read_text("utf-8")
-    commands = typer.main.get_command(app).commands
-    assert set(re.findall(r"^## `kymflow ([a-z-]+)", page, re.MULTILINE)) == set(commands)
+    group = typer.main.get_command(app)
+    # Those that kymflow-view plugs in among them.
+    commands = {name: group.get_command(click.Context(group), name) for name in group.list_commands(None)}
+    told = set(re.findall(r"^## `kymflow ([a-z-]+)", page, re.MULTILINE))
+    assert set(group.commands) <= told <= set(commands)
     options = {
         option
-        for command in commands.values()
+        for command in map(commands.get, told)
         for parameter in command.params
         for option in parameter.opts
         if option.startswith("--") and option not in ("--help",)
@@ -320,8 +341,11 @@ def test_the_command_line_page_names_every_command_and_option() -> None:
 def test_every_dependency_is_explained() -> None:
     page = (REPO / "docs" / "dependencies.md").read_text("utf-8")
     project = tomllib.loads((REPO / "pyproject.toml").read_text("utf-8"))
+    view = tomllib.loads((REPO / "src" / "kymflow_view" / "pyproject.toml").read_text("utf-8"))
     wanted = [*project["project"]["dependencies"], *chain(*project["dependency-groups"].values())]
+    wanted += view["project"]["dependencies"]
     names = [re.split(r"[<>=\[]", requirement)[0] for requirement in wanted]
+    names.remove("kymflow")
     assert len(names) > 15
     assert [name for name in names if not re.search(rf"(\| {name} \||`{name}`)", page)] == []
 
