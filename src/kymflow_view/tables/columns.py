@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,8 @@ MISSING = -1
 # different is longer than they are.
 MAX_DISTINCT = 1_000_000
 _SAMPLE = 100_000
+# Numbers of longer columns are in a file.
+MAX_IN_MEMORY = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +37,7 @@ class Coded:
 
     @property
     def nbytes(self) -> int:
-        """Bytes in memory."""
+        """Bytes of the values."""
         return int(self.codes.nbytes + self.values.nbytes + 4 * len(self.values))
 
     @property
@@ -79,7 +82,7 @@ class Numbers:
 
     @property
     def nbytes(self) -> int:
-        """Bytes in memory."""
+        """Bytes of the values."""
         return int(self.values.nbytes + (0 if self.mask is None else self.mask.nbytes))
 
     @property
@@ -116,7 +119,7 @@ class Plain:
 
     @property
     def nbytes(self) -> int:
-        """Bytes in memory."""
+        """Bytes of the values."""
         return int(self.values.nbytes)
 
     @property
@@ -234,7 +237,7 @@ def compact(values: pa.ChunkedArray) -> Coded | Numbers | Plain:
         return Coded(codes.astype(np.int8), pa.array([False, True]))
     if pa.types.is_floating(arrow_type):
         # As NaN; both are shown as missing.
-        return Numbers(np.ascontiguousarray(values.to_numpy()))
+        return Numbers(_mapped(np.array(values.to_numpy())))
     if pa.types.is_integer(arrow_type):
         return _integers(values)
     if _is_counted(arrow_type):
@@ -281,4 +284,22 @@ def _integers(values: pa.ChunkedArray) -> Numbers:
     if not len(plain):
         return Numbers(plain, mask)
     low, high = int(plain.min()), int(plain.max())
-    return Numbers(plain.astype(np.min_scalar_type(min(low, -high - 1) if low < 0 else high)), mask)
+    narrow = plain.astype(np.min_scalar_type(min(low, -high - 1) if low < 0 else high))
+    return Numbers(_mapped(narrow), mask)
+
+
+def _mapped(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return many wide values as a file that the system maps into memory where somebody looks at them.
+
+    Those of millions of rows are most of a table, and a page shows few of them. The file has no name.
+    """
+    if len(values) <= MAX_IN_MEMORY or values.itemsize < 4:
+        return values
+    try:
+        with tempfile.TemporaryFile() as file:
+            values.tofile(file)
+            file.flush()
+            return np.asarray(np.memmap(file, values.dtype, "r", shape=values.shape))
+    except OSError:
+        # There is no room for it.
+        return values

@@ -40,7 +40,7 @@ class Table:
 
     @property
     def nbytes(self) -> int:
-        """Bytes in memory."""
+        """Bytes of all values."""
         return sum(column.values.nbytes for column in self.columns.values())
 
 
