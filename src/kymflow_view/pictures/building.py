@@ -11,7 +11,7 @@ from kymflow import KymDataset, KymflowError
 from kymflow_view.pictures.cache_folder import CacheFolder
 from kymflow_view.pictures.level_file import DamagedLevelsError, LevelFile
 from kymflow_view.pictures.levels import Grid, blocks_of
-from kymflow_view.pictures.plane import PictureError, Plane, open_plane
+from kymflow_view.pictures.plane import PictureError, Plane, ReplacedError, open_plane
 from kymflow_view.pictures.reduce import Columns
 
 logger = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ class Building:
 
         Raises
         ------
-        ArtifactError, OSError
+        ReplacedError, ArtifactError, OSError
             It cannot be read, or not be written.
         """
         with self._changed:
@@ -192,7 +192,8 @@ class Builder:
                 self._drop(building)
 
     def _drop(self, building: Building) -> None:
-        self._unfinished.pop(building.plane.key, None)
+        if self._unfinished.get(building.plane.key) is building:
+            del self._unfinished[building.plane.key]
         building.file.close()
         self._cache.remove(building.file.path)
 
@@ -212,7 +213,7 @@ class Builder:
                 if key not in planes:
                     planes[key] = self._open(building)
                 self._step(building, planes[key])
-            except (KymflowError, OSError, DamagedLevelsError) as error:
+            except (KymflowError, OSError, DamagedLevelsError, ReplacedError) as error:
                 planes.pop(key, None)
                 self._end(building, error)
 
@@ -220,7 +221,7 @@ class Builder:
         record = self._open_dataset().ds.record(building.plane.image_id)
         plane = open_plane(record, building.plane.channel)
         if plane.key != building.plane.key:
-            raise DamagedLevelsError("its pixels were replaced meanwhile")
+            raise ReplacedError(plane.image_id)
         return plane
 
     def _step(self, building: Building, plane: Plane) -> None:
@@ -242,11 +243,12 @@ class Builder:
             self._unfinished.pop(building.plane.key, None)
         self._on_picture(building.plane.image_id)
 
-    def _end(self, building: Building, error: KymflowError | OSError | DamagedLevelsError) -> None:
-        logger.warning("no levels of image %r can be made: %s", building.plane.image_id, error)
+    def _end(self, building: Building, error: Exception) -> None:
         with self._lock:
             known = self._unfinished.get(building.plane.key) is building
             self._drop(building)
-            if known and not isinstance(error, DamagedLevelsError):
+            # Of pixels that are others by now, and of levels that were given up, there is nothing to tell.
+            if known and isinstance(error, KymflowError | OSError):
+                logger.warning("no levels of image %r can be made: %s", building.plane.image_id, error)
                 building.error = error
                 self._unfinished[building.plane.key] = building

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from kymflow_view.pictures.drawing import block_for, draw
 from kymflow_view.pictures.level_file import DamagedLevelsError, LevelFile
 from kymflow_view.pictures.levels import Grid
 from kymflow_view.pictures.memory import HeldImage, Memory
-from kymflow_view.pictures.plane import PictureError, Plane, open_plane
+from kymflow_view.pictures.plane import PictureError, Plane, ReplacedError, open_plane
 from kymflow_view.pictures.reduce import Columns
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ Made = TypeVar("Made")
 
 # How often a picture is begun anew because pixels, or their levels, are replaced while it is made.
 _ATTEMPTS = 5
+# Pictures that are made at the same time: each may hold a whole image that is not large.
+_AT_ONCE = 2
 # Columns x pixels of one picture; there are fewer columns than was asked for where it would be more.
 _MOST_VALUES = 4 * 2**20
 
@@ -105,6 +108,7 @@ class Pictures:
         self._limits = limits or Limits()
         self._memory = Memory(self._limits.memory_bytes)
         self._cache = CacheFolder(cache_folder, self._limits.disk_bytes)
+        self._at_work = threading.BoundedSemaphore(_AT_ONCE)
         self._builder = Builder(open_dataset, self._cache, on_picture)
 
     def pixels(
@@ -157,20 +161,15 @@ class Pictures:
         return plane.nbytes > self._limits.large_bytes
 
     def _of_one_content(self, image_id: str, channel: int, make: Callable[[Plane], Made]) -> Made:
-        """Return what is made of an image's pixels, none of which was replaced meanwhile."""
+        """Return what is made of an image's pixels, all of one content; begun anew if they are replaced."""
         record = self._open_dataset().ds.record(image_id)
         for _ in range(_ATTEMPTS):
             plane = open_plane(record, channel)
             try:
-                made = make(plane)
-            except DamagedLevelsError:
+                with self._at_work:
+                    return make(plane)
+            except (DamagedLevelsError, ReplacedError):
                 continue
-            except KymflowError:
-                if open_plane(record, channel).key == plane.key:
-                    raise
-                continue
-            if open_plane(record, channel).key == plane.key:
-                return made
         raise PictureError(
             f"no picture of image {image_id!r}: its pixels, or the levels of them, were replaced again and "
             "again while it was made. Try again later.",

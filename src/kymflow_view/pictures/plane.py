@@ -30,6 +30,10 @@ class PictureError(KymflowError, ValueError):
     """No picture can be made of these pixels, or not what was asked for."""
 
 
+class ReplacedError(Exception):
+    """The pixels were replaced while they were read; who wants them begins anew."""
+
+
 @dataclass(frozen=True)
 class Plane:
     """One channel of an image: time along the first axis, whatever the order in the array.
@@ -61,6 +65,7 @@ class Plane:
     piece: int
     identity: str
     lasting: bool
+    _record: ZarrImageRecord = field(repr=False, compare=False)
     _array: zarr.Array[Any] = field(repr=False, compare=False)
     _axes: tuple[int, int] = field(repr=False, compare=False)
 
@@ -79,12 +84,38 @@ class Plane:
 
         Raises
         ------
+        ReplacedError
+            The pixels are others by now; these lines may be of both.
         ArtifactError
             The pixels are damaged.
         """
+        try:
+            values = np.asarray(self._array[self._where(start, stop)])
+        except (ValueError, TypeError, KeyError, RuntimeError, OSError) as error:
+            self.check_current()
+            raise ArtifactError(
+                f"lines {start} to {stop} of image {self.image_id!r} cannot be read: {error}. "
+                "`kymflow check` tells what else is damaged.",
+                image_id=self.image_id,
+                artifact="data",
+            ) from error
+        self.check_current()
+        return values if self._axes[0] < self._axes[1] else values.T
+
+    def check_current(self) -> None:
+        """Raise ReplacedError if the pixels are others by now."""
+        try:
+            current = open_plane(self._record, self.channel).key == self.key
+        except KymflowError:
+            # While they are replaced, there are none; or there is no such channel any more.
+            current = False
+        if not current:
+            raise ReplacedError(self.image_id)
+
+    def _where(self, start: int, stop: int) -> tuple[slice | int, ...]:
         shape = [n for axis, n in enumerate(self._array.shape) if axis not in self._axes]
         others = iter(np.unravel_index(self.channel, shape) if shape else ())
-        where = tuple(
+        return tuple(
             slice(start, stop)
             if axis == self._axes[0]
             else slice(None)
@@ -92,16 +123,6 @@ class Plane:
             else int(next(others))
             for axis in range(self._array.ndim)
         )
-        try:
-            values = np.asarray(self._array[where])
-        except (ValueError, TypeError, KeyError, RuntimeError, OSError) as error:
-            raise ArtifactError(
-                f"lines {start} to {stop} of image {self.image_id!r} cannot be read: {error}. "
-                "`kymflow check` tells what else is damaged.",
-                image_id=self.image_id,
-                artifact="data",
-            ) from error
-        return values if self._axes[0] < self._axes[1] else values.T
 
 
 def open_plane(record: ZarrImageRecord, channel: int = 0) -> Plane:
@@ -134,7 +155,7 @@ def open_plane(record: ZarrImageRecord, channel: int = 0) -> Plane:
     identity, lasting = _identity(record, array, axes)
     return Plane(
         record.image_id, channel, channels, lines, pixels, dtype,
-        chunk * max(1, fitting), identity, lasting, array, axes,
+        chunk * max(1, fitting), identity, lasting, record, array, axes,
     )  # fmt: skip
 
 

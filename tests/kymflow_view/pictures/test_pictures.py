@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from kymflow import RecordNotFoundError, ZarrDataset
 from kymflow_view.pictures.pictures import Pictures
-from kymflow_view.pictures.plane import PictureError
+from kymflow_view.pictures.plane import PictureError, Plane, open_plane
 
 Noise = npt.NDArray[np.uint16]
 MakePictures = Callable[..., Pictures]
@@ -102,6 +103,42 @@ def test_other_pixels_are_never_shown_as_before(local: ZarrDataset, sized: Pictu
     assert whole(sized, record.image_id, columns=30).stop == 500
     record.save_array(noise, chunks=(700, 5))
     assert whole(sized, record.image_id, columns=30).values[2].max() == 60_000
+
+
+def test_pixels_that_are_replaced_while_they_are_read_are_not_kept(
+    local: ZarrDataset, sized: Pictures, noise: Noise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = local.add_image(noise, chunks=(700, 5))
+    where = Plane._where
+
+    def replace_and_tell(plane: Plane, start: int, stop: int) -> Any:
+        if not replaced:
+            replaced.append(plane.key)
+            record.save_array(noise // 2, chunks=(700, 5))
+        return where(plane, start, stop)
+
+    replaced: list[str] = []
+    monkeypatch.setattr(Plane, "_where", replace_and_tell)
+    assert whole(sized, record.image_id, columns=30).values[2].max() == 30_000
+    # As they were before: had lines of both been kept as these, they would be shown now.
+    record.save_array(noise, chunks=(700, 5))
+    assert whole(sized, record.image_id, columns=30).values[2].max() == 60_000
+    assert open_plane(record).key in replaced
+
+
+def test_pixels_that_are_replaced_again_and_again_are_told(
+    local: ZarrDataset, sized: Pictures, noise: Noise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = local.add_image(noise, chunks=(700, 5))
+    times = itertools.count(1)
+
+    def replace(plane: Plane, start: int, stop: int) -> Any:
+        record.save_array(noise + next(times), chunks=(700, 5))
+        return slice(start, stop), slice(None)
+
+    monkeypatch.setattr(Plane, "_where", replace)
+    with pytest.raises(PictureError, match="were replaced again and again while it was made"):
+        sized.pixels(record.image_id, columns=30)
 
 
 def test_pixels_without_a_digest_are_read_anew_or_kept_for_this_process(
