@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from kymflow_view.pictures.reduce import ReducedTrace, reduce_trace
 if TYPE_CHECKING:
     from kymflow import ZarrImageRecord
 
+# In place of the number of an ROI or a channel that is missing.
+_NONE = -1
 # What an event has by its own name, and not only among its further values.
 _EVENT_COLUMNS = ("roi_id", "event_id", "kind", "score", "t0_s", "t1_s")
 
@@ -145,7 +148,7 @@ def _seconds_per_line(frame: pd.DataFrame, boxes: list[Box], lines: int) -> floa
     if not len(frame):
         return None
     roi_id = frame["roi_id"].iloc[0]
-    times = np.sort(frame.loc[frame["roi_id"] == roi_id, "time"].dropna().unique())
+    times = np.unique(frame.loc[frame["roi_id"] == roi_id, "time"].dropna())
     spans = [box.line_stop - box.line_start for box in boxes if box.roi_id == roi_id]
     span = spans[0] if spans else lines
     if len(times) < 2 or not span:
@@ -156,17 +159,22 @@ def _seconds_per_line(frame: pd.DataFrame, boxes: list[Box], lines: int) -> floa
 def _traces(frame: pd.DataFrame, seconds_per_line: float | None) -> list[Trace]:
     if not seconds_per_line:
         return []
-    groups = frame.groupby(["roi_id", "channel"], sort=False, dropna=False)
-    return [
-        Trace(
-            _whole(roi_id),
-            _whole(channel),
-            str(part["velocity_unit"].iloc[0]),
-            part["time"].to_numpy(np.float64) / seconds_per_line,
-            part["velocity"].to_numpy(np.float64),
-        )
-        for (roi_id, channel), part in groups
-    ]
+    if not len(frame):
+        return []
+    # A trace may have millions of samples, and is stored ROI by ROI: pandas' groupby takes ten times as long.
+    ids = [frame[name].fillna(_NONE).to_numpy(np.int64) for name in ("roi_id", "channel")]
+    starts = np.flatnonzero(np.any([np.diff(one, prepend=one[0] - 1) for one in ids], axis=0))
+    runs: dict[tuple[int, int], list[slice]] = {}
+    for start, stop in itertools.pairwise([*starts.tolist(), len(frame)]):
+        runs.setdefault((int(ids[0][start]), int(ids[1][start])), []).append(slice(start, stop))
+    unit = str(frame["velocity_unit"].iloc[0])
+    values = [frame[name].to_numpy(np.float64) for name in ("time", "velocity")]
+    traces = []
+    for (roi_id, channel), parts in runs.items():
+        time_s, velocity = (np.concatenate([column[part] for part in parts]) for column in values)
+        of = (None if roi_id == _NONE else roi_id, None if channel == _NONE else channel)
+        traces.append(Trace(*of, unit, time_s / seconds_per_line, velocity))
+    return traces
 
 
 def _event(row: dict[Any, Any]) -> Event:
