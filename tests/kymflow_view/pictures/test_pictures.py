@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from kymflow import RecordNotFoundError, ZarrDataset
-from kymflow_view.pictures.pictures import Pictures
+from kymflow import KymDataset, RecordNotFoundError, ZarrDataset
+from kymflow_view.pictures.pictures import Limits, Pictures
 from kymflow_view.pictures.plane import PictureError, Plane, open_plane
 
 Noise = npt.NDArray[np.uint16]
@@ -212,3 +212,16 @@ def test_images_in_memory_stay_within_their_bound(
     for n in range(5):
         pictures.pixels(local.add_image(noise + n).image_id, columns=30)
         assert 0 < pictures._memory.nbytes <= 3 * noise.nbytes
+
+
+@pytest.mark.parametrize("limits", [SMALL, {"large_bytes": 0}], ids=["small", "large"])
+def test_images_of_every_place_are_shown(
+    dataset: ZarrDataset, noise: Noise, cache: Path, limits: dict[str, int]
+) -> None:
+    record = dataset.add_image(noise, chunks=(2500, 5))
+    pictures = Pictures(lambda: KymDataset(dataset.path, "r"), cache_folder=cache, limits=Limits(**limits))
+    assert whole(pictures, record.image_id, columns=30).values[2].max() == 60_000
+    assert pictures.pixels(record.image_id, 100, 200, columns=100).planes == ("raw",)
+    assert pictures.histogram(record.image_id).high == 60_000
+    pictures.close()
+    assert len(list(cache.glob("*.levels"))) == (0 if limits == SMALL else 1)
