@@ -37,8 +37,11 @@ export function nextSort(sorts, name, also) {
   const old = sorts.find(([column]) => column === name);
   const rest = also ? sorts.filter(([column]) => column !== name) : [];
   const next = !old ? [[name, false]] : old[1] ? [] : [[name, true]];
-  return [...rest, ...next].map(([column, down]) => (down ? `-${column}` : column)).join(",") || null;
+  return sortText([...rest, ...next]);
 }
+
+/** Sorts as the URL has them, or null for none. */
+export const sortText = (sorts) => sorts.map(([column, down]) => (down ? `-${column}` : column)).join(",") || null;
 
 /**
  * Filters of one column from what was typed in its field: for texts `abc` (contains) or `= abc`; for numbers

@@ -48,6 +48,7 @@ export class TableView {
     if (!same) this.pendingColumns = columns;
     else this.#markHeads();
     await this.source.start(query, columns.map((column) => column.name), near ?? 0);
+    await this.building;
   }
 
   /** Make the row at `position` the active one, and see that it is in view. */
@@ -113,7 +114,9 @@ export class TableView {
       renderVertical: "basic",
       rowHeight: ROW_HEIGHT,
     });
-    this.#tabulator.on("tableBuilt", () => this.#built(left, top));
+    this.building = new Promise((done) => {
+      this.#tabulator.on("tableBuilt", () => done(this.#built(left, top)));
+    });
     this.#tabulator.on("columnResized", (column) => this.#options.onWidth?.(column.getDefinition().title, column.getWidth()));
   }
 

@@ -4,7 +4,7 @@ import { getJson, isAbort, onServer, tablePath, tell, untell } from "./api.js";
 import { ordered, shownColumns } from "./columns.js";
 import { hasTable } from "./dataset.js";
 import { announce, debounced, fill, h, isTyping } from "./dom.js";
-import { filtersOf, filtersText, nextSort, rowQuery, sortsOf } from "./query.js";
+import { filtersOf, filtersText, nextSort, rowQuery, sortsOf, sortText } from "./query.js";
 import { mountRows } from "./rows.js";
 import { integer, route, setParams } from "./router.js";
 import { splitPanes } from "./split.js";
@@ -68,6 +68,7 @@ class TablePage {
     this.#showImage(now).catch((error) => tell(error, "image"));
     try {
       const meta = await this.#columns();
+      if (this.#dropUnknownSort(now.params, meta.columns)) return;
       const shown = shownColumns(meta.columns, this.table, now.params);
       this.toolbar.update(now, meta.columns, shown, this.joined);
       await this.#showRows(now, shown);
@@ -91,6 +92,15 @@ class TablePage {
       this.#meta = { ...meta, columns: ordered(meta.columns, this.table) };
     }
     return this.#meta;
+  }
+
+  /** A link to a table of another version may sort by a column that is no longer there. */
+  #dropUnknownSort(params, columns) {
+    const sorts = sortsOf(params);
+    const known = sorts.filter(([name]) => columns.some((column) => column.name === name));
+    if (known.length === sorts.length) return false;
+    setParams({ sort: sortText(known) }, { replace: true });
+    return true;
   }
 
   /** Ask for rows only if what is shown of the table has changed, not for a zoom in the image. */
