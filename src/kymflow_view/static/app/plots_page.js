@@ -72,7 +72,7 @@ class PlotsPage {
 
   /** What the URL says, and the usual for the rest. */
   #settings({ params }) {
-    const numbers = this.#columns.filter(({ kind }) => isNumeric(kind));
+    const numbers = this.#columns.filter(({ kind, empty }) => isNumeric(kind) && !empty);
     const has = (name) => this.#columns.some((column) => column.name === name && !column.empty);
     const own = numbers.filter((column) => column.of === this.table && column.kind === "number");
     const y = params.get("y") ?? USUAL_Y.find(has) ?? (own[0] ?? numbers[0])?.name ?? null;
@@ -86,8 +86,8 @@ class PlotsPage {
     const settings = this.#settings(now);
     const set = (key, none) => (event) => setParams({ [key]: event.target.value || none || null });
     const named = ({ name, unit }) => [name, unit ? `${name} [${unit}]` : name];
-    const numbers = this.#columns.filter(({ kind }) => isNumeric(kind)).map(named);
-    const groups = this.#columns.filter(({ kind, name }) => kind !== "number" && kind !== "other" && name !== "image_id").map(({ name }) => [name, name]);
+    const numbers = this.#columns.filter(({ kind, empty, name }) => isNumeric(kind) && (!empty || name === settings.y || name === settings.x)).map(named);
+    const groups = this.#columns.filter(({ kind, name, empty }) => name === settings.by || (!empty && kind !== "number" && kind !== "other" && name !== "image_id")).map(({ name }) => [name, name]);
     const field = (label, id, options, value, onchange) => h("label", {}, h("span", {}, label), choice({ id, onchange }, options, value));
     const focused = document.activeElement?.id;
     fill(this.controls,
@@ -146,7 +146,7 @@ class PlotsPage {
     const what = { none: "row", image: "image", folder: "folder" }[settings.average] ?? "value";
     const parts = [plural(plot.n, what)];
     if (plot.outside) parts.push(`${countText(plot.outside)} outside the axis`);
-    if (plot.shown < plot.n - plot.outside) parts.push(`${countText(plot.shown)} of the points can be pointed at`);
+    if (plot.shown && plot.shown < plot.n - plot.outside) parts.push(`${countText(plot.shown)} of the points can be pointed at`);
     fill(this.note, parts.join(" · "));
     announce(parts.join(", "));
     const head = (text, isNumber = true) => h("th", { scope: "col", class: isNumber ? "number" : null }, text);
