@@ -93,6 +93,35 @@ def test_a_style_asks_for_nothing(path: Path) -> None:
     assert re.findall(r"url\(|@import", path.read_text()) == []
 
 
-def test_own_files_are_small() -> None:
-    assert sum(path.stat().st_size for path in OWN) < 200_000
+def _loaded(script: Path, *, but: frozenset[Path] = frozenset()) -> set[Path]:
+    """Return the scripts that one loads, at once or later, itself included."""
+    found: set[Path] = set()
+    waiting = [script]
+    while waiting:
+        path = waiting.pop()
+        if path in found or path in but or VENDOR in path.parents:
+            continue
+        found.add(path)
+        asked = re.findall(r'(?:from |import |import\()"(\.[^"]+)"', path.read_text())
+        waiting += [(path.parent / name).resolve() for name in asked]
+    return found
+
+
+PAGES = sorted((STATIC / "app").glob("*_page.js"))
+
+
+@pytest.mark.parametrize("script", PAGES, ids=_name)
+def test_a_page_is_small(script: Path) -> None:
+    others = frozenset(PAGES) - {script}
+    scripts = _loaded(STATIC / "app" / "main.js", but=others)
+
+    assert script in scripts
+    assert sum(path.stat().st_size for path in [*(set(OWN) - set(OWN_SCRIPTS)), *scripts]) < 200_000
+
+
+def test_no_file_is_long() -> None:
     assert {_name(path): n for path in OWN if (n := len(path.read_text().splitlines())) > 400} == {}
+
+
+def test_each_script_is_loaded() -> None:
+    assert set(OWN_SCRIPTS) == _loaded(STATIC / "app" / "main.js") | {STATIC / "app" / "theme_early.js"}
