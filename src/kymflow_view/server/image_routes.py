@@ -12,7 +12,7 @@ import numpy.typing as npt
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from kymflow import get_pixel_size
+from kymflow import MetadataNotFoundError, get_pixel_size
 from kymflow_view.pictures.overlays import Event, Overlays, Trace, get_overlays
 from kymflow_view.pictures.plane import open_plane
 from kymflow_view.server.parameters import bad_request, get_integer
@@ -48,6 +48,7 @@ def _image(request: Request) -> Response:
         "dtype": str(plane.dtype),
         "seconds_per_line": overlays.seconds_per_line,
         "um_per_pixel": get_pixel_size(record).um_per_pixel,
+        "accepted": _accepted(record),
         "placed_by": overlays.placed_by,
         "rois": [dataclasses.asdict(box) for box in overlays.boxes],
         "events": [_event(event, overlays) for event in overlays.events],
@@ -56,6 +57,15 @@ def _image(request: Request) -> Response:
         "panels": [{"name": name} for name in context.panels.names],
     }
     return JSONResponse(_plain(told))
+
+
+def _accepted(record: ZarrImageRecord) -> bool | None:
+    """Return whether a person accepted the image; None where nobody said so."""
+    try:
+        accepted = record.load_metadata_payload().get("accepted")
+    except MetadataNotFoundError:
+        return None
+    return accepted if isinstance(accepted, bool) else None
 
 
 def _event(event: Event, overlays: Overlays) -> dict[str, Any]:

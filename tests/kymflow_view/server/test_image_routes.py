@@ -58,6 +58,7 @@ def test_an_image_is_told_with_all_that_lies_over_it(client: TestClient, image: 
     assert told["rel_path"] == "/".join(filter(None, [told["folder"], told["name"]]))
     assert (told["lines"], told["channels"], told["dtype"]) == (200, 1, "uint16")
     assert told["seconds_per_line"] > 0
+    assert told["accepted"] is True
     assert told["um_per_pixel"] > 0
     assert told["trace_unit"] == "mm/s"
     assert {"roi_id", "name", "line_start", "line_stop", "pixel_start", "pixel_stop"} == set(told["rois"][0])
@@ -117,6 +118,7 @@ def test_missing_and_infinite_numbers_are_what_json_can_hold(
     told = get(client, f"/api/images/{odd}")
     assert (told["name"], told["rel_path"], told["dtype"]) == (odd, "", "float64")
     assert (told["seconds_per_line"], told["um_per_pixel"]) == (None, None)
+    assert told["accepted"] is None
     first, second = told["events"]
     assert (first["kind"], first["many"]) == ("<b>stall</b>", [1, None])
     # In lines, as the image is not calibrated: a sample of the trace is a line.
