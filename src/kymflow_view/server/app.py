@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -17,6 +15,7 @@ from kymflow_view.server import (
     job_routes,
     pages,
     panel_routes,
+    plot_routes,
     status_routes,
     table_routes,
 )
@@ -32,13 +31,13 @@ _MODULES = (
     pages,
     dataset_routes,
     table_routes,
+    plot_routes,
     image_routes,
     panel_routes,
     status_routes,
     job_routes,
     change_routes,
 )
-_MORE = ("plot_routes",)
 
 
 def create_app(context: Context, token: str, port: int, *, token_once: str | None = None) -> Starlette:
@@ -56,9 +55,6 @@ def create_app(context: Context, token: str, port: int, *, token_once: str | Non
         Another secret that lets a browser in, but only once.
     """
     routes: list[BaseRoute] = [route for module in _MODULES for route in module.routes]
-    for name in _MORE:
-        if find_spec(f"kymflow_view.server.{name}"):
-            routes += import_module(f"kymflow_view.server.{name}").routes
     app = Starlette(
         routes=routes,
         exception_handlers=HANDLERS,

@@ -11,13 +11,13 @@ from starlette.routing import BaseRoute, Route
 import kymflow
 import kymflow_view
 from kymflow import KymDataset, TableError, TableNotFoundError
+from kymflow_view.pooled import KINDS
+from kymflow_view.server.table_routes import FORMATS
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from kymflow_view.server.context import Context
-
-PLOT_KINDS = ("histogram", "strip", "violin", "cumulative", "scatter")
 
 
 def _dataset(request: Request) -> Response:
@@ -30,8 +30,9 @@ def _dataset(request: Request) -> Response:
             "writable": context.writable,
             "versions": {"kymflow": kymflow.__version__, "kymflow_view": kymflow_view.__version__},
             "tables": [told for name in kd.ds.list_table_names() if (told := _table(kd, name)) is not None],
-            "formats": ["csv", *(["xlsx"] if find_spec("xlsxwriter") else []), "parquet"],
-            "plot_kinds": PLOT_KINDS,
+            # Excel's needs an extra.
+            "formats": [form for form in FORMATS if form != "xlsx" or find_spec("xlsxwriter")],
+            "plot_kinds": KINDS,
         }
     )
 
