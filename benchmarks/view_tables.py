@@ -36,6 +36,7 @@ TYPES = {
     "datetime": pa.timestamp("us"),
 }
 IMAGES_QUESTIONS = {
+    "columns": "images",
     "first page": "images/rows?limit=200",
     "sort by number": "images/rows?limit=200&sort=-duration_s",
     "sort by file": "images/rows?limit=200&sort=-rel_path",
@@ -48,6 +49,7 @@ IMAGES_QUESTIONS = {
     "values": "images/values?column=condition",
 }
 EVENTS_QUESTIONS = {
+    "columns, joined": "velocity_events?images=1",
     "first page, joined": "velocity_events/rows?limit=200&images=1",
     "sort by score": "velocity_events/rows?limit=200&images=1&sort=-score",
     "sort by file": "velocity_events/rows?limit=200&images=1&sort=-file_name",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kymflow_view.tables.on_disk import OnDisk, stored
 from kymflow_view.tables.order import Keys, Mask, Places, ranks
 
 Kind = Literal["integer", "number", "text", "boolean", "time", "other"]
@@ -21,8 +21,7 @@ MISSING = -1
 # different is longer than they are.
 MAX_DISTINCT = 1_000_000
 _SAMPLE = 100_000
-# Numbers of longer columns are in a file.
-MAX_IN_MEMORY = 1_000_000
+_FIRST = 1_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,23 +73,29 @@ class Coded:
 class Numbers:
     """Integers, numbers and times: NumPy's values beside a mask, or none; of floats, NaN is missing."""
 
-    values: npt.NDArray[Any]
+    stored: npt.NDArray[Any] | OnDisk
     mask: Mask | None = None
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.stored)
+
+    @property
+    def values(self) -> npt.NDArray[Any]:
+        """The values; where they are in a file, it is mapped as long as somebody holds them."""
+        return self.stored.mapped() if isinstance(self.stored, OnDisk) else self.stored
 
     @property
     def nbytes(self) -> int:
         """Bytes of the values."""
-        return int(self.values.nbytes + (0 if self.mask is None else self.mask.nbytes))
+        return int(self.stored.nbytes + (0 if self.mask is None else self.mask.nbytes))
 
     @property
     def missing(self) -> Mask:
         """Tell which rows have no value."""
         if self.mask is not None:
             return self.mask
-        return np.isnan(self.values) if self.values.dtype.kind == "f" else np.zeros(len(self), np.bool_)
+        values = self.values
+        return np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(self), np.bool_)
 
     @property
     def keys(self) -> Keys:
@@ -179,7 +184,9 @@ class Column:
     @cached_property
     def is_empty(self) -> bool:
         """Whether no row has a value."""
-        return bool(self.values.missing.all())
+        first = self.values.take(np.arange(min(len(self.values), _FIRST), dtype=np.int32))
+        # Most have a value among the first ones; the others need not come from the file then.
+        return first.null_count == len(first) and bool(self.values.missing.all())
 
     def arrow(self, places: Places) -> pa.Array:
         """Return the values of some rows in the type of the file, without a dictionary."""
@@ -237,7 +244,7 @@ def compact(values: pa.ChunkedArray) -> Coded | Numbers | Plain:
         return Coded(codes.astype(np.int8), pa.array([False, True]))
     if pa.types.is_floating(arrow_type):
         # As NaN; both are shown as missing.
-        return Numbers(_mapped(np.array(values.to_numpy())))
+        return Numbers(stored(np.array(values.to_numpy())))
     if pa.types.is_integer(arrow_type):
         return _integers(values)
     if _is_counted(arrow_type):
@@ -285,21 +292,4 @@ def _integers(values: pa.ChunkedArray) -> Numbers:
         return Numbers(plain, mask)
     low, high = int(plain.min()), int(plain.max())
     narrow = plain.astype(np.min_scalar_type(min(low, -high - 1) if low < 0 else high))
-    return Numbers(_mapped(narrow), mask)
-
-
-def _mapped(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return many wide values as a file that the system maps into memory where somebody looks at them.
-
-    Those of millions of rows are most of a table, and a page shows few of them. The file has no name.
-    """
-    if len(values) <= MAX_IN_MEMORY or values.itemsize < 4:
-        return values
-    try:
-        with tempfile.TemporaryFile() as file:
-            values.tofile(file)
-            file.flush()
-            return np.asarray(np.memmap(file, values.dtype, "r", shape=values.shape))
-    except OSError:
-        # There is no room for it.
-        return values
+    return Numbers(stored(narrow), mask)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import datetime
-import errno
-import tempfile
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -103,24 +100,9 @@ def test_very_many_different_texts_have_no_dictionary(monkeypatch: pytest.Monkey
     assert keys[[2, 10, 100]].argsort().tolist() == [0, 1, 2]
 
 
-def test_numbers_of_long_columns_are_in_a_file_without_a_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(columns, "MAX_IN_MEMORY", 2)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    for values in (pa.array([0.5, None, -1.5]), pa.array([2**60, None, 0])):
-        column = column_of(values)
-        assert isinstance(column.values, Numbers)
-        assert isinstance(column.values.values.base, np.memmap)
-        assert column.arrow(np.array([2, 1, 0], np.int32)).to_pylist() == values.to_pylist()[::-1]
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_numbers_stay_in_memory_where_there_is_no_room_for_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full() -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(columns, "MAX_IN_MEMORY", 2)
-    monkeypatch.setattr(tempfile, "TemporaryFile", full)
-    column = column_of(pa.array([0.5, None, -1.5]))
-    assert column.arrow(np.array([2, 1], np.int32)).to_pylist() == [-1.5, None]
+@pytest.mark.parametrize("n_missing", [0, 3, 1200])
+@pytest.mark.parametrize("value", [1.5, 1, "a", True, b"x"])
+def test_a_column_is_empty_only_where_no_row_has_a_value(n_missing: int, value: Any) -> None:
+    kind = pa.scalar(value).type
+    assert column_of(pa.array([None] * n_missing, kind)).is_empty
+    assert not column_of(pa.array([*[None] * n_missing, value], kind)).is_empty
