@@ -113,16 +113,12 @@ class Plane:
             raise ReplacedError(self.image_id)
 
     def _where(self, start: int, stop: int) -> tuple[slice | int, ...]:
-        shape = [n for axis, n in enumerate(self._array.shape) if axis not in self._axes]
-        others = iter(np.unravel_index(self.channel, shape) if shape else ())
-        return tuple(
-            slice(start, stop)
-            if axis == self._axes[0]
-            else slice(None)
-            if axis == self._axes[1]
-            else int(next(others))
-            for axis in range(self._array.ndim)
-        )
+        others = [n for axis, n in enumerate(self._array.shape) if axis not in self._axes]
+        where: list[slice | int] = [int(index) for index in np.unravel_index(self.channel, others)]
+        parts = {self._axes[0]: slice(start, stop), self._axes[1]: slice(None)}
+        for axis in sorted(parts):
+            where.insert(axis, parts[axis])
+        return tuple(where)
 
 
 def open_plane(record: ZarrImageRecord, channel: int = 0) -> Plane:
@@ -143,6 +139,11 @@ def open_plane(record: ZarrImageRecord, channel: int = 0) -> Plane:
             f"{who} cannot be shown: expected pixels that are numbers or booleans, got dtype {dtype}",
             image_id=record.image_id,
         )
+    if len(shape) < 2:
+        raise PictureError(
+            f"{who} cannot be shown: expected lines of pixels, got an array of shape {shape}",
+            image_id=record.image_id,
+        )
     axes = _time_and_space(record.get_axes(), len(shape))
     lines, pixels = shape[axes[0]], shape[axes[1]]
     channels = math.prod(shape) // (lines * pixels) if lines and pixels else 1
@@ -154,19 +155,32 @@ def open_plane(record: ZarrImageRecord, channel: int = 0) -> Plane:
     fitting = PIECE_BYTES // max(1, chunk * pixels * dtype.itemsize)
     identity, lasting = _identity(record, array, axes)
     return Plane(
-        record.image_id, channel, channels, lines, pixels, dtype,
-        chunk * max(1, fitting), identity, lasting, record, array, axes,
-    )  # fmt: skip
+        image_id=record.image_id,
+        channel=channel,
+        channels=channels,
+        lines=lines,
+        pixels=pixels,
+        dtype=dtype,
+        piece=chunk * max(1, fitting),
+        identity=identity,
+        lasting=lasting,
+        _record=record,
+        _array=array,
+        _axes=axes,
+    )
 
 
 def _time_and_space(names: Sequence[str] | None, ndim: int) -> tuple[int, int]:
     """Return which axis is time, and which is space: y and x, else the last two that are no channels."""
-    names = names or ["t", "z", "y", "x"][-ndim:]
+    if names is None or len(names) != ndim:
+        # As kymflow takes arrays without stored names: y x, z y x, z y x c, t z y x c.
+        last = ndim - 1 if ndim < 4 else ndim - 2
+        return last - 1, last
     if "y" in names and "x" in names:
         return names.index("y"), names.index("x")
     others = [axis for axis, name in enumerate(names) if name != "c"]
-    last = others if len(others) > 1 else range(ndim)
-    return last[-2], last[-1]
+    line_axis, pixel_axis = (others if len(others) > 1 else range(ndim))[-2:]
+    return line_axis, pixel_axis
 
 
 def _identity(record: ZarrImageRecord, array: zarr.Array[Any], axes: tuple[int, int]) -> tuple[str, bool]:

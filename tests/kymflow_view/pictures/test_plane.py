@@ -46,6 +46,23 @@ def test_time_is_first_and_one_channel_is_picked(
     np.testing.assert_array_equal(plane.read(2, 5), expected[2:5])
 
 
+@pytest.mark.parametrize(
+    ("shape", "lines", "channels"), [((6, 4), 6, 1), ((2, 6, 4), 6, 2), ((2, 6, 4, 3), 6, 6)]
+)
+def test_pixels_whose_axes_nobody_has_named_are_read_as_kymflow_does(
+    local: ZarrDataset, shape: tuple[int, ...], lines: int, channels: int
+) -> None:
+    record = local.add_image(np.zeros(shape))
+    path = Path(local.path) / "images" / record.image_id
+    for document in (path / "zarr.json", path / "data" / "zarr.json"):
+        told = json.loads(document.read_text("utf-8"))
+        told["attributes"].pop("axes", None)
+        document.write_text(json.dumps(told), "utf-8")
+    plane = open_plane(local.record(record.image_id))
+    assert (plane.lines, plane.pixels, plane.channels) == (lines, 4, channels)
+    assert plane.read(1, 3).shape == (2, 4)
+
+
 def test_pieces_are_whole_chunks_of_about_8_mib(local: ZarrDataset) -> None:
     pixels = np.zeros((40_000, 600), np.uint16)
     assert open_plane(local.add_image(pixels)).piece == 6990
