@@ -88,6 +88,8 @@ class CacheFolder:
         except PermissionError:
             # On Windows, while somebody reads the same levels, which another process has made meanwhile.
             self.remove(file.path)
+            if not path.is_file():
+                raise
         self._prune(path)
 
     def remove(self, path: Path) -> None:
