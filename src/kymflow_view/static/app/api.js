@@ -101,6 +101,23 @@ export function onServer(kind, listener) {
   return () => events.removeEventListener(kind, heard);
 }
 
+let versions = null;
+
+/**
+ * Call `listener` when one of the tables that `names()` gives has changed, also by another process; returns what
+ * ends that.
+ */
+export function onTables(names, listener) {
+  const key = () => versions && JSON.stringify(names().map((name) => versions[name]));
+  let before = key();
+  return onServer("tables", () => {
+    const now = key();
+    const isNews = before !== null && now !== before;
+    before = now;
+    if (isNews) listener();
+  });
+}
+
 function connect() {
   if (source) return;
   source = new EventSource("/api/changes");
@@ -123,6 +140,7 @@ function connection(there) {
 }
 
 function emit(kind, detail) {
+  if (kind === "tables") versions = detail;
   events.dispatchEvent(new CustomEvent(kind, { detail }));
 }
 

@@ -3,6 +3,7 @@
 import { tableNames } from "./dataset.js";
 import { fill, h } from "./dom.js";
 import { mountJobs } from "./jobs.js";
+import { carried } from "./query.js";
 import { address, route } from "./router.js";
 import { onTheme, switchTheme, theme } from "./theme.js";
 
@@ -32,16 +33,13 @@ function pageLinks(now) {
   const link = (text, href, current) => h("a", { href, "aria-current": current ? "page" : null }, text);
   const plotted = now.table && tables.includes(now.table) ? now.table : tables.find((name) => name !== "images") ?? "images";
   return [
-    ...tables.map((name) => link(name === "images" ? "Images" : name, carried(now, "table", name), now.page === "table" && now.table === name)),
-    tables.length ? link("Plots", carried(now, "plots", plotted), now.page === "plots") : null,
+    ...tables.map((name) => link(name === "images" ? "Images" : name, rows(now, "table", name), now.page === "table" && now.table === name)),
+    tables.length ? link("Plots", rows(now, "plots", plotted), now.page === "plots") : null,
     link("Status", address("status"), now.page === "status"),
   ];
 }
 
 /** Between a table and its plots, the rows that are chosen stay chosen. */
-function carried(now, page, name) {
-  if (now.table !== name) return address(page, name);
-  const kept = new URLSearchParams();
-  for (const key of ["q", "where", "sort"]) if (now.params.has(key)) kept.set(key, now.params.get(key));
-  return address(page, name, kept);
+function rows(now, page, name) {
+  return address(page, name, now.table === name ? carried(now.params) : {});
 }

@@ -1,13 +1,11 @@
 // Refresh and Rebuild, with progress and Cancel, where the dataset can be written.
 
-import { getJson, onServer, postJson, remove, tell, untell } from "./api.js";
+import { ApiError, getJson, onServer, postJson, remove, tell, untell } from "./api.js";
+import { countText, plural } from "./cells.js";
 import { announce, fill, h } from "./dom.js";
 
 const current = { job: null };
 const watchers = new Set();
-
-/** The job that runs or ran last, or null. */
-export const job = () => current.job;
 
 /** Whether a job runs now. */
 export const running = () => current.job?.state === "running";
@@ -30,22 +28,25 @@ export async function startJob(what, tables = null) {
 
 /** Mount the buttons of the header. */
 export function mountJobs(element, dataset) {
-  const draw = () => fill(element, running() ? progress(current.job) : [last(current.job), buttons(dataset)]);
+  const progress = progressBar();
+  const draw = () => {
+    if (!running()) fill(element, last(current.job), buttons(dataset));
+    else if (!progress.element.isConnected) fill(element, progress.element);
+    if (running()) progress.show(current.job);
+  };
   onServer("job", take);
   onJob(draw);
   draw();
-  getJson("/api/jobs/current").then((answer) => take(answer?.job === undefined ? answer : answer.job), (error) => {
-    if (error.status !== 404) tell(error, "job");
-  });
+  getJson("/api/jobs/current").then((answer) => take(answer.job), (error) => tell(error, "job"));
 }
 
 function take(next) {
-  if (!next || typeof next !== "object") return;
+  if (!next) return;
   const before = current.job?.state;
   current.job = next;
   for (const listener of [...watchers]) listener(next);
   if (before !== next.state) announce(said(next));
-  if (next.state === "failed" && before === "running") tell(Object.assign(new Error(next.error)), "job");
+  if (next.state === "failed" && before === "running") tell(new ApiError(next.error, 0), "job");
 }
 
 function buttons(dataset) {
@@ -56,18 +57,16 @@ function buttons(dataset) {
   ];
 }
 
-function progress(now) {
-  const text = `${title(now.what)} ${now.table ?? ""}`;
-  const bar = h("progress", { "aria-label": text });
-  if (now.total) {
-    bar.max = now.total;
-    bar.value = now.done;
-  }
-  return [
-    h("span", { class: "job-text" }, text, now.total ? ` ${count(now.done)} of ${count(now.total)}` : ""),
-    bar,
-    h("button", { type: "button", id: "cancel", onclick: cancel }, "Cancel"),
-  ];
+/** The same elements for the whole job: a button that is replaced cannot be pressed. */
+function progressBar() {
+  const text = h("span", { class: "job-text" });
+  const bar = h("progress", { "aria-label": "Progress" });
+  const show = ({ what, table, done, total }) => {
+    text.textContent = `${title(what)} ${table ?? ""}${total ? ` ${countText(done)} of ${countText(total)}` : ""}`;
+    if (total) [bar.max, bar.value] = [total, done];
+    else bar.removeAttribute("value");
+  };
+  return { element: h("span", { class: "job-progress" }, text, bar, h("button", { type: "button", id: "cancel", onclick: cancel }, "Cancel")), show };
 }
 
 async function cancel() {
@@ -79,13 +78,21 @@ async function cancel() {
 }
 
 function last(now) {
-  return now ? h("span", { class: "job-text muted", id: "job-result" }, said(now)) : null;
+  if (!now) return null;
+  const text = said(now);
+  return failures(now) ? h("a", { id: "job-result", class: "job-text", href: "/status" }, text) : h("span", { id: "job-result", class: "job-text muted" }, text);
 }
 
 function said(now) {
   if (now.state === "running") return `${title(now.what)} has started.`;
-  return `${title(now.what)} ${{ done: "done", cancelled: "cancelled", failed: "failed" }[now.state] ?? now.state}`;
+  if (now.state !== "done") return `${title(now.what)} ${now.state}`;
+  const updated = Math.max(0, ...Object.values(now.reports).map((report) => report.updated));
+  const failed = failures(now);
+  return `${title(now.what)} done: ${plural(updated, "image")} updated${failed ? `, ${countText(failed)} failed` : ""}`;
+}
+
+function failures(now) {
+  return Math.max(0, ...Object.values(now.reports ?? {}).map((report) => report.failed.length + report.more));
 }
 
 const title = (what) => (what === "rebuild" ? "Rebuild" : "Refresh");
-const count = (number) => number.toLocaleString("en");

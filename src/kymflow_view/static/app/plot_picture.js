@@ -27,6 +27,10 @@ export class PlotPicture {
     this.element.addEventListener("auxclick", (event) => event.button === 1 && this.#open(event));
   }
 
+  get isShown() {
+    return !this.image.hidden;
+  }
+
   /** Tell that a newer picture is on its way. */
   busy(is) {
     this.element.setAttribute("aria-busy", is);

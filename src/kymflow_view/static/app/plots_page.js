@@ -1,12 +1,12 @@
 // The plots of a table: drawn by the server as in reports and notebooks; here they are chosen, pointed at and clicked.
 
-import { getJson, isAbort, onServer, tablePath, tell, untell } from "./api.js";
+import { getJson, isAbort, onTables, tablePath, tell, untell } from "./api.js";
 import { countText, isNumeric, numberText, plural } from "./cells.js";
 import { ordered } from "./columns.js";
 import { hasTable } from "./dataset.js";
 import { announce, choice, debounced, fill, h } from "./dom.js";
 import { PlotPicture } from "./plot_picture.js";
-import { filtersOf, filterText, ROW_PARAMETERS, rowQuery } from "./query.js";
+import { carried, described, filtersOf, rowQuery } from "./query.js";
 import { address, route, setParams } from "./router.js";
 import { onTheme, theme } from "./theme.js";
 
@@ -35,7 +35,7 @@ class PlotsPage {
     this.controls = h("form", { class: "plot-controls", "aria-label": "What is plotted", onsubmit: (event) => event.preventDefault() });
     this.rows = h("p", { class: "muted plot-rows" });
     this.note = h("p", { class: "plot-note", id: "plot-note" });
-    this.picture = new PlotPicture((image) => this.#openImage(image));
+    this.picture = new PlotPicture((image) => address("table", table, { ...carried(route().params), image }));
     this.groups = h("div", { class: "plot-groups" });
     fill(element, h("div", { class: "plots" },
       h("div", { class: "plot-head" }, h("h1", {}, `Plots of ${table}`), this.rows),
@@ -43,15 +43,14 @@ class PlotsPage {
     this.redraw = debounced(() => this.#draw(route()), 150);
     this.resizes = new ResizeObserver(() => this.#width() !== this.width && this.redraw());
     this.resizes.observe(element);
-    this.ends = [onTheme(() => this.#draw(route())), onServer("tables", (versions) => this.#tablesChanged(versions))];
+    this.ends = [onTheme(() => this.#draw(route())), onTables(() => [table, "images"], () => this.#tableChanged())];
   }
 
   async update(now) {
     try {
       if (!this.#columns) {
-        const { columns, n_rows: count } = await getJson(tablePath(this.table), { images: this.joined ? "1" : null });
+        const { columns } = await getJson(tablePath(this.table), { images: this.joined ? "1" : null });
         this.#columns = ordered(columns, this.table);
-        this.total = count;
       }
     } catch (error) {
       tell(error, "plot");
@@ -100,11 +99,10 @@ class PlotsPage {
   }
 
   #showRows({ params }) {
-    const filters = filtersOf(params).map((filter) => `${filter[0]} ${filter[1] === "contains" ? "contains " : ""}${filterText([filter])}`);
+    const filters = filtersOf(params).map(described);
     if (params.get("q")) filters.unshift(`“${params.get("q")}”`);
-    const kept = Object.fromEntries(ROW_PARAMETERS.map((key) => [key, params.get(key)]));
     fill(this.rows, filters.length ? `Rows with ${filters.join(", ")}. ` : "All rows. ",
-      h("a", { href: address("table", this.table, kept) }, "Choose rows in the table"),
+      h("a", { href: address("table", this.table, carried(params)) }, "Choose rows in the table"),
       filters.length ? [" · ", h("button", { type: "button", class: "link", onclick: () => setParams({ q: null, where: null }) }, "All rows")] : null);
   }
 
@@ -127,6 +125,7 @@ class PlotsPage {
     const height = Math.round(Math.min(620, Math.max(320, innerHeight - 300)));
     const parameters = { ...rowQuery(now.params, this.joined), ...settings, sort: null, width: this.width, height, ratio: Math.min(4, devicePixelRatio || 1), theme: theme() };
     this.picture.busy(true);
+    if (!this.picture.isShown) fill(this.note, "Drawing…");
     try {
       const plot = await getJson(tablePath(this.table, "plot"), parameters, { signal });
       untell("plot");
@@ -159,17 +158,7 @@ class PlotsPage {
         h("td", { class: "number" }, countText(group.outside ?? 0))))))));
   }
 
-  #openImage(image) {
-    const kept = Object.fromEntries(ROW_PARAMETERS.map((key) => [key, route().params.get(key)]));
-    return address("table", this.table, { ...kept, image });
-  }
-
-  #tablesChanged(versions) {
-    const key = `${versions[this.table]} ${this.joined ? versions.images : ""}`;
-    const isFirst = this.versions === undefined;
-    if (this.versions === key) return;
-    this.versions = key;
-    if (isFirst) return;
+  #tableChanged() {
     this.#columns = null;
     this.update(route());
   }

@@ -3,12 +3,12 @@
 /** Operators that compare, longest first as they are typed. */
 const COMPARISONS = ["<=", ">=", "!=", "=", "<", ">"];
 
-/** Parts of the URL that say which rows. */
-export const ROW_PARAMETERS = ["q", "sort", "where"];
+/** Of a URL's parameters, those that say which rows: they go along to the plots of a table, and back. */
+export const carried = (params) => Object.fromEntries(["q", "sort", "where"].map((key) => [key, params.get(key)]));
 
 /** Parameters of the API for the rows that a URL names. */
 export function rowQuery(params, joined) {
-  return { q: params.get("q"), sort: params.get("sort"), where: params.get("where"), images: joined ? "1" : null };
+  return { ...carried(params), images: joined ? "1" : null };
 }
 
 /** The filters of a URL: a list of `[column, op, value]`; what cannot be read is no filter. */
@@ -73,6 +73,9 @@ function number(text) {
   if (!text.trim() || !Number.isFinite(value)) throw new Error("Expected a number, as in > 3, <= 3, 1..5, missing or present.");
   return value;
 }
+
+/** A filter in words. */
+export const described = (filter) => `${filter[0]} ${filter[1] === "contains" ? "contains " : ""}${filterText([filter])}`;
 
 /** Filters of one column as they are typed, the inverse of `parseFilter`. */
 export function filterText(filters) {

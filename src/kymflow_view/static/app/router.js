@@ -6,24 +6,18 @@
 //   ?image= from= to=                                       the image beside the table, and its lines
 //   ?kind= y= x= by= average=                               the plot
 //
-// A page is a module with `mount(element, route) -> {update(route), destroy()}`. `update` is called when only the
-// query changed. The image is mounted by tables_page.js in the same way:
+// A page is a module with `mount(element, route, dataset) -> {update(route), destroy()}`; `update` is called when only
+// the query changed. tables_page.js mounts the image with `mountImage(element, options)` of image/image.js, where
+// `options` are
 //
-//   import { mountImage } from "./image/image.js";
-//   const image = mountImage(element, {
-//     imageId,                  // text
-//     from, to,                 // lines, half-open; null for the whole image
-//     row,                      // null, or {table, values: {column: value}} of the row that was clicked, e.g. an
-//                               // event's t0_s, t1_s, roi_id: zoom there if from and to are null, and mark it
-//     onNavigate,               // onNavigate({from, to}): somebody zoomed; the router writes it to the URL
-//     onStep,                   // onStep(-1 | 1): to the previous or next image of the view; tables_page.js has the
-//                               // keys for it, [ ] and k j, wherever the focus is
-//   });
-//   image.update({imageId, from, to, row});  // the URL changed: draw that; with the same imageId keep contrast
-//   image.destroy();                         // remove listeners, abort requests
+//   imageId, from, to      the image and its lines, half-open; null for all
+//   row                    null, or {table, values: {column: value}} of the row that was clicked, e.g. an event: zoom
+//                          there if from and to are null, and mark it
+//   onNavigate({from, to}) somebody zoomed: for the URL
+//   onStep(-1 | 1)         to the previous or next image; the page has the keys for it, [ ] and k j
 //
-// The image draws its own heading (h2 with the image's name) into the element. tables_page.js shows the rows of that
-// image (rows.js) below it, and a button that closes it at its upper right.
+// and gets `{update({imageId, from, to, row}), destroy()}`. The image draws its own heading; below it the page shows
+// the image's rows.
 
 const listeners = new Set();
 

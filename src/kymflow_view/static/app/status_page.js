@@ -1,13 +1,15 @@
 // What is fresh, stale and failed, and why; and what to do about it.
 
-import { getJson, onServer, tell, untell } from "./api.js";
+import { getJson, onTables, tell, untell } from "./api.js";
 import { countText, plural } from "./cells.js";
+import { tableNames } from "./dataset.js";
 import { debounced, fill, h } from "./dom.js";
 import { onJob, running, startJob } from "./jobs.js";
 import { address } from "./router.js";
 
 // States of images, as the columns of the overview.
-const COUNTS = [["fresh", "ok"], ["new", "warn"], ["stale", "warn"], ["failed", "error"]];
+const COUNTS = ["fresh", "new", "stale", "failed"];
+const LOOKS = { fresh: "ok", new: "warn", stale: "warn", missing: "warn", failed: "error" };
 
 /** Mount the page. */
 export function mount(element, _now, dataset) {
@@ -26,12 +28,8 @@ class StatusPage {
     fill(element, h("div", { class: "status" }, h("div", { class: "plot-head" }, h("h1", {}, "Status"),
       h("p", { class: "muted" }, h("span", { class: "path" }, dataset.path), ` · kymflow ${dataset.versions?.kymflow ?? ""}, kymflow-view ${dataset.versions?.kymflow_view ?? ""}`)), this.body));
     const reload = debounced(() => this.load(), 300);
-    let isFirst = true;
     this.ends = [
-      onServer("tables", () => {
-        if (!isFirst) reload();
-        isFirst = false;
-      }),
+      onTables(tableNames, reload),
       onJob((job) => (job.state === "running" ? this.#enable() : reload())),
       reload.cancel,
     ];
@@ -70,11 +68,11 @@ class StatusPage {
     if (!tables.length) return h("p", {}, "No table and no indexer: see kymflow indexers.");
     return h("section", { "aria-labelledby": "tables-title" }, h("h2", { id: "tables-title" }, "Tables"),
       h("table", { class: "plain", id: "status-tables" },
-        h("thead", {}, h("tr", {}, head("Table"), head("State"), head("Rows", true), head("Images", true), COUNTS.map(([state]) => head(title(state), true)), head("Made by"), this.dataset.writable ? head("Bring up to date") : null)),
+        h("thead", {}, h("tr", {}, head("Table"), head("State"), head("Rows", true), head("Images", true), COUNTS.map((state) => head(title(state), true)), head("Made by"), this.dataset.writable ? head("Bring up to date") : null)),
         h("tbody", {}, tables.map((table) => h("tr", {},
           h("th", { scope: "row" }, table.rows === null ? table.name : h("a", { href: address("table", table.name) }, table.name)),
-          h("td", {}, stateMark(table)), number(table.rows), number(table.images),
-          COUNTS.map(([state, kind]) => number(table[state], table[state] && state !== "fresh" ? kind : null)),
+          h("td", {}, mark(table.state)), number(table.rows), number(table.images),
+          COUNTS.map((state) => number(table[state], table[state] && state !== "fresh" ? LOOKS[state] : null)),
           h("td", { class: "muted" }, table.indexer ?? "no indexer is installed"),
           this.dataset.writable ? h("td", {}, this.#buttons(table)) : null)))));
   }
@@ -92,7 +90,6 @@ class StatusPage {
   #reasons(table) {
     const reasons = table.reasons ?? [];
     if (!reasons.length) return null;
-    const key = table.name;
     const list = h("table", { class: "plain" },
       h("thead", {}, h("tr", {}, ["Image", "State", "Why"].map((text) => h("th", { scope: "col" }, text)))),
       h("tbody", {}, reasons.map((reason) => h("tr", {},
@@ -100,13 +97,13 @@ class StatusPage {
     const details = h("details", { class: "reasons" },
       h("summary", {}, h("h3", {}, `${table.name}: ${plural(reasons.length + (table.more ?? 0), "image")} not fresh`)), list,
       table.more ? h("p", { class: "muted" }, `and ${countText(table.more)} more`) : null);
-    details.open = this.#open.has(key) || reasons.length <= 20;
-    details.addEventListener("toggle", () => (details.open ? this.#open.add(key) : this.#open.delete(key)));
+    details.open = this.#open.has(table.name) || reasons.length <= 20;
+    details.addEventListener("toggle", () => (details.open ? this.#open.add(table.name) : this.#open.delete(table.name)));
     return details;
   }
 
   #sources(sources) {
-    if (!sources || typeof sources !== "object") return null;
+    if (!sources) return null;
     const counts = Object.entries(sources).filter(([, value]) => typeof value === "number");
     const lists = Object.entries(sources).filter(([, value]) => Array.isArray(value) && value.length);
     if (!counts.length && !lists.length) return null;
@@ -118,14 +115,7 @@ class StatusPage {
   }
 }
 
-function stateMark({ state }) {
-  const kind = { fresh: "ok", stale: "warn", new: "warn", missing: "warn", failed: "error" }[state] ?? "muted";
-  return h("span", { class: `state ${kind}` }, words(state ?? ""));
-}
-
-function mark(state) {
-  return h("span", { class: `state ${{ failed: "error", stale: "warn", new: "warn" }[state] ?? "muted"}` }, words(state ?? ""));
-}
+const mark = (state) => h("span", { class: `state ${LOOKS[state] ?? "muted"}` }, state);
 
 function imageLink({ image_id: id, name }) {
   return id ? h("a", { href: address("table", "images", { image: id }) }, name ?? id) : name ?? "";
@@ -135,14 +125,10 @@ function number(value, kind) {
   return h("td", { class: kind ? `number ${kind}` : "number" }, value === null || value === undefined ? "" : countText(value));
 }
 
-/** A problem or a source as one line: a text, or the values of an object. */
+/** A problem or a source as one line. */
 function wordsOf(entry) {
-  if (entry === null || typeof entry !== "object") return String(entry);
-  const { path, name, rel_path: relative, why, error, ...rest } = entry;
-  const first = path ?? relative ?? name;
-  const reason = why ?? error;
-  if (first && reason) return [h("span", { class: "path" }, first), `: ${reason}`];
-  return Object.values({ first, reason, ...rest }).filter((value) => value !== null && value !== undefined).join(": ");
+  if (typeof entry !== "object") return entry;
+  return [h("span", { class: "path" }, entry.path), `: ${entry.error}`];
 }
 
 const words = (name) => name.replaceAll("_", " ");

@@ -1,8 +1,8 @@
 // A table, and beside it the image of the row that is chosen.
 
-import { getJson, isAbort, onServer, tablePath, tell, untell } from "./api.js";
+import { getJson, onTables, tablePath, tell, untell } from "./api.js";
 import { ordered, shownColumns } from "./columns.js";
-import { hasTable } from "./dataset.js";
+import { hasTable, tableNames } from "./dataset.js";
 import { announce, debounced, fill, h, isTyping } from "./dom.js";
 import { filtersOf, filtersText, nextSort, rowQuery, sortsOf, sortText } from "./query.js";
 import { mountRows } from "./rows.js";
@@ -59,7 +59,7 @@ class TablePage {
       onWidth: (name, width) => keepWidth(table, name, width),
       onError: (error) => tell(error, "table"),
     });
-    this.ends = [onServer("tables", (versions) => this.#tablesChanged(versions))];
+    this.ends = [onTables(tableNames, () => this.#tablesChanged())];
     this.keys = (event) => this.#key(event);
     document.addEventListener("keydown", this.keys);
   }
@@ -248,20 +248,11 @@ class TablePage {
     else if (event.key === "Escape") this.#close();
   }
 
-  /** Another process, or a job, has changed the table: read it anew and keep the place. */
-  async #tablesChanged(versions) {
-    const key = JSON.stringify(versions);
-    const isFirst = this.versions === undefined && (!this.#meta || this.#meta.version === versions[this.table]);
-    if (this.versions === key) return;
-    this.versions = key;
-    if (isFirst || !(this.table in versions)) return;
+  /** Another process, or a job, has changed tables: read this one anew and keep the place. */
+  #tablesChanged() {
     this.#meta = null;
-    if (this.#rows) this.#rows.update({ imageId: route().params.get("image"), changed: true });
-    this.#shownRows = this.#shownRows && "";
-    try {
-      await this.update(route());
-    } catch (error) {
-      if (!isAbort(error)) tell(error, "table");
-    }
+    this.#shownRows &&= "";
+    this.#rows?.update({ imageId: route().params.get("image"), changed: true });
+    this.update(route());
   }
 }

@@ -5,7 +5,7 @@ import { countText } from "./cells.js";
 import { columnMenu } from "./columns.js";
 import { debounced, fill, h } from "./dom.js";
 import { menu } from "./menu.js";
-import { filtersOf, filterText, filtersText, ROW_PARAMETERS, rowQuery } from "./query.js";
+import { carried, described, filtersOf, filtersText, rowQuery } from "./query.js";
 import { address, setParams } from "./router.js";
 
 export class Toolbar {
@@ -37,7 +37,7 @@ export class Toolbar {
       if (!box.parentElement) fill(this.images, h("label", { class: "switch", title: "Show the columns of table images beside those of this table" }, box, "with images"));
     }
     this.#fillColumns(all, shown);
-    fill(this.links, this.#exports(params, joined), h("a", { class: "button", id: "to-plot", href: address("plots", this.#table, this.#carried(params)) }, "Plot"));
+    fill(this.links, this.#exports(params, joined), h("a", { class: "button", id: "to-plot", href: address("plots", this.#table, carried(params)) }, "Plot"));
     this.#fillChips(params, shown);
   }
 
@@ -63,10 +63,6 @@ export class Toolbar {
     ]);
   }
 
-  #carried(params) {
-    return Object.fromEntries(ROW_PARAMETERS.map((key) => [key, params.get(key)]));
-  }
-
   /** Filters that no head of a column shows, and one button that takes all away. */
   #fillChips(params, shown) {
     const filters = filtersOf(params);
@@ -75,7 +71,7 @@ export class Toolbar {
     this.chips.hidden = !filters.length && !params.has("q");
     fill(this.chips,
       hidden.map((filter) => h("button", { type: "button", class: "chip", title: "Take this filter away", onclick: () => setParams({ where: without(filter) }) },
-        `${filter[0]} ${filter[1] === "contains" ? "contains " : ""}${filterText([filter])}`, h("span", { "aria-hidden": "true" }, " ×"))),
+        described(filter), h("span", { "aria-hidden": "true" }, " ×"))),
       filters.length || params.has("q") ? h("button", { type: "button", id: "clear-filters", class: "chip", onclick: () => this.#clear() }, "Clear search and filters") : null);
   }
 
