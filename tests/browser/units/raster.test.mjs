@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { planeOf, readPicture, sampleAt, toRows } from "../../../src/kymflow_view/static/app/image/raster.js";
+import { extremes, planeOf, readPicture, sampleAt, toRows } from "../../../src/kymflow_view/static/app/image/raster.js";
 
 const header = (more = {}) =>
   JSON.stringify({ planes: ["mean", "min", "max"], columns: 2, pixels: 3, dtype: "uint16", from: 10, to: 30, complete: true, ...more });
@@ -56,4 +56,10 @@ test("the sample at a place is that of its column; outside there is none", () =>
   assert.equal(sampleAt(picture, "mean", 30, 2), null);
   assert.equal(sampleAt(picture, "mean", 12, 3), null);
   assert.equal(sampleAt(undefined, "mean", 12, 0), null);
+});
+
+test("the extremes of a picture are those of its means, without what is no number", () => {
+  const planes = { mean: Float32Array.of(3, NaN, 5), max: Float32Array.of(9, 9, 9) };
+  assert.deepEqual(extremes({ planes }), { low: 3, high: 5 });
+  assert.equal(extremes(raw(1, 4, 4)), null);
 });

@@ -4,6 +4,7 @@ import { choice, h } from "../dom.js";
 import { remember } from "../memory.js";
 import { color, onTheme } from "../theme.js";
 import { automatic, barHeights, COLOR_MAPS } from "./contrast.js";
+import { extremes } from "./raster.js";
 
 const PLANES = [["max", "max"], ["mean", "mean"], ["min", "min"]];
 const [HISTOGRAM_WIDTH, HISTOGRAM_HEIGHT] = [140, 50];
@@ -13,6 +14,7 @@ const [HISTOGRAM_WIDTH, HISTOGRAM_HEIGHT] = [140, 50];
  * Returns `{element, setHistogram(histogram), destroy()}`.
  */
 export function makeContrast(state, onChange) {
+  let counted = false;
   let histogram = { low: 0, high: 1, p1: 0, p99: 1, counts: [], edges: [] };
   const canvas = h("canvas", { class: "image-histogram", role: "img", "aria-label": "Histogram of the raw samples" });
   const black = level("Black", (value) => change({ black: Math.min(value, state.contrast.white - step()) }));
@@ -50,12 +52,17 @@ export function makeContrast(state, onChange) {
   const element = h("div", { class: "image-contrast", role: "group", "aria-label": "Contrast" }, canvas, levels, auto);
   return {
     element,
+    /** Contrast is that of a picture until the histogram of the raw samples has come: of large images, after it. */
+    setPicture(picture) {
+      const found = counted ? null : extremes(picture);
+      if (found) histogram = { ...histogram, ...found, p1: found.low, p99: found.high };
+      follow();
+    },
     setHistogram(next) {
+      counted = true;
       histogram = next;
-      state.counted = true;
       follow();
       show();
-      onChange();
     },
     follow,
     destroy: endTheme,

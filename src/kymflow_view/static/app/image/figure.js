@@ -10,7 +10,8 @@ import { makeStrip, stripHeight } from "./strip.js";
 import { makeTraces, TRACE_HEIGHT, traceRange } from "./traces.js";
 import { fit, isSame, isWhole, pan, whole, zoom } from "./view.js";
 
-const HELP = "Arrow keys move, plus and minus zoom, Home shows the whole image, E and Shift E go to the next and previous event.";
+const HINT =
+  "Wheel or drag zooms, Shift and drag moves, double click shows the whole. Keys: arrows, +, \u2212, Home, E for the next event.";
 
 /**
  * Draw an image into `element`. `state` is shared with the page; `onView(view)` is called when somebody zooms or
@@ -18,8 +19,8 @@ const HELP = "Arrow keys move, plus and minus zoom, Home shows the whole image, 
  */
 export function makeFigure(element, state, onView) {
   const { info } = state;
-  const host = h("div", { class: "image-figure", tabindex: "0", role: "group", "aria-label": `Kymograph of ${info.name}. ${HELP}` });
-  const readout = h("p", { class: "image-readout" }, "\u00a0");
+  const host = h("div", { class: "image-figure", tabindex: "0", role: "group", "aria-label": `Kymograph of ${info.name}. ${HINT}` });
+  const readout = h("p", { class: "image-readout" }, HINT);
   fill(element, host, readout);
   const followers = new Set();
   let frames = {};
@@ -44,7 +45,7 @@ export function makeFigure(element, state, onView) {
     setTraces();
     for (const [name, frame] of Object.entries(frames)) {
       attachGestures(frame.u.over, gestures);
-      hover(name, frame, frames, state, readout);
+      hover(name, frame, frames, state, (text) => (readout.textContent = text ?? HINT));
     }
     describe();
   }

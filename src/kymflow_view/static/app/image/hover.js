@@ -6,8 +6,8 @@ import { number, time } from "./format.js";
 import { laneAt } from "./strip.js";
 import { valuesAt } from "./traces.js";
 
-/** Tell what is under the mouse in `frame`; the cursor is shown in all `frames`. */
-export function hover(name, frame, frames, state, readout) {
+/** Tell what is under the mouse in `frame` (null: nothing); the cursor is shown in all `frames`. */
+export function hover(name, frame, frames, state, tell) {
   const { u } = frame;
   const box = h("div", { class: "image-tip", hidden: true });
   u.over.append(box);
@@ -16,12 +16,13 @@ export function hover(name, frame, frames, state, readout) {
     const { offsetX: left, offsetY: top } = inside(u.over, event);
     for (const other of others) other.u.setCursor({ left, top: 0 }, false);
     const at = u.posToVal(left, "x");
-    readout.textContent = positionText(name, at, u.posToVal(top, "y"), frames, state);
+    tell(positionText(name, at, u.posToVal(top, "y"), frames, state));
     showEvent(box, u.over, eventUnder(name, at, top, u, state), left, top, state);
   });
   u.over.addEventListener("mouseleave", () => {
     for (const other of others) other.u.setCursor({ left: -10, top: -10 }, false);
     box.hidden = true;
+    tell(null);
   });
 }
 

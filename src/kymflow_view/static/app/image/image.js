@@ -24,7 +24,7 @@ const ROUGH = "A first picture, from a part of the lines only: a flash may be mi
 /** Mount an image; see ../router.js. */
 export function mountImage(element, { imageId, from = null, to = null, row = null, onNavigate, onStep }) {
   const parts = Object.fromEntries(
-    ["heading", "controls", "status", "figure", "outside", "legend", "panels"].map((name) => [name, h("div", { class: `image-${name}-part` })]),
+    ["heading", "controls", "figure", "status", "outside", "legend", "panels"].map((name) => [name, h("div", { class: `image-${name}-part` })]),
   );
   parts.status.setAttribute("role", "status");
   const root = h("div", { class: "image" }, Object.values(parts));
@@ -124,7 +124,7 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
     const picture = await asked("picture", askPicture(info.image_id, view, figure.columns(), channel));
     if (!picture) return;
     state.picture = picture;
-    state.controls.follow();
+    state.controls.setPicture(picture);
     figure.setPicture(picture);
     fill(parts.status, !picture.complete && h("p", { class: "warn" }, ROUGH));
   }
@@ -210,7 +210,7 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
 
   root.addEventListener("keydown", key);
   const endServer = onServer("picture", ({ image_id: id }) => {
-    if (figure && id === state.info.image_id) ask(askContrast());
+    if (figure && id === state.info.image_id) askPixels();
   });
   open();
 

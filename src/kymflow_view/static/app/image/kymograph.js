@@ -48,9 +48,7 @@ function drawLayers(ctx, u, layers, state) {
   const { left, top, width, height } = u.bbox;
   ctx.fillStyle = color("--panel");
   ctx.fillRect(left, top, width, height);
-  const { view, counted } = state;
-  // Without the histogram there is no contrast yet.
-  if (!counted) return;
+  const { view } = state;
   ctx.imageSmoothingEnabled = false;
   const pixelsPerLine = width / (view.to - view.from);
   for (const layer of layers) {

@@ -1,7 +1,7 @@
 // Kinds of events and ROIs: buttons that switch them on and off.
 
 import { fill, h } from "../dom.js";
-import { count, plural, roiName } from "./format.js";
+import { count, roiName } from "./format.js";
 import { seriesName } from "./frame.js";
 
 /** A small square in one of the colours of the figure. */
@@ -11,15 +11,15 @@ export function swatch(index) {
   return square;
 }
 
-/** Show the buttons of `{key, text, title, index, on}` in `element`; `onToggle(key)` when one is pressed. */
+/** Show the buttons of `{key, text, index, on}` in `element`; `onToggle(key)` when one is pressed. */
 export function showLegend(element, name, entries, onToggle) {
   element.hidden = entries.length === 0;
   // The button that has the focus keeps it.
   const focused = [...element.querySelectorAll("button")].indexOf(document.activeElement);
-  const buttons = entries.map(({ key, text, title, index, on }) =>
+  const buttons = entries.map(({ key, text, index, on }) =>
     h(
       "button",
-      { type: "button", class: "quiet", "aria-pressed": String(on), title, onclick: () => onToggle(key) },
+      { type: "button", class: "quiet", "aria-pressed": String(on), onclick: () => onToggle(key) },
       swatch(index),
       text,
     ),
@@ -32,8 +32,7 @@ export function showLegend(element, name, entries, onToggle) {
 export function kindEntries({ kinds, kindColors, hiddenKinds }) {
   return kinds.map(({ kind, count: events, unplaced }) => ({
     key: kind,
-    text: `${kind} (${count(events)})`,
-    title: unplaced ? `${plural(unplaced, "event")} without a time cannot be drawn` : null,
+    text: `${kind} (${count(events)}${unplaced ? `, ${count(unplaced)} without a time` : ""})`,
     index: kindColors.get(kind),
     on: !hiddenKinds.has(kind),
   }));

@@ -50,6 +50,16 @@ function together(samples, first, last, plane) {
   return plane === "mean" ? value / (last - first) : value;
 }
 
+/** The least and greatest sample of the means of a picture, or of its raw samples; null where all are alike. */
+export function extremes(picture) {
+  let [low, high] = [Infinity, -Infinity];
+  for (const sample of planeOf(picture, "mean")) {
+    if (sample < low) low = sample;
+    if (sample > high) high = sample;
+  }
+  return low < high ? { low, high } : null;
+}
+
 /** Paint rows onto a canvas of just their size. */
 export function paint(canvas, { samples, columns, height }, contrast) {
   canvas.width = columns;

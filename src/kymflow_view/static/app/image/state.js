@@ -22,7 +22,6 @@ export function makeState(info, before = null) {
     plane: PLANES.includes(recall("image.plane")) ? recall("image.plane") : "max",
     contrast: { black: 0, white: 65535, map: recall("image.map") in COLOR_MAPS ? recall("image.map") : "gray", inverse: recall("image.inverse") === "yes" },
     contrastBy: "auto",
-    counted: false,
     picture: null,
     /** Lines that share a column of the picture; 1 where every line is shown. */
     linesPerColumn: () => (state.picture ? Math.max(1, (state.picture.to - state.picture.from) / state.picture.columns) : 1),

@@ -44,8 +44,10 @@ export function valuesAt(state, time) {
     const at = nearest(trace.t, time);
     if (at < 0 || Math.abs(trace.t[at] - time) > state.reach) continue;
     const [low, high] = [trace.low[at], trace.high[at]];
-    if (low === null) texts.push(`ROI ${trace.roi_id} no value`);
-    else texts.push(`ROI ${trace.roi_id} ${low === high ? number(low) : `${number(low)} to ${number(high)}`}`);
+    const several = state.traces.some((other) => other !== trace && other.roi_id === trace.roi_id);
+    const name = several ? `ROI ${trace.roi_id} channel ${trace.channel}` : `ROI ${trace.roi_id}`;
+    if (low === null) texts.push(`${name} no value`);
+    else texts.push(`${name} ${low === high ? number(low) : `${number(low)} to ${number(high)}`}`);
   }
   return texts;
 }
