@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { axisLabel, linkedRange, rangeOf, readPanel } from "../../../src/kymflow_view/static/app/image/panel_data.js";
+import { axisLabel, linkedRange, perPixel, rangeOf, readPanel } from "../../../src/kymflow_view/static/app/image/panel_data.js";
 
 const VIEW = { view: { from: 100, to: 300 }, units: { line: 0.01, time: "s" } };
 const UNCALIBRATED = { view: { from: 100, to: 300 }, units: { line: 1, time: "lines" } };
@@ -45,4 +45,17 @@ test("a picture fills its frame", () => {
 test("a label has its unit, if there is one", () => {
   assert.equal(axisLabel({ label: "rate", unit: "1/min" }), "rate (1/min)");
   assert.equal(axisLabel({ label: "rate", unit: "" }), "rate");
+});
+
+test("samples on the same pixel are put together, so that a spike among thousands is seen", () => {
+  const xs = Array.from({ length: 1000 }, (_, at) => at / 100);
+  const ys = xs.map((_, at) => (at === 555 ? 9 : 0));
+  const { t, low, high } = perPixel(xs, ys, (value) => value, 0, 10);
+  assert.equal(t.length, 11);
+  assert.deepEqual(high.map((value, at) => [low[at], value]).filter(([, value]) => value === 9), [[0, 9]]);
+});
+
+test("gaps of a line stay gaps, and what is not shown is left out", () => {
+  const line = perPixel([0, 1, null, 3, 4, 5, 6], [1, null, 2, 3, 3, 3, 3], (value) => value, 0, 4);
+  assert.deepEqual(line, { t: [0, null, 3, 4, 5], low: [1, null, 3, 3, 3], high: [1, null, 3, 3, 3] });
 });

@@ -185,9 +185,11 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
     show();
   }
 
+  /** Mark the event of the clicked row; the URL then says what is shown of it. */
   function markRow() {
     const event = wanted.row && eventOfRow(state.shownEvents, wanted.row.values);
     if (event) figure.mark(event);
+    if (wanted.from === null && !isWhole(state.view, state.info.lines)) queueMicrotask(() => navigated(state.view));
   }
 
   function save() {

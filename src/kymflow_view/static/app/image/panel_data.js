@@ -24,6 +24,31 @@ function readItem(item) {
   return { ...item, ...Object.fromEntries(keys.map((key) => [key, item[key].map(readNumber)])) };
 }
 
+/**
+ * A line with neighbours on the same pixel put together, as `runsOf` draws it: `{t, low, high}`, t in pixels. A gap is
+ * where x or y is missing. `first` and `last` are the pixels that are shown; what lies beyond is left out.
+ */
+export function perPixel(xs, ys, toPixel, first, last) {
+  const line = { t: [], low: [], high: [] };
+  let pixel = null;
+  for (let i = 0; i < xs.length; i++) {
+    const missing = xs[i] === null || ys[i] === null;
+    const at = missing ? null : Math.min(last + 1, Math.max(first - 1, Math.round(toPixel(xs[i]))));
+    const end = line.t.length - 1;
+    if (at === pixel && end >= 0) {
+      if (missing) continue;
+      line.low[end] = Math.min(line.low[end], ys[i]);
+      line.high[end] = Math.max(line.high[end], ys[i]);
+      continue;
+    }
+    line.t.push(at);
+    line.low.push(missing ? null : ys[i]);
+    line.high.push(missing ? null : ys[i]);
+    pixel = at;
+  }
+  return line;
+}
+
 /** The text beside an axis. */
 export const axisLabel = ({ label, unit }) => (unit ? `${label} (${unit})` : label);
 

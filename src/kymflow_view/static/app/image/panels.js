@@ -4,10 +4,10 @@ import { isAbort } from "../api.js";
 import { fill, h } from "../dom.js";
 import { color, onTheme } from "../theme.js";
 import { automatic } from "./contrast.js";
-import { makeFrame, ratio, seriesColor } from "./frame.js";
+import { makeFrame, ratio, seriesColor, timeToPixel } from "./frame.js";
 import { swatch } from "./legend.js";
 import { askPanel } from "./loader.js";
-import { axisLabel, describe, linkedRange, rangeOf, readPanel } from "./panel_data.js";
+import { axisLabel, describe, linkedRange, perPixel, rangeOf, readPanel } from "./panel_data.js";
 import { runsOf } from "./ranges.js";
 import { paint } from "./raster.js";
 
@@ -103,9 +103,8 @@ function drawItem(ctx, u, item, at) {
   ctx.lineWidth = 1.5 * scale;
   if (item.kind === "lines") {
     ctx.beginPath();
-    // A gap where either is missing.
-    const values = item.y.map((value, i) => (item.x[i] === null ? null : value));
-    for (const run of runsOf({ t: item.x, low: values, high: values }, x, y)) {
+    const line = perPixel(item.x, item.y, timeToPixel(u), left, left + width);
+    for (const run of runsOf(line, (pixel) => pixel, y)) {
       ctx.moveTo(run[0], run[1]);
       for (let i = 2; i < run.length; i += 2) ctx.lineTo(run[i], run[i + 1]);
     }
@@ -121,6 +120,7 @@ function drawItem(ctx, u, item, at) {
     });
   } else if (item.kind === "boxes") {
     item.x0.forEach((value, i) => {
+      if (x(item.x1[i]) < left || x(value) > left + width) return;
       const box = [x(value), y(item.y1[i]), x(item.x1[i]) - x(value), y(item.y0[i]) - y(item.y1[i])];
       ctx.globalAlpha = 0.2;
       ctx.fillRect(...box);
