@@ -56,7 +56,7 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
   function build(info) {
     close();
     state = makeState(info, state);
-    state.view = wantedView();
+    state.view = wantedView(wanted.row);
     showHeading(parts.heading, info, onStep);
     fill(parts.status);
     const contrast = makeContrast(state, () => figure.redrawPicture());
@@ -90,11 +90,11 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
     for (const part of Object.values(parts)) if (part !== parts.heading) fill(part);
   }
 
-  /** The view that URL or clicked row ask for; the whole image otherwise. */
-  function wantedView() {
+  /** The view that the URL, or a row that was just clicked, asks for; the whole image otherwise. */
+  function wantedView(row) {
     const { lines } = state.info;
     if (wanted.from !== null && wanted.to !== null) return fit(wanted, lines);
-    const times = timesOfRow(wanted.row);
+    const times = timesOfRow(row);
     if (times) return around(times.start / state.units.line, times.stop / state.units.line, lines);
     return whole(lines);
   }
@@ -131,7 +131,7 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
 
   async function askVelocities() {
     const { info, view, units } = state;
-    const answer = await asked("traces", askTraces(info.image_id, view, figure.columns()));
+    const answer = await asked("traces", askTraces(info.image_id, view, figure.columns()), parts.outside);
     if (!answer) return;
     state.setTraces(cleaned(answer.traces), ((view.to - view.from) * units.line) / figure.columns());
     figure.setTraces();
@@ -143,14 +143,14 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
     if (histogram) state.controls.setHistogram(histogram);
   }
 
-  /** The answer to a request, or undefined: a newer one took its place, or it failed, which is told. */
-  async function asked(name, request) {
+  /** The answer to a request, or undefined: a newer one took its place, or it failed, which is told in `place`. */
+  async function asked(name, request, place = parts.status) {
     const current = state;
     try {
       const answer = await slots[name].run(request);
       return current === state && figure ? answer : undefined;
     } catch (error) {
-      if (current === state) say(error);
+      if (current === state) say(error, place);
       return undefined;
     }
   }
@@ -200,9 +200,9 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
     announce("The picture is saved as a file.");
   }
 
-  function say(error) {
+  function say(error, place = parts.status) {
     if (!(error instanceof ApiError)) console.error(error);
-    fill(parts.status, h("p", { class: "error" }, error.message));
+    fill(place, h("p", { class: "error" }, error.message));
   }
 
   function key(event) {
@@ -222,11 +222,12 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
       const before = wanted;
       wanted = { from: null, to: null, row: null, ...next };
       if (wanted.imageId !== before.imageId || !figure) return void open();
-      if (figure.setView(wantedView(), { tell: false })) {
+      const clicked = wanted.row !== before.row ? wanted.row : null;
+      if (figure.setView(wantedView(clicked), { tell: false })) {
         busy(true);
         askSoon();
       }
-      if (wanted.row && wanted.row !== before.row) markRow();
+      if (clicked) markRow();
     },
     destroy() {
       close();
