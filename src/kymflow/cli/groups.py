@@ -85,6 +85,7 @@ def summed_up(rows: Rows, by: Sequence[str], columns: Sequence[str]) -> Rows:
         paths=None,
         names=None,
         chosen=True,
+        summed="column",
     )
 
 

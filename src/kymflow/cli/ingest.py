@@ -19,6 +19,7 @@ from kymflow.cli.hints import call, here
 from kymflow.cli.lines import print_line
 from kymflow.cli.output import all_fresh, print_json, print_reports
 from kymflow.cli.progress import progress
+from kymflow.cli.sources import print_twice
 from kymflow.cli.unusable import tell_unusable
 from kymflow.core.zarr.kym_dataset import KymDataset
 from kymflow_zarr import is_dataset
@@ -101,8 +102,7 @@ def _print(report: IngestReport, folder: str, pattern: str | None, dataset: str)
             f"missing: {len(report.missing)} ingested before are not in the folder any more, "
             f"{report.missing[0]} for one; their images stay"
         )
-    for group in report.duplicates:
-        print_line(f"twice: {', '.join(group)} have the same content; each is an image of its own")
+    print_twice(report.duplicates)
     for reason, paths in _by_reason(report.passed_over).items():
         shown = f"{', '.join(paths[:2])}{', ...' if paths[2:] else ''}"
         back = "; --include-excluded takes them in" if reason == EXCLUDED else ""

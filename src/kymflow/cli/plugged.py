@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 ENTRY_POINT_GROUP = "kymflow.commands"
 # What kymflow's documentation speaks of, although it may not be installed.
 _VIEW = "kymflow-view"
+# Longer than what any command says of itself in one sentence.
+_WHOLE = 1000
 _KNOWN = {"plot": _VIEW, "report": _VIEW, "view": _VIEW}
 
 
@@ -46,6 +48,12 @@ class Commands(TyperGroup):
             why = f"`kymflow {cmd_name}` comes with {missing}, which is not installed: pip install {missing}"
             return _refusing(cmd_name, with_pip(why))
         return None
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write what each command does in whole sentences; click would cut them off at one line."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.get_short_help_str(_WHOLE)) for name, one in commands])
 
     @cached_property
     def _plugged(self) -> dict[str, list[PluginSource]]:

@@ -68,7 +68,7 @@ def print_as_text(rows: Rows, *, one_below_the_other: bool) -> None:
         _print_for_programs(rows)
         return
     columns = _columns(rows)
-    title = f"{rows.info.name}: {len(rows.frame)} of {rows.info.rows} rows"
+    title = _title(rows, columns)
     shown = _fitting(columns, shutil.get_terminal_size().columns)
     if one_below_the_other and len(shown) < len(columns):
         names = [column.header for column in columns]
@@ -86,6 +86,16 @@ def print_as_text(rows: Rows, *, one_below_the_other: bool) -> None:
         more = "one more column" if len(left_out) == 1 else f"{len(left_out)} more columns"
         shows = "" if rows.chosen else "--columns NAME,NAME shows those you name, "
         say(f"kymflow: {more}: {printable(', '.join(left_out))}. {shows}-o FILE.csv writes all.")
+
+
+def _title(rows: Rows, columns: list[_Column]) -> str:
+    """Return what stands above, and take a column out that says the same for all groups."""
+    count = f"{len(rows.frame)} of {rows.info.rows}"
+    for column in columns:
+        if column.name == rows.summed and len(set(column.texts)) == 1:
+            columns.remove(column)
+            return f"{rows.info.name}, {column.texts[0]}: {count} groups"
+    return f"{rows.info.name}: {count} rows"
 
 
 def _print_for_programs(rows: Rows) -> None:

@@ -102,6 +102,8 @@ class Rows:
         What those two are called as columns.
     chosen : bool
         Whether the columns were named by the user.
+    summed : str
+        The column that tells what is summed up, if the rows are of groups.
     telling : tuple of str
         Columns that are worth their room more than others, the first most of all.
     only_telling : bool
@@ -121,6 +123,7 @@ class Rows:
     path_column: str = "rel_path"
     name_column: str = "file_name"
     chosen: bool = False
+    summed: str = ""
     telling: tuple[str, ...] = ()
     only_telling: bool = False
     files: Callable[[], Mapping[str, SourceFile]] = dict

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kymflow.cli.hints import here
@@ -9,6 +10,8 @@ from kymflow.cli.lines import print_line
 
 if TYPE_CHECKING:
     from kymflow_zarr.sources.standing import SourcesStanding
+
+N_TWICE = 3
 
 
 def print_failed_sources(sources: SourcesStanding) -> None:
@@ -28,8 +31,15 @@ def print_odd_sources(sources: SourcesStanding) -> None:
             f"conflict: {conflict.part} of image {conflict.image_id} was edited in the dataset and has "
             f"changed in {conflict.source}, too; ingest with --overwrite takes the folder's"
         )
-    for group in sources.duplicates:
+    print_twice(sources.duplicates)
+
+
+def print_twice(groups: Sequence[Sequence[str]]) -> None:
+    """Print which files have the same content: a few, as a whole folder may be there twice."""
+    for group in groups[:N_TWICE]:
         print_line(f"twice: {', '.join(map(here, group))} have the same content; each is an image of its own")
+    if len(groups) > N_TWICE:
+        print_line(f"twice: {len(groups) - N_TWICE} more; --json names them")
 
 
 def print_excluded(sources: SourcesStanding) -> None:

@@ -45,7 +45,13 @@ def greeting(site: Path) -> Iterator[Path]:
 @pytest.mark.usefixtures("greeting")
 def test_a_plugged_command_runs_as_kymflows_own() -> None:
     assert run_command("greet", "ada", "--loud").stdout == "ADA\n"
-    assert "Greet somebody." in run_command("--help").stdout
+    words = " ".join(run_command("--help").stdout.split())
+    assert "Greet somebody." in words
+    # Whole sentences, of any length.
+    assert (
+        "Check that indexers keep to their contract, on a simulated lab or on copies of real records."
+        in words
+    )
     failed = run_command("greet", "nobody", code=1)
     assert failed.stderr == "kymflow: there is nobody to greet\n"
     assert "Missing argument" in run_command("greet", code=2).stderr

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from kymflow import KymDataset
+from kymflow.cli.groups import summed_up
 from kymflow.cli.row_layout import print_as_text
 from kymflow.cli.rows import Selection, read_rows
 from kymflow.testing import simulate_folder
@@ -96,6 +97,23 @@ def test_sources_show_why_and_whence_before_what_only_programs_need(
     assert "cannot read" in lines[3]
     assert "not a TIFF file" in " ".join(" ".join(lines[3:-1]).split())
     assert "source_mtime_ns" in errors
+
+
+def test_one_column_that_is_summed_up_stands_in_the_title(
+    kd: KymDataset, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kd.ds.save_table("own", frame(image_id=["a", "b"], kind=["x", "y"], speed=[1.5, 2.25], size=[1, 2]))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "dumb")
+    for columns, lines in (
+        (["speed"], ["own, speed: 2 of 2 groups", "kind n images mean median sd min max"]),
+        ([], ["own: 4 of 4 rows", "kind column n images mean median sd min max"]),
+    ):
+        print_as_text(
+            summed_up(read_rows(kd, "own", Selection()), ["kind"], columns), one_below_the_other=False
+        )
+        assert [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()[:2]] == lines
 
 
 def test_without_files_the_id_comes_first(show: Show, kd: KymDataset) -> None:
