@@ -74,14 +74,15 @@ def _draw_trace(axes: Any, time: Floats, values: Floats, end: float, axis: Axis,
     """Draw a trace as a line: of many samples, the range of each column of two pixels."""
     # What ends with the image is in it.
     columns = reduce_trace(time, values, 0.0, np.nextafter(end, np.inf), int(axes.bbox.width / 2))
-    if columns.raw:
-        time, values = columns.x, columns.low
-    else:
-        time, values = np.repeat(columns.x, 2), np.column_stack([columns.low, columns.high]).ravel()
     # Far outside is as good as just outside, and no renderer has to reach there.
     span = axis.high - axis.low
-    values = np.clip(values, axis.low - span, axis.high + span)
-    axes.plot(time, values, color=its, linewidth=0.9, label=name)
-    there = np.pad(~np.isnan(values), 1)
+    low, high = (np.clip(one, axis.low - span, axis.high + span) for one in (columns.low, columns.high))
+    if columns.raw:
+        axes.plot(columns.x, low, color=its, linewidth=0.9, label=name)
+    else:
+        values = np.column_stack([low, high]).ravel()
+        axes.plot(np.repeat(columns.x, 2), values, color=its, linewidth=0.9, label=name)
+    # A value between two gaps makes no line.
+    there = np.pad(~np.isnan(low), 1)
     alone = there[1:-1] & ~there[:-2] & ~there[2:]
-    axes.plot(time[alone], values[alone], ".", color=its, markersize=3)
+    axes.plot(columns.x[alone], high[alone], ".", color=its, markersize=3)

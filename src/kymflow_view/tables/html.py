@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    import pandas as pd
+import pandas as pd
 
+if TYPE_CHECKING:
     from kymflow import KymDataset
 
 _LONGEST = 200
@@ -137,7 +137,7 @@ def number(value: float) -> str:
 
 def cell(value: object) -> str:
     """Return a value as a cell shows it: numbers rounded, what is missing empty, texts escaped."""
-    if value is None or value != value:
+    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
