@@ -37,6 +37,13 @@ _REVALIDATED = {"Cache-Control": "no-cache"}
 
 
 class _Files(StaticFiles):
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        try:
+            return super().lookup_path(path)
+        except ValueError:
+            # It holds NUL, which older versions of Starlette do not expect.
+            return "", None
+
     def file_response(
         self,
         full_path: str | os.PathLike[str],
