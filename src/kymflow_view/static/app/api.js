@@ -119,7 +119,7 @@ export function onTables(names, listener) {
 }
 
 function connect() {
-  if (source) return;
+  if (source || document.hidden) return;
   source = new EventSource("/api/changes");
   for (const kind of ["tables", "job", "picture"]) {
     source.addEventListener(kind, (event) => emit(kind, JSON.parse(event.data)));
@@ -144,4 +144,12 @@ function emit(kind, detail) {
   events.dispatchEvent(new CustomEvent(kind, { detail }));
 }
 
-addEventListener("pagehide", () => source?.close());
+function disconnect() {
+  source?.close();
+  source = null;
+}
+
+// A browser opens six connections to one server. A page that nobody sees leaves its own to others; when it is seen again,
+// it is told how things stand.
+document.addEventListener("visibilitychange", () => (document.hidden ? disconnect() : connect()));
+addEventListener("pagehide", disconnect);
