@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Average = Literal["none", "image", "folder"]
 AVERAGES: tuple[Average, ...] = get_args(Average)
 EVERYTHING = "all"
+_FEW_KEYS = 1_000_000
 # More names than these no axis and no legend has room for.
 MAX_GROUPS = 24
 
@@ -97,11 +98,23 @@ def _units(measured: Measured, average: Average) -> Categories:
 def _cells(codes: Codes, units: Codes) -> tuple[npt.NDArray[np.int64], Codes, npt.NDArray[np.int64]]:
     """Return the mean that each row goes into (-1: none), and of each mean its group and a row of it."""
     known = np.flatnonzero(units >= 0)
-    keys = codes[known].astype(np.int64) << 32 | units[known]
-    found, first, places = np.unique(keys, return_index=True, return_inverse=True)
+    n_units = int(units.max(initial=-1)) + 1
+    keys = codes[known].astype(np.int64) * n_units + units[known]
+    n_keys = int(keys.max(initial=-1)) + 1
+    if n_keys <= max(len(keys), _FEW_KEYS):
+        # Counting takes half of the memory that sorting does, and less time.
+        found = np.flatnonzero(np.bincount(keys, minlength=n_keys))
+        place_of = np.zeros(n_keys, np.int32)
+        place_of[found] = np.arange(len(found))
+        places = place_of[keys]
+        first = np.empty(len(found), np.int64)
+        # Of values that are assigned to one place, the last one stays.
+        first[places[::-1]] = np.arange(len(keys) - 1, -1, -1)
+    else:
+        found, first, places = np.unique(keys, return_index=True, return_inverse=True)
     cells = np.full(len(codes), -1, np.int64)
     cells[known] = places
-    return cells, (found >> 32).astype(np.int32), known[first]
+    return cells, (found // max(n_units, 1)).astype(np.int32), known[first]
 
 
 def _means(values: Floats, cells: npt.NDArray[np.int64], n_cells: int) -> Floats:

@@ -8,7 +8,7 @@ import pytest
 
 from kymflow import ColumnError
 from kymflow_view.pooled import Average, measure
-from kymflow_view.pooled.groups import MAX_GROUPS, grouped
+from kymflow_view.pooled.groups import MAX_GROUPS, _cells, grouped
 
 ROWS = pd.DataFrame(
     {
@@ -68,3 +68,14 @@ def test_rows_without_group_are_one_and_too_many_groups_are_told() -> None:
 def test_without_ids_there_is_nothing_to_average_by(average: Average, message: str) -> None:
     with pytest.raises(ColumnError, match=message):
         grouped(measure(pd.DataFrame({"y": [1.0]}), y="y", table="t"), average)
+
+
+def test_cells_are_the_same_whether_they_are_counted_or_sorted() -> None:
+    rng = np.random.default_rng(1)
+    for n_rows in (0, 1, 1000):
+        codes = rng.integers(0, 7, n_rows).astype(np.int32)
+        units = rng.integers(-1, 9, n_rows).astype(np.int32)
+        # Of units that are far apart, most have no row.
+        far = np.where(units < 0, units, units * 1_000_000).astype(np.int32)
+        for few, many in zip(_cells(codes, units), _cells(codes, far), strict=True):
+            assert few.tolist() == many.tolist()
