@@ -1,7 +1,6 @@
 // Which columns of a table are shown, and in which order.
 
 import { h } from "./dom.js";
-import { menu } from "./menu.js";
 
 // Where a file lies: worth little beside its name and its folder.
 const PLACES = ["rel_path", "grandparent", "root"];
@@ -13,7 +12,7 @@ export function ordered(columns, table) {
     if (name === "folder" && table === "images") return 1;
     if (name === "image_id") return 5;
     if (PLACES.includes(name)) return 4;
-    return of === table || !of ? 2 : 3;
+    return of === table ? 2 : 3;
   };
   return columns.map((column, index) => [rank(column), index, column]).sort((a, b) => a[0] - b[0] || a[1] - b[1]).map(([, , column]) => column);
 }
@@ -31,7 +30,7 @@ export function shownColumns(columns, table, params) {
 
 function isUsual({ name, of, empty }, table, images) {
   if (name === "file_name" || name === "image_id") return true;
-  return !empty && name !== "grandparent" && name !== "root" && (images || of === table || !of);
+  return !empty && name !== "grandparent" && name !== "root" && (images || of === table);
 }
 
 function readNames(text) {
@@ -45,28 +44,23 @@ function readNames(text) {
 
 const writeNames = (names) => (names.some((name) => name.includes(",") || name.startsWith("[")) ? JSON.stringify(names) : names.join(","));
 
-/** A menu in which columns are ticked; `onChoose(text or null)` gets what the URL says of them. */
-export function columnMenu(columns, shown, table, onChoose) {
+/** What a menu holds in which columns are ticked; `onChoose(text or null)` gets what the URL says of them. */
+export function columnChoice({ all, shown }, table, onChoose) {
   const chosen = new Set(shown.map(({ name }) => name));
-  const groups = [
-    ["This table", columns.filter(({ of }) => of === table || !of)],
-    ["Of images", columns.filter(({ of }) => of && of !== table)],
-  ].filter(([, members]) => members.length);
-  const box = ({ name, unit, description }) => h("label", { title: description ?? "" },
-    h("input", {
-      type: "checkbox",
-      checked: chosen.has(name),
-      onchange: (event) => {
-        if (event.target.checked) chosen.add(name);
-        else chosen.delete(name);
-        if (chosen.size) onChoose(writeNames(columns.map((column) => column.name).filter((each) => chosen.has(each))));
-        else event.target.checked = Boolean(chosen.add(name));
-      },
-    }), h("span", {}, name), unit ? h("span", { class: "unit" }, `[${unit}]`) : null);
-  return menu("Columns", "columns", () => [
-    ...groups.map(([title, members]) => h("fieldset", {}, h("legend", {}, title), members.map(box))),
-    h("p", { class: "menu-actions" },
-      h("button", { type: "button", onclick: () => onChoose(null) }, "Usual columns"),
-      h("button", { type: "button", onclick: () => onChoose(writeNames(columns.map(({ name }) => name))) }, "All")),
-  ]);
+  const choose = () => onChoose(writeNames(all.map(({ name }) => name).filter((name) => chosen.has(name))));
+  const tick = (name, box) => {
+    if (box.checked) chosen.add(name);
+    else if (chosen.size > 1) chosen.delete(name);
+    else box.checked = true; // One column stays.
+    choose();
+  };
+  const box = ({ name, unit, description, empty }) => h("label", { title: description ?? "" },
+    h("input", { type: "checkbox", checked: chosen.has(name), onchange: (event) => tick(name, event.target) }),
+    h("span", {}, name), unit ? h("span", { class: "unit" }, `[${unit}]`) : null, empty ? h("span", { class: "unit" }, "(empty)") : null);
+  const group = (title, members) => (members.length ? h("fieldset", {}, h("legend", {}, title), members.map(box)) : null);
+  return [
+    group("This table", all.filter(({ of }) => of === table)),
+    group("Of images", all.filter(({ of }) => of !== table)),
+    h("p", { class: "menu-actions" }, h("button", { type: "button", onclick: () => onChoose(null) }, "Usual columns")),
+  ];
 }

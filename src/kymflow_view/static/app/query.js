@@ -24,10 +24,26 @@ export function filtersOf(params) {
 /** Filters as the URL has them, or null for none. */
 export const filtersText = (filters) => (filters.length ? JSON.stringify(filters) : null);
 
-/** The columns by which rows are sorted: a list of `[name, descending]`. */
-export function sortsOf(params) {
-  const parts = (params.get("sort") ?? "").split(",").filter(Boolean);
-  return parts.map((part) => (part.startsWith("-") ? [part.slice(1), true] : [part, false]));
+/**
+ * The columns by which rows are sorted: a list of `[name, descending]`, without those that are not among `columns`.
+ * A name may have commas, or begin with a minus: whole names are looked for first, as the server does.
+ */
+export function sortsOf(params, columns) {
+  const has = (name) => columns.some((column) => column.name === name);
+  const parts = (params.get("sort") ?? "").split(",");
+  const sorts = [];
+  while (parts.length) {
+    let length = parts.length;
+    for (; length > 0; length -= 1) {
+      const name = parts.slice(0, length).join(",");
+      if (has(name)) sorts.push([name, false]);
+      else if (name.startsWith("-") && has(name.slice(1))) sorts.push([name.slice(1), true]);
+      else continue;
+      break;
+    }
+    parts.splice(0, Math.max(1, length));
+  }
+  return sorts;
 }
 
 /**

@@ -18,6 +18,7 @@ let lists = 0;
 export class ColumnHead {
   #input;
   #list = null;
+  #applied = "";
   #table;
   #query;
 
@@ -50,7 +51,7 @@ export class ColumnHead {
     const text = filterText(filters);
     this.element.classList.toggle("filtered", filters.length > 0);
     if (document.activeElement === this.#input && this.column.kind !== "boolean") return;
-    this.#input.value = this.column.kind === "boolean" ? booleanValue(filters) : text;
+    this.#input.value = this.#applied = this.column.kind === "boolean" ? booleanValue(filters) : text;
     this.#invalid(null);
   }
 
@@ -68,6 +69,8 @@ export class ColumnHead {
     const input = h("input", { type: "text", "aria-label": `Filter ${column.name}`, placeholder: hint.replace("e.g. ", ""), autocomplete: "off", spellcheck: "false", title: explain(column) });
     const apply = () => {
       later.cancel();
+      if (input.value === this.#applied) return;
+      this.#applied = input.value;
       try {
         const filters = parseFilter(column, input.value);
         this.#invalid(null);

@@ -36,7 +36,7 @@ class TablePage {
   constructor(element, table, dataset) {
     this.table = table;
     this.joined = table !== "images" && hasTable("images");
-    this.toolbar = new Toolbar(table, dataset.formats);
+    this.toolbar = new Toolbar(table, dataset.formats, this.joined, () => this.view.focus());
     this.split = splitPanes(`Table ${table}`, "Image");
     this.viewElement = h("div", { class: "table-view" });
     this.empty = h("p", { class: "empty-table muted", hidden: true });
@@ -51,7 +51,7 @@ class TablePage {
     this.view = new TableView(this.viewElement, {
       table,
       label: table,
-      onSort: (name, also) => setParams({ sort: nextSort(sortsOf(route().params), name, also) }, { replace: true }),
+      onSort: (name, also) => setParams({ sort: nextSort(sortsOf(route().params, this.#meta.columns), name, also) }, { replace: true }),
       onFilter: (name, filters) => this.#filter(name, filters),
       onOpen: (position, row) => row && this.#open(position, row, false),
       onMove: debounced((position) => this.#moved(position), 120),
@@ -70,7 +70,7 @@ class TablePage {
       const meta = await this.#columns();
       if (this.#dropUnknownSort(now.params, meta.columns)) return;
       const shown = shownColumns(meta.columns, this.table, now.params);
-      this.toolbar.update(now, meta.columns, shown, this.joined);
+      this.toolbar.update(now, meta.columns, shown);
       await this.#showRows(now, shown);
       loadImage().catch((error) => tell(error, "image"));
     } catch (error) {
@@ -96,10 +96,9 @@ class TablePage {
 
   /** A link to a table of another version may sort by a column that is no longer there. */
   #dropUnknownSort(params, columns) {
-    const sorts = sortsOf(params);
-    const known = sorts.filter(([name]) => columns.some((column) => column.name === name));
-    if (known.length === sorts.length) return false;
-    setParams({ sort: sortText(known) }, { replace: true });
+    const sort = sortText(sortsOf(params, columns));
+    if (sort === params.get("sort")) return false;
+    setParams({ sort }, { replace: true });
     return true;
   }
 
@@ -115,7 +114,7 @@ class TablePage {
     untell("table");
     const near = isFirst ? await this.#positionOf(params.get("image"), query) : null;
     if (!isSame && !isFirst) this.view.activate(null);
-    await this.view.show(shown, query, { sorts: sortsOf(params), filters: filtersOf(params), near: near ?? (isSame ? this.view.top : 0) });
+    await this.view.show(shown, query, { sorts: sortsOf(params, this.#meta.columns), filters: filtersOf(params), near: near ?? (isSame ? this.view.top : 0) });
     if (near !== null) this.view.activate(near, { center: true });
     else if (!isSame) this.view.scrollToTop();
   }
