@@ -183,10 +183,10 @@ class Column:
 
     @cached_property
     def is_empty(self) -> bool:
-        """Whether there are rows, and none of them has a value."""
+        """Whether no row has a value."""
         first = self.values.take(np.arange(min(len(self.values), _FIRST), dtype=np.int32))
         # Most have a value among the first ones; the others need not come from the file then.
-        return len(first) > 0 and first.null_count == len(first) and bool(self.values.missing.all())
+        return first.null_count == len(first) and bool(self.values.missing.all())
 
     def arrow(self, places: Places) -> pa.Array:
         """Return the values of some rows in the type of the file, without a dictionary."""

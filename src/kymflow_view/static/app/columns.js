@@ -17,7 +17,7 @@ export function ordered(columns, table) {
   return columns.map((column, index) => [rank(column), index, column]).sort((a, b) => a[0] - b[0] || a[1] - b[1]).map(([, , column]) => column);
 }
 
-/** The columns that a URL shows: those it names, or the usual ones. */
+/** The columns that a URL shows: those it names, or the usual ones, without those that hold nothing. */
 export function shownColumns(columns, table, params) {
   const named = params.get("columns");
   if (named !== null) {

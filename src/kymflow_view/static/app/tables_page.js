@@ -89,7 +89,7 @@ class TablePage {
   async #columns() {
     if (!this.#meta) {
       const meta = await getJson(tablePath(this.table), { images: this.joined ? "1" : null });
-      this.#meta = { ...meta, columns: ordered(meta.columns, this.table) };
+      this.#meta = { ...meta, columns: ordered(meta.columns, this.table).map((column) => ({ ...column, empty: column.empty && meta.n_rows > 0 })) };
     }
     return this.#meta;
   }

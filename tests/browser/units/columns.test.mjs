@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { ordered, shownColumns } from "../../../src/kymflow_view/static/app/columns.js";
+
+const named = (names, of) => names.map((name) => ({ name, of, empty: name === "note" }));
+const joined = [...named(["image_id"], "events"), ...named(["rel_path", "file_name"], "images"), ...named(["t0_s", "note"], "events"), ...named(["root", "condition"], "images")];
+const names = (columns) => columns.map(({ name }) => name);
+const shown = (query) => names(shownColumns(ordered(joined, "events"), "events", new URLSearchParams(query)));
+
+test("the file's name is first, then the table's own columns; places and the id are last", () => {
+  assert.deepEqual(names(ordered(joined, "events")), ["file_name", "t0_s", "note", "condition", "rel_path", "root", "image_id"]);
+});
+
+test("at first, a table shows its own columns that have values", () => {
+  assert.deepEqual(shown({}), ["file_name", "t0_s", "image_id"]);
+  assert.deepEqual(shown({ images: "1" }), ["file_name", "t0_s", "condition", "rel_path", "image_id"]);
+});
+
+test("a link names the columns that it shows, and those that are gone do no harm", () => {
+  assert.deepEqual(shown({ columns: "note,root,gone" }), ["note", "root"]);
+  assert.deepEqual(shown({ columns: '["note"]' }), ["note"]);
+  assert.deepEqual(shown({ columns: "gone" }), ["file_name", "t0_s", "image_id"]);
+});
