@@ -60,6 +60,13 @@ test("a clicked row leads to its event", () => {
   assert.equal(eventOfRow(list, { t0_s: 10, kind: "stall", roi_id: 2 }).start, 10);
   assert.equal(eventOfRow(list, { t0_s: 5, kind: "stall", roi_id: 1 }).start, 3);
   assert.equal(eventOfRow(list, { mean_velocity: 1 }), null);
+  // A row of another table, at a time at which there is no event.
+  assert.equal(eventOfRow(list, { t0_s: 9 }), null);
+  const twins = placed([{ kind: "a", t0: 1, event_id: "x" }, { kind: "a", t0: 1, event_id: "y" }]);
+  assert.equal(eventOfRow(twins, { t0_s: 1, event_id: "y" }).event_id, "y");
+  // Where the image is not calibrated, its time axis is in lines and the table in seconds.
+  const inLines = placed([{ kind: "a", t0: 20, t0_s: 2 }, { kind: "a", t0: 2, t0_s: 0.2 }]);
+  assert.equal(eventOfRow(inLines, { t0_s: 2 }).start, 20);
   assert.deepEqual(timesOfRow({ values: { t0_s: 5, t1_s: 3 } }), { start: 3, stop: 5 });
   assert.deepEqual(timesOfRow({ values: { t0_s: 5, t1_s: null } }), { start: 5, stop: 5 });
   assert.equal(timesOfRow({ values: { t0_s: "inf" } }), null);

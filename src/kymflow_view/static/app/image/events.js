@@ -91,18 +91,19 @@ export function eventAt(events, time, reach) {
   return best;
 }
 
-/** The event of a clicked row of a table: same ROI and kind where the row has them, and the nearest start. */
+/** The event of a clicked row of a table: that of its id, or else of its ROI, kind and start (to 1 ms); null for none. */
 export function eventOfRow(events, values) {
-  const time = numberOf(values.t0_s ?? values.t0);
-  if (time === null) return null;
-  const same = events.filter(
-    (event) => (values.kind ?? event.kind) === event.kind && (values.roi_id ?? event.roi_id) === event.roi_id,
-  );
+  const time = numberOf(values.t0_s);
+  const named = values.event_id ? events.find((event) => event.event_id === values.event_id) : null;
+  if (named || time === null) return named ?? null;
   let best = null;
-  for (const event of same) {
-    if (best === null || Math.abs((event.t0 ?? event.start) - time) < Math.abs((best.t0 ?? best.start) - time)) best = event;
+  // In seconds, whatever the time axis is in.
+  const distance = (event) => Math.abs((event.t0_s ?? event.t0 ?? event.start) - time);
+  for (const event of events) {
+    const same = (values.kind ?? event.kind) === event.kind && (values.roi_id ?? event.roi_id) === event.roi_id;
+    if (same && (best === null || distance(event) < distance(best))) best = event;
   }
-  return best;
+  return best !== null && distance(best) < 1e-3 ? best : null;
 }
 
 /** Start and stop in seconds that a row of a table tells, or null. */

@@ -94,9 +94,9 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
   function wantedView(row) {
     const { lines } = state.info;
     if (wanted.from !== null && wanted.to !== null) return fit(wanted, lines);
-    const times = timesOfRow(row);
-    if (times) return around(times.start / state.units.line, times.stop / state.units.line, lines);
-    return whole(lines);
+    const { line, time } = state.units;
+    const place = (time === "s" && timesOfRow(row)) || (row && eventOfRow(state.shownEvents, row.values));
+    return place ? around(place.start / line, (place.stop ?? place.start) / line, lines) : whole(lines);
   }
 
   function navigated(view) {

@@ -19,8 +19,8 @@ export function makeState(info, before = null) {
     units,
     view: whole(info.lines),
     channel: 0,
-    plane: PLANES.includes(recall("image.plane")) ? recall("image.plane") : "max",
-    contrast: { black: 0, white: 65535, map: recall("image.map") in COLOR_MAPS ? recall("image.map") : "gray", inverse: recall("image.inverse") === "yes" },
+    plane: remembered("plane", PLANES),
+    contrast: { black: 0, white: 65535, map: remembered("map", Object.keys(COLOR_MAPS)), inverse: recall("image.inverse") === "yes" },
     contrastBy: "auto",
     picture: null,
     /** Lines that share a column of the picture; 1 where every line is shown. */
@@ -44,6 +44,12 @@ export function makeState(info, before = null) {
   };
   showEvents(state);
   return state;
+}
+
+/** What was chosen last of `names`; the first of them if nothing was. */
+function remembered(what, names) {
+  const name = recall(`image.${what}`);
+  return names.includes(name) ? name : names[0];
 }
 
 /** Find the lanes and events that are switched on. */
