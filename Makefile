@@ -10,18 +10,21 @@ endif
 BIN := $(VENV)/$(PROGRAMS)
 VIEWERS_VENV := $(VENV)-viewers
 VIEWERS_BIN := $(VIEWERS_VENV)/$(PROGRAMS)
+VIEW_VENV := $(VENV)-view
+VIEW_BIN := $(VIEW_VENV)/$(PROGRAMS)
 
 USER_STAMP := $(VENV)/.kymflow-installed
 DEV_STAMP := $(VENV)/.kymflow-dev-installed
 SEAWEEDFS_STAMP := $(VENV)/.kymflow-seaweedfs-installed
 BENCH_STAMP := $(VENV)/.kymflow-bench-installed
 VIEWERS_STAMP := $(VIEWERS_VENV)/.kymflow-viewers-installed
+VIEW_STAMP := $(VIEW_VENV)/.kymflow-view-installed
 HEART_RATE := examples/kymflow-indexer-heart-rate
 CZI := examples/kymflow-reader-czi
 PROJECTS := pyproject.toml src/kymflow_indexers_builtin/pyproject.toml src/kymflow_view/pyproject.toml
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: demo test test-fast test-shuffled test-seaweedfs test-viewers test-long lint style types imports format bench clean
+.PHONY: demo test test-fast test-shuffled test-seaweedfs test-viewers test-view test-long lint style types imports format bench clean
 
 $(USER_STAMP): $(PROJECTS)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kymflow needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
@@ -65,6 +68,17 @@ $(VIEWERS_STAMP): $(PROJECTS)
 	$(VIEWERS_BIN)/python -m pip install --quiet -e . -e src/kymflow_indexers_builtin --group viewers
 	touch $@
 
+# The viewer's pages in a real browser, which must be there: without one, this fails.
+test-view: $(VIEW_STAMP)
+	tests/browser/get_browser.sh
+	$(VIEW_BIN)/python -m pytest tests/browser
+
+$(VIEW_STAMP): $(PROJECTS)
+	$(PYTHON) -m venv $(VIEW_VENV)
+	$(VIEW_BIN)/python -m pip install --quiet --upgrade pip
+	$(VIEW_BIN)/python -m pip install --quiet -e . -e src/kymflow_indexers_builtin -e src/kymflow_view --group view
+	touch $@
+
 # What takes minutes: all tests, the long ones too.
 test-long: $(DEV_STAMP)
 	$(PYTEST) -m "long or not long"
@@ -91,4 +105,4 @@ bench: $(BENCH_STAMP)
 	$(BIN)/python benchmarks/rebuild.py
 
 clean:
-	rm -rf $(VENV) $(VIEWERS_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VIEWERS_VENV) $(VIEW_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,130 @@
+"""Refresh and Rebuild from the page, and what another process does to a table while somebody looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from kymflow import KymDataset
+from support.gates import Gate
+from support.processes import StartPython, wait_for_all
+from support.view_lab import N_IMAGES
+from support.view_plugin import GATE, VesselsIndexer
+from support.view_server import ViewServer
+from support.watched_pages import Watch
+
+VESSELS = "/tables/vessels"
+CHANGE_A_NOTE = """
+import sys
+from kymflow import KymDataset
+from kymflow_indexers_builtin import ImagesIndexer
+kd = KymDataset(sys.argv[1], "r+")
+(image_id,) = [i for i in kd.ds.list_image_ids() if kd.ds.record(i).get_source().file_name == "long.tif"]
+record = kd.ds.record(image_id)
+payload = record.load_metadata_payload()
+payload["experiment_metadata"]["note"] = "changed by another process"
+record.save_metadata_payload(payload)
+kd.update_image(ImagesIndexer(), image_id)
+print("done")
+"""
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Gate:
+    return Gate(tmp_path / "gate")
+
+
+def edit_all(dataset: Path) -> None:
+    """Change what the table ``vessels`` is made from, so that all of its rows are stale."""
+    kd = KymDataset(dataset, "r+")
+    for image_id in kd.ds.list_image_ids():
+        record = kd.ds.record(image_id)
+        payload = record.load_metadata_payload() if record.has_artifact("metadata") else {}
+        record.save_metadata_payload({**payload, "edited": True})
+
+
+def vessels(dataset: Path) -> bytes:
+    return (dataset / "tables" / "vessels.parquet").read_bytes()
+
+
+def test_refresh_shows_progress_and_brings_all_up_to_date(
+    own_lab: Path, view: Callable[..., ViewServer], context: BrowserContext, gate: Gate
+) -> None:
+    edit_all(own_lab)
+    server = view(own_lab, **{GATE: str(gate.path)})
+    page = context.new_page()
+    page.goto(server.link_to("/status"))
+    page.get_by_role("button", name="Refresh", exact=True).first.click()
+    gate.wait_for_one()
+
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    gate.open()
+    expect(page.get_by_text("Refresh done").first).to_be_visible()
+    assert KymDataset(own_lab, "r").plan(VesselsIndexer()).is_empty
+
+
+def test_cancel_keeps_the_table_as_it_was(
+    own_lab: Path, view: Callable[..., ViewServer], context: BrowserContext, gate: Gate
+) -> None:
+    before = vessels(own_lab)
+    server = view(own_lab, **{GATE: str(gate.path)})
+    page = context.new_page()
+    page.goto(server.link_to("/status"))
+    page.get_by_role("button", name="Rebuild", exact=True).first.click()
+    gate.wait_for_one()
+    page.get_by_role("button", name="Cancel").click()
+    gate.open()
+
+    expect(page.get_by_text("Rebuild cancelled").first).to_be_visible()
+    assert vessels(own_lab) == before
+
+
+def test_a_server_that_is_killed_during_a_refresh_leaves_the_old_table(
+    own_lab: Path, view: Callable[..., ViewServer], context: BrowserContext, gate: Gate, watch: Watch
+) -> None:
+    # The page says that nobody answers any more, and so does the console.
+    watch.expected += ["net::ERR_"]
+    before = vessels(own_lab)
+    edit_all(own_lab)
+    server = view(own_lab, **{GATE: str(gate.path)})
+    page = context.new_page()
+    page.goto(server.link_to("/status"))
+    page.get_by_role("button", name="Refresh", exact=True).first.click()
+    gate.wait_for_one()
+    server.kill()
+
+    expect(page.get_by_text("The connection to the server is lost")).to_be_visible()
+    assert vessels(own_lab) == before
+    gate.open()
+    kd = KymDataset(own_lab, "r")
+    assert len(kd.get_table("vessels")) == N_IMAGES
+    assert pq.ParquetFile(own_lab / "tables" / "vessels.parquet").metadata.num_rows == N_IMAGES
+
+
+def test_what_another_process_changes_is_seen_at_once(
+    own_lab: Path, view: Callable[..., ViewServer], context: BrowserContext, start_python: StartPython
+) -> None:
+    server = view(own_lab)
+    page = context.new_page()
+    page.goto(server.link)
+    page.goto(f"{server.origin}/images?q=another+process")
+    expect(page.get_by_role("group", name="Rows of").get_by_role("status")).to_have_text("0 of 11 rows")
+    wait_for_all(start_python(CHANGE_A_NOTE, own_lab))
+
+    expect(page.get_by_role("gridcell", name="long.tif", exact=True)).to_be_visible()
+
+
+def test_a_dataset_that_cannot_be_written_offers_no_refresh(
+    own_lab: Path, view: Callable[..., ViewServer], context: BrowserContext
+) -> None:
+    server = view(own_lab, options=("--read-only",))
+    page = context.new_page()
+    page.goto(server.link_to("/status"))
+
+    expect(page.get_by_text("read-only").first).to_be_visible()
+    expect(page.get_by_role("button", name="Refresh")).to_have_count(0)

@@ -1,0 +1,70 @@
+"""Every page: it opens by its address, in both themes, and hinders nobody."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from support.paths import REPO
+from support.view_lab import LONG, THREE_ROIS
+from support.view_server import ViewServer
+
+SCREENSHOTS = REPO / "build" / "screenshots"
+AXE = REPO / "build"
+# What is to be seen on each before it is looked at.
+PAGES = {
+    "images": ("/images", "11 rows"),
+    "image": (f"/images?image={{{LONG}}}", "40 pixels"),
+    "three-rois": (f"/images?image={{{THREE_ROIS}}}", "ROI 3"),
+    "events": ("/tables/velocity_events?images=1", "rows"),
+    "third-party": ("/tables/vessels", "11 rows"),
+    "plots": ("/plots/radon_report", "rows"),
+    "status": ("/status", "vessels"),
+    "no-such-table": ("/tables/absent", "No such table"),
+}
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """axe-core, which looks for what hinders people."""
+    (script,) = AXE.glob("axe-core-*.min.js")
+    return script.read_text("utf-8")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_hinders_nobody(
+    page: Page, server: ViewServer, ids: dict[str, str], axe: str, name: str, theme: str
+) -> None:
+    address, text = PAGES[name]
+    path = re.sub(r"{(.*?)}", lambda found: ids[found[1]], address)
+    page.goto(server.origin + path)
+    expect(page.get_by_role("main")).to_contain_text(text)
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}-{theme}.png", full_page=True)
+    page.evaluate(axe)
+    found = page.evaluate("() => axe.run()")
+
+    assert [
+        f"{it['id']}: {it['help']}: {[n['html'][:200] for n in it['nodes'][:3]]}"
+        for it in found["violations"]
+    ] == []
+    assert len(found["passes"]) > 10
+
+
+def test_the_theme_can_be_switched_and_is_kept(page: Page, server: ViewServer) -> None:
+    def ground() -> str:
+        return page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+
+    light = ground()
+    page.get_by_role("button", name="Switch to the dark theme").click()
+    expect(page.get_by_role("button", name="Switch to the light theme")).to_be_visible()
+    dark = ground()
+    page.goto(f"{server.origin}/status")
+    expect(page.get_by_role("button", name="Switch to the light theme")).to_be_visible()
+
+    assert dark != light
+    assert ground() == dark

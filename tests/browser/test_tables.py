@@ -1,0 +1,143 @@
+"""Tables: sorted, filtered, searched, joined, exported; by mouse, by keyboard, and by address alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from urllib.parse import quote
+
+import pandas as pd
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from support.view_lab import FORMULA, HOSTILE_STEMS, LONG, N_IMAGES, SCRIPT
+from support.view_server import ViewServer
+
+
+def header(page: Page, name: str) -> Locator:
+    return page.get_by_role("columnheader", name=name, exact=True)
+
+
+def row_count(page: Page) -> Locator:
+    return page.get_by_role("group", name="Rows of").get_by_role("status")
+
+
+def column(page: Page, name: str) -> list[str]:
+    """Return the texts of a column, from the first row in view to the last."""
+    names = [told.partition(" [")[0] for told in page.get_by_role("columnheader").evaluate_all(LABELS)]
+    return page.get_by_role("grid").locator("[role=row]:visible").evaluate_all(CELLS, names.index(name))
+
+
+LABELS = "heads => heads.map(head => head.getAttribute('aria-label') ?? '')"
+CELLS = """(rows, index) => rows
+    .map(row => row.querySelectorAll('[role=gridcell]')[index])
+    .filter(Boolean).map(cell => cell.textContent)"""
+
+
+@pytest.fixture
+def images(page: Page, server: ViewServer) -> Page:
+    page.goto(f"{server.origin}/images")
+    expect(page.get_by_role("gridcell", name=LONG, exact=True)).to_be_visible()
+    return page
+
+
+def test_a_click_on_a_column_sorts_and_another_one_turns_it_round(images: Page) -> None:
+    head = header(images, "lines")
+    head.get_by_role("button").click()
+    expect(head).to_have_attribute("aria-sort", "ascending")
+    up = column(images, "lines")
+    head.get_by_role("button").click()
+    expect(head).to_have_attribute("aria-sort", "descending")
+
+    assert len(up) == N_IMAGES
+    assert column(images, "lines") == up[::-1]
+    assert "sort=-lines" in images.url
+
+
+def test_the_back_button_leads_through_pages_with_their_filters(images: Page) -> None:
+    images.get_by_role("searchbox").fill("three ro")
+    expect(row_count(images)).to_have_text("1 of 11 rows")
+    images.get_by_role("link", name="vessels").click()
+    expect(row_count(images)).to_have_text("11 rows")
+    images.go_back()
+
+    expect(row_count(images)).to_have_text("1 of 11 rows")
+    expect(images.get_by_role("searchbox")).to_have_value("three ro")
+
+
+def test_a_filter_of_a_number_and_one_of_a_text(images: Page) -> None:
+    images.get_by_label("Filter lines").fill("> 1000")
+    expect(row_count(images)).to_have_text("2 of 11 rows")
+    images.get_by_label("Filter file_name").fill("three")
+
+    expect(row_count(images)).to_have_text("1 of 11 rows")
+    assert column(images, "file_name") == ["three rois.tif"]
+
+
+def test_search_looks_into_all_texts(images: Page) -> None:
+    images.get_by_role("searchbox").fill("three ro")
+
+    expect(row_count(images)).to_have_text("1 of 11 rows")
+    expect(images.get_by_role("gridcell", name="three rois.tif", exact=True)).to_be_visible()
+
+
+def test_a_view_comes_back_by_its_address_alone(page: Page, server: ViewServer) -> None:
+    where = quote(json.dumps([["lines", ">", 1000]]))
+    page.goto(f"{server.origin}/images?sort=-file_name&where={where}")
+
+    expect(row_count(page)).to_have_text("2 of 11 rows")
+    assert column(page, "file_name") == ["three rois.tif", "long.tif"]
+
+
+def test_hostile_names_are_texts(images: Page) -> None:
+    # Had one of them run, a dialog would be a fault of the page.
+    for stem in HOSTILE_STEMS:
+        expect(images.get_by_role("gridcell", name=f"{stem}.tif", exact=True)).to_be_visible()
+    for text in (FORMULA, SCRIPT):
+        images.goto(images.url.partition("?")[0] + f"?q={quote(text)}")
+        expect(row_count(images)).to_have_text("1 of 11 rows")
+    expect(images.locator("main img, main script")).to_have_count(0)
+
+
+def test_a_table_of_a_plugin_has_units_and_descriptions(page: Page, server: ViewServer) -> None:
+    page.get_by_role("link", name="vessels").click()
+    head = header(page, "diameter_um [um]")
+
+    expect(head).to_be_visible()
+    expect(head.get_by_role("button")).to_have_attribute(
+        "title",
+        "diameter_um [um]: Width of the vessel <b>at rest</b>\nSort; with Shift also by other columns.",
+    )
+    assert set(column(page, "diameter_um")) == {"4"}
+
+
+READ = {"CSV": pd.read_csv, "Excel (XLSX)": pd.read_excel, "Parquet": pd.read_parquet}
+
+
+@pytest.mark.parametrize("form", READ)
+def test_what_is_filtered_is_exported(images: Page, form: str, tmp_path: Path) -> None:
+    images.get_by_role("searchbox").fill("capillary_0005")
+    expect(row_count(images)).to_have_text("1 of 11 rows")
+    images.get_by_role("button", name="Export").click()
+    with images.expect_download() as download:
+        images.get_by_role("link", name=form).click()
+    path = tmp_path / "exported"
+    download.value.save_as(path)
+
+    table = READ[form](path)
+    assert table["file_name"].tolist() == ["capillary_0005.tif"]
+    # A spreadsheet shows it as the text that it is; Parquet runs nothing.
+    assert table["treatment"].tolist() == [FORMULA if form != "CSV" else f"'{FORMULA}"]
+
+
+def test_rows_are_reached_by_keyboard(images: Page) -> None:
+    images.locator("[role=row][tabindex='0']").focus()
+    images.keyboard.press("End")
+    expect(images.locator("[role=row][aria-selected=true]")).to_have_attribute(
+        "aria-rowindex", str(N_IMAGES + 1)
+    )
+    images.keyboard.press("Home")
+    images.keyboard.press("Enter")
+
+    expect(images.get_by_role("heading", level=2).first).to_be_visible()
+    assert "image=" in images.url
