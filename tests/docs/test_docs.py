@@ -162,6 +162,31 @@ def test_the_testers_page_names_every_check() -> None:
     assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == [check.__name__ for check in CHECKS]
 
 
+def test_the_page_on_pictures_works_when_pasted(tmp_path: Path) -> None:
+    page = REPO / "docs" / "pictures.md"
+    (code,) = python_blocks(page)
+    (printed,) = re.findall(
+        r"^    mean_velocity \(.*\n    .*\n    .*\n", page.read_text("utf-8"), re.MULTILINE
+    )
+    prepare = (
+        "from kymflow import KymDataset\n"
+        "from kymflow.testing import simulate_folder\n"
+        "images = simulate_folder('kymographs')\n"
+        "reports = KymDataset('lab.zarr', mode='a').ingest_folder('kymographs')\n"
+    )
+
+    assert run_python(REGISTER + prepare + code, tmp_path) == printed.replace("    ", "")
+
+    assert (tmp_path / "capillary.pdf").read_bytes().startswith(b"%PDF")
+    commands = re.findall(r"^    kymflow ((?:plot|report) .*)$", page.read_text("utf-8"), re.MULTILINE)
+    assert len(commands) == 5
+    for command in commands:
+        arguments = shlex.split(command)
+        program = [sys.executable, "-c", "from kymflow.cli.main import main; main()", *arguments]
+        subprocess.run(program, check=True, cwd=tmp_path)
+        assert (tmp_path / arguments[arguments.index("-o") + 1]).stat().st_size > 5000
+
+
 def test_the_panel_of_the_page_on_the_viewer_is_drawn() -> None:
     (code,) = python_blocks(REPO / "docs" / "view.md")
     module = ModuleType("lab_panels")

@@ -10,6 +10,7 @@ import pytest
 
 import kymflow
 import kymflow.testing
+import kymflow_view
 import kymflow_zarr
 
 # What a newcomer looks up first.
@@ -28,6 +29,9 @@ WITH_EXAMPLES = {
     "kymflow.testing.check_indexer",
     "kymflow.testing.make_lab",
     "kymflow.testing.simulate_folder",
+    "kymflow_view.figure",
+    "kymflow_view.plot",
+    "kymflow_view.table",
     "kymflow_zarr.is_dataset",
 }
 
@@ -36,7 +40,7 @@ def find_examples() -> dict[str, doctest.DocTest]:
     """Return the docstrings with examples, by public name; each example must bring its own imports."""
     found = {}
     seen = set()
-    for face in (kymflow, kymflow.testing, kymflow_zarr):
+    for face in (kymflow, kymflow.testing, kymflow_view, kymflow_zarr):
         for name in face.__all__:
             value = getattr(face, name)
             if (inspect.isclass(value) or inspect.isfunction(value)) and value not in seen:

@@ -96,7 +96,7 @@ def table(kd: KymDataset, name: str, *, with_images: bool = False, n_shown: int 
     >>> kd = make_lab("memory://a-lab-in-a-notebook")
     >>> reports = kd.rebuild(RadonReportIndexer())
     >>> kymflow_view.table(kd, "radon_report")
-    <table radon_report: 2 rows, 20 columns>
+    <table radon_report: 2 rows, 27 columns>
     """
     own = kd.get_table(name, with_source=not with_images, with_images=with_images)
     columns = kd.describe_table(name).columns
