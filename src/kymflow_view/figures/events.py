@@ -8,7 +8,7 @@ import numpy as np
 
 from kymflow_view.figures.base import PX_PER_INCH, ViewFigure
 from kymflow_view.figures.content import OTHER_KINDS, Content
-from kymflow_view.figures.style import drawable, kind_colours
+from kymflow_view.figures.style import counted, drawable, kind_colours
 
 # In CSS pixels.
 _NARROWEST = 2.0
@@ -44,8 +44,8 @@ def draw_events(made: ViewFigure, lane: Any, below: Any, content: Content) -> li
     lane.tick_params(axis="y", length=0, labelsize=7.5)
     lane.tick_params(axis="x", length=0)
     lane.spines[["left", "bottom"]].set_visible(False)
-    told = [f"{len(events):,} events"]
+    told = [counted(len(events), "event")]
     unseen, undated = int(np.count_nonzero(there & ~seen)), int(np.count_nonzero(~there))
-    told += [f"{unseen:,} events outside the image"] if unseen else []
-    told += [f"{undated:,} events without a time"] if undated else []
+    told += [f"{counted(unseen, 'event')} outside the image"] if unseen else []
+    told += [f"{counted(undated, 'event')} without a time"] if undated else []
     return told

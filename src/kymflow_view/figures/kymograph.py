@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.patheffects import withStroke
 
 from kymflow_view.figures.content import Content, ImageLines
-from kymflow_view.figures.style import colour, drawable
+from kymflow_view.figures.style import colour, counted, drawable
 from kymflow_view.pictures.reduce import column_edges, reduce_lines
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def draw_kymograph(axes: Any, image: ImageLines, content: Content) -> list[str]:
     corners = [(roi.line_start, roi.pixel_stop) for roi in content.rois]
     for number, roi in enumerate(content.rois):
         _draw_roi(axes, roi, content, colour(number), corners[:number].count(corners[number]))
-    told = [f"{n_lines:,} lines × {n_pixels:,} pixels"]
-    told += [f"{len(content.rois)} ROIs"] if content.rois else []
+    told = [f"{counted(n_lines, 'line')} × {counted(n_pixels, 'pixel')}"]
+    told += [counted(len(content.rois), "ROI")] if content.rois else []
     per_column = int(np.diff(edges).max(initial=1))
     told += [f"each column: the brightest of {per_column} lines"] if per_column > 1 else []
     return told

@@ -62,6 +62,11 @@ def kind_colours(kinds: list[str]) -> dict[str, str]:
     return {kind: _KINDS.get(kind) or others[unknown.index(kind) % len(others)] for kind in kinds}
 
 
+def counted(count: int, what: str) -> str:
+    """Return "1 event" or "3 events"."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def drawable(text: object, longest: int = 80) -> str:
     """Return a text on one line, of characters that the fonts have, shortened in its middle."""
     known = _characters()

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 _FENCE = 3.0
 # A smaller group's median may be an outlier itself.
 _MIN_GROUP = 8
+# A twentieth of the values on either side is rare; what is not rare is shown, unless it flattens the rest.
+_RARE = 5
+_FLATTENED = 10.0
 _MARGIN = 0.04
 # What is larger is as good as infinite: differences of such numbers are.
 _LARGEST = 1e150
@@ -41,8 +44,9 @@ class Axis:
 def robust_axis(values: Floats, groups: Iterable[Floats] = ()) -> Axis:
     """Return the axis of some values.
 
-    It reaches three interquartile ranges beyond the quartiles, but no further than there are values. A
-    group of eight or more values whose median lies beyond is shown, too.
+    It reaches three interquartile ranges beyond the quartiles, but no further than there are values; and as
+    far as the middle nine tenths of the values, if that makes it no more than ten times as long. A group of
+    eight or more values whose median lies beyond is shown, too.
 
     Parameters
     ----------
@@ -66,9 +70,12 @@ def robust_axis(values: Floats, groups: Iterable[Floats] = ()) -> Axis:
 
 def _fences(values: Floats) -> tuple[float, float]:
     first, third = np.percentile(values, (25, 75))
+    begin, end = (float(value) for value in np.percentile(values, (_RARE, 100 - _RARE)))
     if first == third:
-        # More than half are the same: take in what is not rare.
-        first, third = np.percentile(values, (5, 95))
+        # More than half are the same.
+        first, third = begin, end
     reach = _FENCE * (third - first)
     inside = values[(values >= first - reach) & (values <= third + reach)]
-    return float(inside.min()), float(inside.max())
+    low, high = float(inside.min()), float(inside.max())
+    longest = _FLATTENED * (high - low)
+    return begin if 0 < low - begin <= longest else low, end if 0 < end - high <= longest else high

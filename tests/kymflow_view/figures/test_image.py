@@ -92,7 +92,7 @@ def test_every_event_is_drawn_two_pixels_wide_with_its_kind(memory: ZarrDataset)
     widths = [path.vertices[:, 0].max() - path.vertices[:, 0].min() for path in stalls.get_paths()]
     assert min(widths) == pytest.approx(2 * per_px)
     assert {"long 3", "stall $_1$ 400"} <= set(texts_of(drawn))
-    assert "1 events outside the image · 1 events without a time" in " ".join(texts_of(drawn))
+    assert "1 event outside the image · 1 event without a time" in " ".join(texts_of(drawn))
 
 
 def test_very_many_kinds_share_a_row(memory: ZarrDataset) -> None:

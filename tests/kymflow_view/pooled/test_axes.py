@@ -31,6 +31,12 @@ def test_a_rare_group_at_another_level_is_shown_if_it_is_no_outlier_itself() -> 
     assert axis.high > 101
 
 
+def test_what_is_not_rare_is_shown_unless_it_flattens_the_rest() -> None:
+    flow, stalls, wild = np.linspace(0.9, 1.1, 400), np.full(60, 0.1), np.full(60, -1e6)
+    assert robust_axis(np.concatenate([flow, stalls])).low < 0.1
+    assert robust_axis(np.concatenate([flow, wild])).low > 0.8
+
+
 def test_mostly_equal_values_leave_room_for_the_others() -> None:
     values = np.array([0.0] * 80 + list(np.linspace(0, 5, 20)))
     assert robust_axis(values).high > 5
