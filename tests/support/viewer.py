@@ -81,6 +81,10 @@ class Viewer:
             answer = connection.getresponse()
             return Answer(answer.status, answer.headers, answer.read().decode("utf-8"))
 
+    def asking(self, path: str) -> closing[HTTPConnection]:
+        """Send a request, and leave the answer alone."""
+        return closing(self._connect(path, "GET", None, {}))
+
     def json(self, path: str, method: str = "GET", body: Any = None, *, status: int = 200) -> Any:
         answer = self.ask(path, method, body)
         assert answer.status == status, answer.text

@@ -29,6 +29,7 @@ def view(
 ) -> None:
     """Look at a dataset in the browser: images, tables, plots, status. Only this machine can reach it."""
     # `kymflow --help` imports this module, and must answer at once.
-    from kymflow_view.server.running import serve
+    from kymflow_view.server.running import leave, serve
 
     serve(dataset, port, read_only=read_only, open_browser=not no_browser)
+    leave()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import secrets
 import socket
 import sys
 import threading
+import time
 import webbrowser
 from collections.abc import Callable
 
@@ -21,6 +23,8 @@ from kymflow_view.server.security import HOST
 PORT = 8765
 # So many ports are tried after the usual one, before the system may choose any.
 _TRIED = 20
+# So long are threads waited for after the server has ended.
+LEAVES_WITHIN_S = 1.0
 
 
 class PortError(KymflowError, OSError):
@@ -82,6 +86,22 @@ def serve(dataset: str, port: int | None, *, read_only: bool, open_browser: bool
     finally:
         listening.close()
         context.close()
+
+
+def leave() -> None:
+    """End the program at once if anything of the viewer still runs, such as a plugin that hangs.
+
+    Python would wait for its thread for ever, or abort in the middle of Arrow's code. What a job leaves
+    is the old table, as after a kill.
+    """
+    others = [thread for thread in threading.enumerate() if thread is not threading.current_thread()]
+    deadline_s = time.monotonic() + LEAVES_WITHIN_S
+    for thread in others:
+        thread.join(max(0.0, deadline_s - time.monotonic()))
+    if any(thread.is_alive() for thread in others):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def bind(port: int | None) -> socket.socket:

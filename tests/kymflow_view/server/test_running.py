@@ -250,6 +250,37 @@ def test_a_server_that_ends_in_the_middle_of_a_job_leaves_the_old_tables(
     assert KymDataset(lab).check().is_clean
 
 
+HANGS = """
+import threading
+from kymflow_view import hookimpl
+
+class Hangs:
+    name = "hangs"
+
+    def draw(self, record):
+        print("began", flush=True)
+        threading.Event().wait()
+
+@hookimpl
+def kymflow_view_panels():
+    return [Hangs()]
+"""
+
+
+@slow
+@ctrl_c
+def test_a_plugin_that_hangs_keeps_nobody_from_ending_it(lab_to_read: Path, tmp_path: Path) -> None:
+    write_distribution(tmp_path, "lab-hangs", "1", "hangs = lab_hangs", group="kymflow.view")
+    (tmp_path / "lab_hangs.py").write_text(HANGS, "utf-8")
+    image_id = KymDataset(lab_to_read, "r").ds.list_image_ids()[0]
+    hanging = f"/api/images/{image_id}/panels/hangs"
+    with viewing(lab_to_read, site=tmp_path) as viewer, viewer.enter().asking(hanging):
+        begun(viewer)
+        viewer.interrupt()
+        code, _, problems = viewer.wait()
+    assert (code, problems) == (0, "kymflow: showing lab.zarr; open this link. Ctrl-C ends it.\n")
+
+
 @slow
 def test_a_job_is_cancelled_and_another_one_begins(lab: Path, slow_lab: Path) -> None:
     with viewing(lab, site=slow_lab) as viewer:
