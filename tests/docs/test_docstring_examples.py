@@ -32,6 +32,7 @@ WITH_EXAMPLES = {
     "kymflow_view.figure",
     "kymflow_view.plot",
     "kymflow_view.table",
+    "kymflow_view.Panel",
     "kymflow_zarr.is_dataset",
 }
 
