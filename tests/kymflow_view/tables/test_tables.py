@@ -7,12 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from kymflow import ColumnError, KymDataset, TableNotFoundError
-from kymflow_view.tables import Query, Tables, loading, tables
+from kymflow_view.tables import Query, Tables, tables
 from kymflow_view.tables.query import Condition
 
 
@@ -91,52 +89,3 @@ def test_threads_read_a_table_once(kd: KymDataset, monkeypatch: pytest.MonkeyPat
         views = list(threads.map(lambda sort: lab.view("events", Query(sort=sort, images=True)), sorts))
     assert sorted(loads) == ["events", "images"]
     assert [view.places.tolist() for view in views] == [[0, 1], [1, 0], [0, 1], [0, 1]] * 8
-
-
-@pytest.mark.parametrize("n_writes", [1, 5])
-def test_a_large_table_is_read_by_columns_and_is_of_one_moment(
-    kd: KymDataset, monkeypatch: pytest.MonkeyPatch, n_writes: int
-) -> None:
-    monkeypatch.setattr(loading, "_LARGE", 1)
-    writes = iter(range(n_writes))
-    read = KymDataset.load_arrow
-
-    def while_written(self: KymDataset, name: str, **parts: object) -> pa.Table:
-        found = read(self, name, **parts)  # type: ignore[arg-type]
-        for number in writes:
-            kd.ds.save_table("events", frame(*[float(number)] * (number + 3)))
-            break
-        return found
-
-    monkeypatch.setattr(KymDataset, "load_arrow", while_written)
-    table = loading.load_table(KymDataset(kd.ds.path), "events")
-    lengths = {len(column.values) for column in table.columns.values()}
-    assert lengths == {table.n_rows}
-    assert table.n_rows > 2
-    assert next(writes, None) is None or n_writes == 5
-
-
-def make_twice(kd: KymDataset) -> None:
-    twice = pa.Table.from_arrays([pa.array(["a"]), pa.array([1]), pa.array([2])], ["image_id", "x", "x"])
-    pq.write_table(twice, Path(kd.ds.path, "tables", "odd.parquet"))
-
-
-def test_a_table_with_two_columns_of_one_name_says_so(kd: KymDataset) -> None:
-    make_twice(kd)
-    with pytest.raises(ColumnError, match="table 'odd' cannot be shown: column 'x' stands twice in it"):
-        Tables(lambda: kd).table("odd")
-
-
-def test_units_and_descriptions_are_those_of_the_file(kd: KymDataset) -> None:
-    notes = {"unit": "µm/s", "description": "how fast"}
-    schema = pa.schema([pa.field("image_id", pa.string()), pa.field("v", pa.float64(), metadata=notes)])
-    rows = pa.table([["a"], [1.5]], schema=schema)
-    pq.write_table(rows, Path(kd.ds.path, "tables", "third party.parquet"))
-
-    table = Tables(lambda: kd).table("third party")
-    column = table.columns["v"]
-    assert (column.kind, column.unit, column.description) == ("number", "µm/s", "how fast")
-    assert column.of == "third party"
-    assert table.made_by == "hand, or another program"
-    (piece,) = Tables(lambda: kd).view("third party", Query()).pieces()
-    assert piece.schema.equals(schema, check_metadata=True)

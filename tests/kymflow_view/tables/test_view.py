@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kymflow import ColumnError
+from kymflow_view.tables import columns
+from kymflow_view.tables import view as view_module
 from kymflow_view.tables.joined import IMAGES, join
 from kymflow_view.tables.query import Condition, Query
 from kymflow_view.tables.view import make_view
@@ -170,3 +174,40 @@ def shown(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         return value if abs(value) <= 2**53 else str(value)
     return value
+
+
+@given(tables(), st.sampled_from(["text", "number", "whole", "truth", "image_id"]))
+def test_values_are_counted_as_pandas_counts_them(rows: pa.Table, name: str) -> None:
+    values, more = make_view(join(table_of("t", rows), None), Query()).values(name)
+
+    expected = [shown(value) for value in plain(rows)[name]]
+    counts = {value: expected.count(value) for value in expected}
+    assert dict(values) == counts
+    assert [count for _, count in values] == sorted(counts.values(), reverse=True)
+    assert more == 0
+
+
+def test_very_many_texts_are_counted_and_lists_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns, "MAX_DISTINCT", 10)
+    monkeypatch.setattr(columns, "_SAMPLE", 10)
+    texts = [*(f"v{number}" for number in range(300)), "v299", None]
+    view = make_view(join(table_of("t", pa.table({"text": texts, "list": [[1]] * 302})), None), Query())
+
+    values, more = view.values("text")
+    assert values[:4] == [("v299", 2), ("v0", 1), ("v1", 1), ("v2", 1)]
+    assert (len(values), more) == (200, 101)
+    with pytest.raises(ColumnError, match="column 'list' holds list<.*>, whose values are not counted"):
+        view.values("list")
+    with pytest.raises(ColumnError, match="table 't' has no column 'nothing'"):
+        view.values("nothing")
+
+
+def test_pieces_are_the_rows_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(view_module, "_PIECE", 2)
+    joined = join(table_of("t", pa.table({"n": [3, 1, 2], "text": ["a", None, "b"]})), None)
+
+    pieces = list(make_view(joined, Query(sort="n")).pieces())
+    assert [piece.num_rows for piece in pieces] == [2, 1]
+    assert pa.concat_tables(pieces).to_pydict() == {"n": [1, 2, 3], "text": [None, "b", "a"]}
+    (nothing,) = make_view(joined, Query(search="nobody")).pieces(["text"])
+    assert (nothing.num_rows, nothing.column_names) == (0, ["text"])
