@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pyarrow as pa
 
 from kymflow import ColumnError, KymDataset, TableInfo
-from kymflow_view.tables.columns import Column, compact, kind_of
+from kymflow_view.tables.columns import Coded, Column, compact, kind_of
 
 IMAGE_ID = "image_id"
 # What is larger is read a few columns at a time: as they come from the file, they are several times as long.
 _LARGE = 500_000
 _TRIES = 3
+# Where velocities of a row are in another unit than their column says.
+_VELOCITY_UNIT, _DEFAULT_UNIT = "velocity_unit", "mm/s"
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +69,23 @@ def load_table(kd: KymDataset, name: str) -> Table:
         if not in_parts or kd.table_version(name) == version:
             break
     n_rows = len(next(iter(columns.values())).values) if columns else info.rows
-    return Table(info.name, version, n_rows, info.made_by, columns)
+    return Table(info.name, version, n_rows, info.made_by, _in_true_units(columns))
+
+
+def _in_true_units(columns: dict[str, Column]) -> dict[str, Column]:
+    """Return columns of velocities with the units of their rows, of which the table may say one only."""
+    told = columns[_VELOCITY_UNIT].values if _VELOCITY_UNIT in columns else None
+    if not isinstance(told, Coded) or set(told.values.to_pylist()) <= {_DEFAULT_UNIT}:
+        return columns
+    # A row that tells none is in the default one; its code is -1, and so the last.
+    units = [*told.values.to_pylist(), _DEFAULT_UNIT]
+    found = dict(columns)
+    for name, column in columns.items():
+        if column.unit == _DEFAULT_UNIT:
+            codes = np.unique(told.codes[~column.values.missing])
+            there = sorted({units[code] for code in codes})
+            found[name] = replace(column, unit=" or ".join(there) or column.unit)
+    return found
 
 
 def _check_names(info: TableInfo) -> None:

@@ -71,3 +71,28 @@ def test_units_and_descriptions_are_those_of_the_file(kd: KymDataset) -> None:
     assert table.made_by == "hand, or another program"
     (piece,) = Tables(lambda: kd).view("third party", Query()).pieces()
     assert piece.schema.equals(schema, check_metadata=True)
+
+
+@pytest.mark.parametrize(
+    ("units", "velocities", "unit"),
+    [
+        (["mm/s", None], [1.0, 2.0], "mm/s"),
+        (["um/s", None], [1.0, 2.0], "mm/s or um/s"),
+        (["um/s", None], [1.0, None], "um/s"),
+        (["um/s", "mm/s"], [None, None], "mm/s"),
+        ([None, None], [1.0, 2.0], "mm/s"),
+    ],
+)
+def test_velocities_have_the_units_of_their_rows(
+    kd: KymDataset, units: list[str | None], velocities: list[float | None], unit: str
+) -> None:
+    fields = [
+        pa.field("score", pa.float64(), metadata={"unit": "mm/s"}),
+        pa.field("t0_s", pa.float64(), metadata={"unit": "s"}),
+        pa.field("velocity_unit", pa.string()),
+    ]
+    rows = pa.table([velocities, [0.0, 1.0], units], schema=pa.schema(fields))
+    pq.write_table(rows, Path(kd.ds.path, "tables", "velocities.parquet"))
+
+    columns = loading.load_table(kd, "velocities").columns
+    assert (columns["score"].unit, columns["t0_s"].unit) == (unit, "s")
