@@ -20,7 +20,10 @@ export function mountHeader(element, dataset) {
     button.setAttribute("aria-label", `Switch to the ${next} theme`);
     button.title = `Switch to the ${next} theme`;
   };
-  const update = (now) => fill(links, pageLinks(now));
+  const update = (now) => {
+    fill(links, pageLinks(now));
+    links.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  };
   label();
   onTheme(label);
   fill(element, title, links, jobs, button);

@@ -1,7 +1,7 @@
 // Refresh and Rebuild, with progress and Cancel, where the dataset can be written.
 
 import { ApiError, getJson, onServer, postJson, remove, tell, untell } from "./api.js";
-import { countText, plural } from "./cells.js";
+import { countText } from "./cells.js";
 import { announce, fill, h } from "./dom.js";
 
 const current = { job: null };
@@ -88,7 +88,7 @@ function said(now) {
   if (now.state !== "done") return `${title(now.what)} ${now.state}`;
   const updated = Math.max(0, ...Object.values(now.reports).map((report) => report.updated));
   const failed = failures(now);
-  return `${title(now.what)} done: ${plural(updated, "image")} updated${failed ? `, ${countText(failed)} failed` : ""}`;
+  return `${title(now.what)} done: ${countText(updated)} updated${failed ? `, ${countText(failed)} failed` : ""}`;
 }
 
 function failures(now) {

@@ -47,7 +47,7 @@ async function tableRows(name, id, signal) {
   ]);
   const columns = answer.columns.map((column, index) => {
     const values = answer.rows.map((row) => row[index]);
-    return { ...table.columns.find((each) => each.name === column), name: column, index, decimals: decimalsOf(values), empty: values.every((value) => value === null) };
+    return { ...table.columns.find((each) => each.name === column), name: column, index, decimals: decimalsOf(values), empty: values.every((value) => value === null || value === "") };
   }).filter((column) => column.name !== "image_id");
   const heading = h("h3", {}, h("a", { href: address("table", name, { where }) }, name), h("span", { class: "muted" }, ` ${plural(answer.total, "row")}`));
   if (!answer.rows.length) return [heading];

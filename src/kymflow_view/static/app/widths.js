@@ -11,8 +11,9 @@ let canvas = null;
 export function widthOf(table, column, values) {
   const kept = widths(table)[column.name];
   if (kept) return kept;
-  const longest = values.map((value) => shortText(value, column)).sort((a, b) => a.length - b.length);
-  const text = measure(longest[Math.floor(longest.length * 0.95)] ?? "", "");
+  const texts = values.map((value) => shortText(value, column)).sort((a, b) => a.length - b.length);
+  // The longest ones, but for the few that are much longer than all others.
+  const text = Math.max(0, ...texts.slice(0, Math.ceil(texts.length * 0.95)).slice(-12).map((each) => measure(each, "")));
   const head = measure(column.name + (column.unit ? ` [${column.unit}]` : ""), "600 ");
   return Math.round(Math.min(column.name === "file_name" ? 280 : 210, Math.max(64, head + BESIDE_NAME, text + BESIDE_TEXT)));
 }
