@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kymflow import TableNotFoundError
 from kymflow_view.figures.pooled_plot import PlotFigure, plot_figure
 from kymflow_view.figures.style import Theme
-from kymflow_view.pooled import Average, Kind, Measured, measure, pool
+from kymflow_view.pooled import VELOCITY_UNIT, Average, Kind, Measured, measure, pool
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -91,7 +91,7 @@ def columns_of(
     if table == IMAGES:
         rows = images = kd.load_arrow(IMAGES)
     else:
-        needed = [name for name in own if name in ("image_id", y, x, by)]
+        needed = [name for name in own if name in ("image_id", VELOCITY_UNIT, y, x, by)]
         rows, images = kd.load_arrow(table, columns=needed), _images(kd)
     return measure(rows, images, y=y, x=x, by=by, table=table, columns=own)
 

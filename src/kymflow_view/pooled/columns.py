@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     Codes = npt.NDArray[np.int32]
 
 IMAGE_ID = "image_id"
+# Velocities are declared to be in mm/s, but those of some programs are not: this column tells.
+VELOCITY_UNIT, _DECLARED = "velocity_unit", "mm/s"
 _MISSING = -1
 _DIGITS = re.compile(r"(\d+)")
 
@@ -175,7 +177,16 @@ class _Columns:
             raise self._error(name, f"column {name!r} of {self._who} has no numbers but {field.type}")
         values = _floats(column)
         unit = (field.metadata or {}).get(b"unit", b"").decode("utf-8", "replace")
+        if unit == _DECLARED and images is None and VELOCITY_UNIT in self._rows.column_names:
+            unit = self._units(values)
         return Measure(name, unit, values if images is None else images.spread(values, np.nan))
+
+    def _units(self, values: Floats) -> str:
+        """Return the unit of velocities as their rows tell it; where there are several, all of them."""
+        told = self._rows.column(VELOCITY_UNIT).filter(pa.array(~np.isnan(values)))
+        found = sorted(str(unit or _DECLARED) for unit in told.cast(pa.string()).unique().to_pylist())
+        units = list(dict.fromkeys(found)) or [_DECLARED]
+        return units[0] if len(units) == 1 else f"MIXED: {' and '.join(units)}"
 
     def groups(self, name: str) -> Categories:
         column, field, images = self._find(name)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from kymflow import KymflowError
-from kymflow_view.pooled import Measured, measure
+from kymflow_view.pooled import VELOCITY_UNIT, Measured, measure
 
 if TYPE_CHECKING:
     from kymflow import KymDataset, TableInfo
@@ -61,7 +61,7 @@ def quantities(kd: KymDataset, images: pa.Table | None) -> Iterator[Quantity | t
             if column is None:
                 continue
             names = [one.name for one in kd.describe_table(name).columns]
-            wanted = [one for one in names if one in ("image_id", column, _KIND, *_GROUPINGS)]
+            wanted = [one for one in names if one in ("image_id", column, VELOCITY_UNIT, _KIND, *_GROUPINGS)]
             yield Quantity(name, column, kd.load_arrow(name, columns=wanted), images)
             found += 1
         except KymflowError as error:

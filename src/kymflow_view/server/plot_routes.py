@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from kymflow import TableNotFoundError
-from kymflow_view.pooled import AVERAGES, KINDS, Measured, Pooled, measure, pool
+from kymflow_view.pooled import AVERAGES, KINDS, VELOCITY_UNIT, Measured, Pooled, measure, pool
 from kymflow_view.server.parameters import bad_request, get_choice, get_number, get_text
 from kymflow_view.server.table_routes import get_query, get_tables, version_of
 from kymflow_view.tables import Query, View
@@ -68,7 +68,7 @@ def _measured(request: Request, view: View) -> Measured:
         raise bad_request("y is missing: the column to plot")
     known = view.joined.columns
     # What is not there is missed below, in a sentence that says what is.
-    names = [name for name in dict.fromkeys(("image_id", y, x, by)) if name in known]
+    names = [name for name in dict.fromkeys(("image_id", VELOCITY_UNIT, y, x, by)) if name in known]
     return measure(
         view.arrow(names),
         _images(request),

@@ -70,6 +70,21 @@ def test_units_are_those_of_the_column() -> None:
 
 
 @pytest.mark.parametrize(
+    ("units", "label"),
+    [
+        (["um/s", "um/s", "mm/s"], "v (um/s)"),
+        (["um/s", None, "mm/s"], "v (MIXED: mm/s and um/s)"),
+        ([None, None, None], "v (mm/s)"),
+    ],
+)
+def test_velocities_have_the_unit_that_their_rows_tell(units: list[str | None], label: str) -> None:
+    fields = [pa.field("v", pa.float64(), metadata={"unit": "mm/s"}), pa.field("velocity_unit", pa.string())]
+    rows = pa.table([pa.array([1.0, 2.0, None]), pa.array(units, pa.string())], pa.schema(fields))
+    # The last row has no velocity, and so no say.
+    assert measure(rows, y="v").y.label == label
+
+
+@pytest.mark.parametrize(
     ("values", "names"),
     [
         (pa.array(["10 um", "9 um", "100 um"]), ["9 um", "10 um", "100 um"]),
