@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,3 +83,12 @@ def test_nothing_is_written_into_a_dataset(lab: Path) -> None:
     failed = run_command("plot", lab, "capillary_0001", "-o", lab / "a.png", code=2)
     assert "lies inside the dataset" in " ".join(failed.stderr.split())
     assert not (lab / "a.png").exists()
+
+
+def test_the_commands_import_nothing_heavy() -> None:
+    code = (
+        "import sys, kymflow_view.commands.plot, kymflow_view.commands.report\n"
+        "print(sorted({'matplotlib', 'numpy', 'pandas', 'pyarrow', 'starlette'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
