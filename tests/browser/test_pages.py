@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from support.paths import REPO
 from support.view_lab import LONG, THREE_ROIS
@@ -68,3 +68,19 @@ def test_the_theme_can_be_switched_and_is_kept(page: Page, server: ViewServer) -
 
     assert dark != light
     assert ground() == dark
+
+
+def test_pages_that_nobody_sees_leave_their_connection_to_others(
+    context: BrowserContext, server: ViewServer
+) -> None:
+    # Playwright's pages are never hidden; this one says that it is.
+    hide = """() => {
+        Object.defineProperty(document, "hidden", { value: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    # A browser opens six connections to a server at most.
+    for number in range(8):
+        page = context.new_page()
+        with page.expect_response("**/api/changes"):
+            page.goto(server.link if number == 0 else f"{server.origin}/status")
+        page.evaluate(hide)
