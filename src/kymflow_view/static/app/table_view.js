@@ -45,8 +45,7 @@ export class TableView {
     this.#query = query;
     this.#sorts = sorts;
     this.#filters = filters;
-    if (!same) this.pendingColumns = columns;
-    else this.#markHeads();
+    this.pendingColumns = same ? null : columns;
     await this.source.start(query, columns.map((column) => column.name), near ?? 0);
     await this.building;
   }
@@ -89,7 +88,10 @@ export class TableView {
       return;
     }
     if (this.pendingColumns) this.#build(this.pendingColumns);
-    else this.#place();
+    else {
+      this.#place();
+      this.#markHeads(); // Only now: a head tells how the rows below it are sorted.
+    }
     this.#options.onTotal(this.source.total);
   }
 
