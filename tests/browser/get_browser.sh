@@ -22,6 +22,8 @@ if [ -z "${CHROMIUM-}" ] && ! command -v chromium > /dev/null; then
     DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends chromium
 fi
 
+command -v node > /dev/null || missing "node is not here, in which the page's plain modules are tested"
+
 # A released file, told by its sum: no node project here.
 name=axe-core-$AXE_VERSION
 if ! [ -f "build/$name.min.js" ]; then

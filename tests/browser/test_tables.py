@@ -22,6 +22,11 @@ def row_count(page: Page) -> Locator:
     return page.get_by_role("group", name="Rows of").get_by_role("status")
 
 
+def row(page: Page, number: int) -> Locator:
+    """Return the row with a number, from 1."""
+    return page.locator(f"[role=row][aria-rowindex='{number + 1}']")
+
+
 def column(page: Page, name: str) -> list[str]:
     """Return the texts of a column, from the first row in view to the last."""
     names = [told.partition(" [")[0] for told in page.get_by_role("columnheader").evaluate_all(LABELS)]
@@ -45,9 +50,11 @@ def test_a_click_on_a_column_sorts_and_another_one_turns_it_round(images: Page) 
     head = header(images, "lines")
     head.get_by_role("button").click()
     expect(head).to_have_attribute("aria-sort", "ascending")
+    expect(row(images, N_IMAGES)).to_contain_text("30000")
     up = column(images, "lines")
     head.get_by_role("button").click()
     expect(head).to_have_attribute("aria-sort", "descending")
+    expect(row(images, 1)).to_contain_text("30000")
 
     assert len(up) == N_IMAGES
     assert column(images, "lines") == up[::-1]
@@ -103,7 +110,7 @@ def test_a_table_of_a_plugin_has_units_and_descriptions(page: Page, server: View
     page.get_by_role("link", name="vessels").click()
     head = header(page, "diameter_um [um]")
 
-    expect(head).to_be_visible()
+    expect(row_count(page)).to_have_text("11 rows")
     expect(head.get_by_role("button")).to_have_attribute(
         "title",
         "diameter_um [um]: Width of the vessel <b>at rest</b>\nSort; with Shift also by other columns.",
