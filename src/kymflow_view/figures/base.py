@@ -62,14 +62,16 @@ class ViewFigure(Figure):
         axes.set_axisbelow(True)
 
     def settle(self) -> None:
-        """Lay everything out; no text is taken for anything but text, whatever names are in it."""
+        """Lay everything out, for good: what is drawn stays where it is now."""
         with _drawing:
-            # Ticks get their labels as they are drawn.
-            self._plain_texts()
+            self.plain_texts()
             self.draw_without_rendering()
-            self._plain_texts()
+            # Ticks may have come with the layout.
+            self.plain_texts()
+            self.set_layout_engine("none")
 
-    def _plain_texts(self) -> None:
+    def plain_texts(self) -> None:
+        """Let no text be taken for anything but text, whatever names are in it."""
         for text in self.findobj(Text):
             text.set(parse_math=False, usetex=False, fontfamily=font_names())
 
@@ -78,7 +80,7 @@ class ViewFigure(Figure):
         metadata = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
         out = io.BytesIO()
         with _drawing:
-            self._plain_texts()
+            self.plain_texts()
             self.savefig(out, format=kind, dpi=self.dpi, facecolor=self.get_facecolor(), metadata=metadata)
         return out.getvalue()
 

@@ -89,7 +89,7 @@ def figure(
         (" · ".join(told), 27, 8, made.colours.faint),
     ):
         made.text(left, 1 - down / height, text, va="top", color=its, fontsize=size)
-    made.settle()
+    made.plain_texts()
     return made
 
 

@@ -46,7 +46,6 @@ class PlotFigure(ViewFigure):
         x, y = _places(self.pooled)
         if not len(y):
             return np.empty(0), np.empty(0)
-        self.settle()
         there = self.axes_of_points.transData.transform(np.column_stack([x, y]))
         ratio = self.dpi / PX_PER_INCH
         return there[:, 0] / ratio, (self.bbox.height - there[:, 1]) / ratio
