@@ -111,7 +111,7 @@ class Pooled:
     image_ids : sequence of str
         The ids that `points` speaks of.
     left_out : int
-        How many smaller groups there are besides.
+        How many groups there are besides.
     """
 
     kind: Kind
@@ -163,7 +163,7 @@ class Pooled:
         told += [f"{self.missing:,} missing"] if self.missing else []
         if self.kind in ("strip", "scatter") and self.shown < there:
             told.append(f"{self.shown:,} of {there:,} points shown")
-        told += [f"{self.left_out:,} smaller groups not shown"] if self.left_out else []
+        told += [f"{self.left_out:,} more groups not shown"] if self.left_out else []
         return "; ".join(told)
 
     @property
