@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
@@ -30,8 +29,7 @@ def _dataset(request: Request) -> Response:
             "writable": context.writable,
             "versions": {"kymflow": kymflow.__version__, "kymflow_view": kymflow_view.__version__},
             "tables": [told for name in kd.ds.list_table_names() if (told := _table(kd, name)) is not None],
-            # Excel's needs an extra.
-            "formats": [form for form in FORMATS if form != "xlsx" or find_spec("xlsxwriter")],
+            "formats": FORMATS,
             "plot_kinds": KINDS,
         }
     )
