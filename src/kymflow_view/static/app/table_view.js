@@ -76,6 +76,7 @@ export class TableView {
   }
 
   destroy() {
+    this.ready = false;
     this.source.stop();
     this.resizes.disconnect();
     this.#tabulator?.destroy();
@@ -106,7 +107,7 @@ export class TableView {
     });
     this.#heads = new Map(this.columns.map((column) => [column.name, this.#head(column)]));
     this.ready = false;
-    this.#tabulator = new Tabulator(this.element, {
+    const tabulator = new Tabulator(this.element, {
       autoResize: false,
       columns: this.columns.map((column, index) => this.#definition(column, index)),
       columnDefaults: { resizable: "header" },
@@ -116,10 +117,12 @@ export class TableView {
       renderVertical: "basic",
       rowHeight: ROW_HEIGHT,
     });
+    this.#tabulator = tabulator;
     this.building = new Promise((done) => {
-      this.#tabulator.on("tableBuilt", () => done(this.#built(left, top)));
+      // By then, other columns may be wanted, or another page.
+      tabulator.on("tableBuilt", () => done(this.#tabulator === tabulator && this.#built(left, top)));
     });
-    this.#tabulator.on("columnResized", (column) => this.#options.onWidth?.(column.getDefinition().title, column.getWidth()));
+    tabulator.on("columnResized", (column) => this.#options.onWidth?.(column.getDefinition().title, column.getWidth()));
   }
 
   #head(column) {
@@ -249,6 +252,7 @@ export class TableView {
   }
 
   #scrolled() {
+    if (!this.ready) return;
     const { top, seen, isScaled } = this.#window;
     if (isScaled || top < this.#first + 2 || top + seen > this.#first + this.#slots.length - 3) this.#place();
   }
