@@ -1,6 +1,7 @@
 // A plot's picture, and the point under the mouse: its image is named, and a click opens it.
 
-import { imagePath, getJson, isAbort } from "./api.js";
+import { getJson, imagePath, isAbort, tablePath } from "./api.js";
+import { hasTable } from "./dataset.js";
 import { fill, h } from "./dom.js";
 import { go } from "./router.js";
 
@@ -109,8 +110,7 @@ export class PlotPicture {
     fill(this.tip, this.#names.get(id) ?? "…");
     if (this.#names.has(id)) return;
     try {
-      const { name, rel_path: path } = await getJson(imagePath(id));
-      this.#names.set(id, name ?? path ?? id);
+      this.#names.set(id, await nameOf(id));
     } catch (error) {
       if (!isAbort(error)) this.#names.set(id, id);
     }
@@ -123,4 +123,11 @@ export class PlotPicture {
     if (event.ctrlKey || event.metaKey || event.button === 1) open(href, "_blank", "noopener");
     else go(href);
   }
+}
+
+/** From table `images`, which is in memory: to open an image takes longer than the mouse stays. */
+async function nameOf(id) {
+  if (!hasTable("images")) return (await getJson(imagePath(id))).name;
+  const { columns, rows } = await getJson(tablePath("images", "rows"), { where: JSON.stringify([["image_id", "=", id]]), columns: "file_name", limit: 1 });
+  return rows[0]?.[columns.indexOf("file_name")] ?? id;
 }
