@@ -120,7 +120,8 @@ def watch() -> Iterator[Watch]:
     """What goes wrong in the test's pages; at the end, nothing may have that was not expected."""
     watch = Watch()
     yield watch
-    assert watch.unexpected() == []
+    unexpected = watch.unexpected()
+    assert not unexpected, "\n".join(unexpected)
 
 
 @pytest.fixture
