@@ -12,6 +12,17 @@ test("single velocities of millions do not set the axis", () => {
   assert.ok(high > 1 && high < 10);
 });
 
+test("a stall of a fifth of the trace is on the axis", () => {
+  const values = Array.from({ length: 1000 }, (_, at) => (at % 5 === 0 ? 0 : 1 + 0.05 * Math.sin(at)));
+  const { low, high } = robustRange(values);
+  assert.ok(low < 0 && high > 1.05);
+});
+
+test("what is not rare but far away does not flatten the rest", () => {
+  const values = Array.from({ length: 1000 }, (_, at) => (at % 5 === 0 ? -1e6 : Math.sin(at)));
+  assert.ok(robustRange(values).low > -20);
+});
+
 test("an axis is no wider than the values", () => {
   const { low, high } = robustRange([1, 2, 3, 4]);
   assert.deepEqual([low, high], [0.85, 4.15]);

@@ -2,6 +2,9 @@
 
 /** Values beyond this many interquartile distances from the quartiles lie outside the axis. */
 const FENCE = 3;
+/** The middle nine tenths are on the axis, unless they make it more than ten times as long; as in figures. */
+const RARE = 0.05;
+const FLATTENED = 10;
 
 /** The range that `values` are shown in: `{low, high}`; `{low: 0, high: 1}` where there are none. */
 export function robustRange(values) {
@@ -11,7 +14,11 @@ export function robustRange(values) {
   const fence = FENCE * (third - first);
   // Where at least half of the values are equal, the quartiles tell nothing: all are shown.
   if (fence === 0) return padded(sorted[0], sorted.at(-1));
-  return padded(Math.max(sorted[0], first - fence), Math.min(sorted.at(-1), third + fence));
+  const low = Math.max(sorted[0], first - fence);
+  const high = Math.min(sorted.at(-1), third + fence);
+  const begin = Math.min(low, quantile(sorted, RARE));
+  const end = Math.max(high, quantile(sorted, 1 - RARE));
+  return end - begin <= FLATTENED * (high - low) ? padded(begin, end) : padded(low, high);
 }
 
 /** The range of all values. */
