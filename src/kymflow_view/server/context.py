@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import threading
+from contextlib import suppress
 from functools import cached_property, partial
 
-from kymflow import KymDataset
+from kymflow import KymDataset, KymflowError
 from kymflow_view.panels.loading import Panels, load_panels
 from kymflow_view.pictures.pictures import Pictures
 from kymflow_view.server.changes import Changes
@@ -85,6 +87,16 @@ class Context:
             self._thread.kd = KymDataset(self._given, "r")
         kd: KymDataset = self._thread.kd
         return kd
+
+    def warm_up(self) -> None:
+        """Load what the first page and the first picture need, while the browser starts.
+
+        What cannot be loaded is told to the page that asks for it.
+        """
+        with suppress(KymflowError, OSError):
+            self.tables.joined("images")
+        # Opening the first array would wait for it.
+        importlib.import_module("zarr")
 
     def close(self) -> None:
         """End everything that goes on by itself; what is not finished is as it was."""

@@ -1,70 +1,88 @@
-"""The page, and the files that it needs: all of them from this package."""
+"""The page, and the files that it needs: all of them from this package, kept in memory."""
 
 from __future__ import annotations
 
-from pathlib import Path, PurePath
+import functools
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from starlette.responses import FileResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 
 if TYPE_CHECKING:
-    import os
+    from collections.abc import Mapping
 
     from starlette.requests import Request
-    from starlette.types import Scope
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
 PAGES = ("/", "/images", "/tables/{name}", "/plots/{name}", "/status")
+_INDEX = "index.html"
 
 # Not from the system: on Windows, any program may have changed what it says of .js, and a browser runs
 # no module of another type.
 _TYPES = {
-    ".css": "text/css",
-    ".html": "text/html",
-    ".js": "text/javascript",
-    ".json": "application/json",
-    ".md": "text/plain",
-    ".mjs": "text/javascript",
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json; charset=utf-8",
+    ".md": "text/plain; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
     ".png": "image/png",
     ".svg": "image/svg+xml",
-    ".txt": "text/plain",
-    ".woff2": "font/woff2",
+    ".txt": "text/plain; charset=utf-8",
 }
-# Asked for again each time, and answered by 304 while it is the same: after an update, nobody sees old parts.
-_REVALIDATED = {"Cache-Control": "no-cache"}
 
 
-class _Files(StaticFiles):
-    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        try:
-            return super().lookup_path(path)
-        except ValueError:
-            # It holds NUL, which older versions of Starlette do not expect.
-            return "", None
-
-    def file_response(
-        self,
-        full_path: str | os.PathLike[str],
-        stat_result: os.stat_result,
-        scope: Scope,
-        status_code: int = 200,
-    ) -> Response:
-        response = super().file_response(full_path, stat_result, scope, status_code)
-        if isinstance(response, FileResponse):
-            kind = _TYPES.get(PurePath(full_path).suffix.lower(), "application/octet-stream")
-            is_text = kind.startswith("text/") or kind == "application/json"
-            response.headers["Content-Type"] = f"{kind}; charset=utf-8" if is_text else kind
-        response.headers.update(_REVALIDATED)
-        return response
+@dataclass(frozen=True)
+class _File:
+    content: bytes
+    headers: Mapping[str, str]
 
 
-def _page(request: Request) -> Response:
-    return FileResponse(STATIC / "index.html", media_type="text/html", headers=_REVALIDATED)
+@functools.cache
+def _files() -> Mapping[str, _File]:
+    """Return all files by their path below `STATIC`.
+
+    A megabyte, read once: a page needs forty of them, and each would be opened in a thread. What is not
+    among them is not there, whatever a path looks like.
+    """
+    return {path.relative_to(STATIC).as_posix(): _read(path) for path in STATIC.rglob("*") if path.is_file()}
+
+
+def _read(path: Path) -> _File:
+    content = path.read_bytes()
+    headers = {
+        "Content-Type": _TYPES.get(path.suffix.lower(), "application/octet-stream"),
+        "ETag": f'"{hashlib.sha256(content).hexdigest()[:32]}"',
+        # Asked for again each time, and answered by 304 while it is the same: after an update, nobody
+        # sees old parts.
+        "Cache-Control": "no-cache",
+    }
+    return _File(content, headers)
+
+
+# Asynchronous, as nothing here waits: a plain function would be handed to a thread.
+async def _page(request: Request) -> Response:
+    return _answer(request, _files()[_INDEX])
+
+
+async def _static(request: Request) -> Response:
+    file = _files().get(request.path_params["path"])
+    if file is None:
+        raise HTTPException(404, "there is no such file")
+    return _answer(request, file)
+
+
+def _answer(request: Request, file: _File) -> Response:
+    if file.headers["ETag"] in request.headers.get("If-None-Match", ""):
+        return Response(status_code=304, headers=file.headers)
+    return Response(file.content, headers=file.headers)
 
 
 routes: list[BaseRoute] = [
     *(Route(path, _page) for path in PAGES),
-    Mount("/static", _Files(directory=STATIC)),
+    Route("/static/{path:path}", _static),
 ]

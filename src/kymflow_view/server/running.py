@@ -78,7 +78,9 @@ def serve(dataset: str, port: int | None, *, read_only: bool, open_browser: bool
         _say(context, open_browser=open_browser)
         print(link + token, flush=True)
         if open_browser:
-            _in_background(lambda: _open(link + token_once))
+            # Some browsers, those in a terminal among them, come back only when they are closed.
+            _in_background("browser", lambda: _open(link + token_once))
+        _in_background("warm-up", context.warm_up)
         server.run([listening])
     except KeyboardInterrupt:
         # The way to end it, and no failure.
@@ -162,6 +164,5 @@ def _open(link: str) -> None:
         print("kymflow: no browser could be opened: open the link above in one", file=sys.stderr, flush=True)
 
 
-def _in_background(what: Callable[[], None]) -> None:
-    # Some browsers, those in a terminal among them, come back only when they are closed.
-    threading.Thread(target=what, name="kymflow browser", daemon=True).start()
+def _in_background(name: str, what: Callable[[], None]) -> None:
+    threading.Thread(target=what, name=f"kymflow {name}", daemon=True).start()

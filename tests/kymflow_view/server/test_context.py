@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kymflow import DatasetError, KymDataset
+from kymflow import DatasetError, KymDataset, TableNotFoundError
 from kymflow_view.server.context import Context
 
 
@@ -21,6 +21,24 @@ def test_each_thread_has_a_dataset_of_its_own_that_only_reads(lab_to_read: Path)
     assert context.kd() is mine
     assert other is not mine
     assert [kd.ds.mode for kd in (mine, other, context.open_to_write())] == ["r", "r", "r+"]
+
+
+def test_a_warm_viewer_has_the_images_before_a_page_asks(lab_to_read: Path) -> None:
+    context = Context(str(lab_to_read))
+    assert context.tables.nbytes == 0
+    context.warm_up()
+    warm = context.tables.nbytes
+    assert warm > 0
+    context.tables.joined("images")
+    assert context.tables.nbytes == warm
+
+
+def test_where_nothing_can_be_loaded_the_page_is_told_and_not_the_warm_up(tmp_path: Path) -> None:
+    KymDataset(tmp_path / "lab.zarr", mode="a").ds.add_image([[1, 2]])
+    context = Context(str(tmp_path / "lab.zarr"))
+    context.warm_up()
+    with pytest.raises(TableNotFoundError, match="there is no table 'images'"):
+        context.tables.table("images")
 
 
 def test_what_is_no_dataset_is_refused_at_once(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def run_once(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     monkeypatch.setattr(running._Server, "run", run)
     # The browser is opened at once, too.
-    monkeypatch.setattr(running, "_in_background", lambda what: what())
+    monkeypatch.setattr(running, "_in_background", lambda name, what: what())
     return listening
 
 
