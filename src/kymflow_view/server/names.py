@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kymflow import ColumnError, KymDataset, TableError, TableNotFoundError
+from kymflow import KymDataset, KymflowError
 
 IMAGES = "images"
 
@@ -16,8 +16,9 @@ def names_of(kd: KymDataset, image_ids: Iterable[str]) -> dict[str, str]:
         return names
     try:
         known = kd.load_arrow(IMAGES, columns=["image_id", "file_name"], image_ids=names)
-    except (ColumnError, TableError, TableNotFoundError):
-        # There is none yet, or it is somebody else's table of that name.
+    except (KymflowError, OSError):
+        # There is none yet, it is somebody else's table of that name, or the disk is gone: who asks has
+        # something to tell all the same.
         return names
     found = zip(known["image_id"].to_pylist(), known["file_name"].to_pylist(), strict=True)
     return names | {image_id: str(name) for image_id, name in found if name}

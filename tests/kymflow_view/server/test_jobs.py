@@ -96,6 +96,20 @@ def test_images_that_fail_are_named_with_their_causes(
     assert told[-1]["state"] == "done"
 
 
+def test_a_job_ends_also_where_the_names_of_images_cannot_be_read(
+    make_jobs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*args: object, **options: object) -> None:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(KymDataset, "load_arrow", gone)
+    made = make_jobs(FrameIndexer({"cell-2": ValueError("no trace")}, name="counts"))
+    made.start("rebuild", ["counts"])
+    job = end_of(made)
+    assert job["state"] == "done"
+    assert job["reports"]["counts"]["failed"][0]["name"] == "cell-2"
+
+
 def test_there_is_one_job_at_a_time(make_jobs: Any) -> None:
     waiting = Waiting(name="slow")
     made = make_jobs(waiting)
