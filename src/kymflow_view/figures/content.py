@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from kymflow import get_pixel_size, get_rois, get_velocity_events, get_velocity_trace
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
     import pandas as pd
 
     from kymflow import Roi, ZarrImageRecord
@@ -50,33 +47,8 @@ class Content:
         return self.shape[0] * self.scale.per_line
 
 
-class ImageLines:
-    """One channel of an image as lines x pixels, read by slices of lines."""
-
-    def __init__(self, array: Any, axes: list[str], channel: int) -> None:
-        self._array, self._axes, self._channel = array, axes, channel
-        sizes = dict(zip(axes, array.shape, strict=True))
-        self.shape = (sizes["y"], sizes["x"])
-        self.dtype = array.dtype
-
-    def __getitem__(self, lines: slice) -> npt.NDArray[Any]:
-        where = {"y": lines, "x": slice(None), "c": self._channel}
-        found = np.asarray(self._array[tuple(where.get(axis, 0) for axis in self._axes)])
-        return found if self._axes.index("y") < self._axes.index("x") else found.T
-
-
-def lines_of(record: ZarrImageRecord, channel: int) -> ImageLines:
-    """Open one channel of an image; of other axes than y and x, the first place is taken."""
-    array = record.open_array()
-    axes = record.get_axes() or ["t", "c", "z", "y", "x"][-len(array.shape) :]
-    n_channels = dict(zip(axes, array.shape, strict=True)).get("c", 1)
-    if not 0 <= channel < n_channels:
-        raise ValueError(f"{record!r} has {n_channels} channels, counted from 0; got channel={channel}")
-    return ImageLines(array, axes, channel)
-
-
-def content_of(record: ZarrImageRecord, image: ImageLines) -> Content:
-    """Read what else is shown of an image."""
+def content_of(record: ZarrImageRecord, shape: tuple[int, int]) -> Content:
+    """Read what else is shown of an image of so many lines and pixels."""
     seconds, micrometers = get_pixel_size(record)
     scale = Scale(
         seconds or 1.0,
@@ -88,7 +60,7 @@ def content_of(record: ZarrImageRecord, image: ImageLines) -> Content:
     name = record.image_id if source is None else source.relative_path
     trace, events = get_velocity_trace(record), get_velocity_events(record)
     one_axis = seconds is not None or not (len(trace) or len(events))
-    return Content(name, image.shape, scale, get_rois(record), trace, events, one_axis, _kinds_of(events))
+    return Content(name, shape, scale, get_rois(record), trace, events, one_axis, _kinds_of(events))
 
 
 def _kinds_of(events: pd.DataFrame) -> list[str]:

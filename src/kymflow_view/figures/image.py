@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kymflow_view.figures.base import PX_PER_INCH, ViewFigure
-from kymflow_view.figures.content import Content, content_of, lines_of
+from kymflow_view.figures.content import Content, content_of
 from kymflow_view.figures.events import draw_events
 from kymflow_view.figures.kymograph import draw_kymograph
 from kymflow_view.figures.style import Theme, drawable
 from kymflow_view.figures.traces import draw_traces
+from kymflow_view.pictures.plane import open_plane
 
 if TYPE_CHECKING:
     from kymflow import ZarrImageRecord
@@ -49,7 +50,8 @@ def figure(
     theme : {"light", "dark"}
         Its colours.
     channel : int
-        Which one is shown of an image of several, from 0.
+        Which one is shown of an image of several, from 0. All axes but those of time and space count as
+        channels, as in the viewer.
 
     Returns
     -------
@@ -62,6 +64,8 @@ def figure(
         There is no such image.
     ArtifactError, ColumnError
         It has no pixels, or its pixels, ROIs, trace or events are damaged.
+    PictureError
+        It has no such channel, or pixels that are no plain numbers, or that are replaced meanwhile.
 
     Examples
     --------
@@ -71,15 +75,15 @@ def figure(
     >>> figure = kymflow_view.figure(next(kd.ds.iter_records()))
     >>> figure.savefig("capillary.png")
     """
-    image = lines_of(record, channel)
-    content = content_of(record, image)
+    plane = open_plane(record, channel)
+    content = content_of(record, (plane.lines, plane.pixels))
     kinds = content.kinds
     heights = [picture_height, len(kinds) * _LANE, _TRACES if len(content.trace) or kinds else 0]
     above = _TOP + (_BOTTOM if not content.one_axis else 0)
     height = above + sum(heights) + _GAP * sum(part > 0 for part in heights[1:]) + _BOTTOM
     made = ViewFigure(width, height, ratio=ratio, theme=theme)
     axes = _stacked(made, heights, content)
-    told = draw_kymograph(axes[0], image, content)
+    told = draw_kymograph(axes[0], plane, content)
     if heights[2]:
         told += draw_traces(made, axes[2], content, _RIGHT)
         told += draw_events(made, axes[1], axes[2], content)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.patheffects import withStroke
 
-from kymflow_view.figures.content import Content, ImageLines
+from kymflow_view.figures.content import Content
 from kymflow_view.figures.style import colour, counted, drawable
+from kymflow_view.pictures.levels import Grid
+from kymflow_view.pictures.plane import PictureError, Plane, ReplacedError
 from kymflow_view.pictures.reduce import column_edges, reduce_lines
 
 if TYPE_CHECKING:
@@ -20,12 +22,12 @@ if TYPE_CHECKING:
 _AT_ONCE = 32 << 20
 
 
-def draw_kymograph(axes: Any, image: ImageLines, content: Content) -> list[str]:
+def draw_kymograph(axes: Any, plane: Plane, content: Content) -> list[str]:
     """Draw an image, lines reduced to columns; return what there is to say of it."""
     n_lines, n_pixels = content.shape
     # A column of two pixels is drawn wherever it falls between those of the screen.
     edges = column_edges(0, n_lines, int(axes.bbox.width / 2))
-    columns = _fitting(_brightest(image, edges), int(axes.bbox.height))
+    columns = _fitting(_brightest(plane, edges), int(axes.bbox.height))
     finite = columns[np.isfinite(columns)] if columns.size else np.zeros(1)
     black, white = np.percentile(finite, (1, 99.5)) if len(finite) else (0, 1)
     length = n_pixels * content.scale.per_pixel
@@ -51,19 +53,27 @@ def draw_kymograph(axes: Any, image: ImageLines, content: Content) -> list[str]:
     return told
 
 
-def _brightest(image: ImageLines, edges: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+def _brightest(plane: Plane, edges: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
     """Return the greatest value of each pixel in each column; read piece by piece."""
-    per_line = max(image.shape[1] * image.dtype.itemsize, 1)
+    grid = Grid.of(plane)
+    per_line = max(plane.pixels * plane.dtype.itemsize, 1)
     pieces: list[npt.NDArray[Any]] = []
     first, last = 0, len(edges) - 1
-    while first < last and image.shape[0]:
+    while first < last and plane.lines:
         # Whole columns, as many as are read at once.
         end = int(np.searchsorted(edges, edges[first] + _AT_ONCE // per_line, "right")) - 1
         end = min(max(end, first + 1), last)
-        lines = image[slice(int(edges[first]), int(edges[end]))]
+        try:
+            lines = grid.shown(plane.read(int(edges[first]), int(edges[end])))
+        except ReplacedError as error:
+            raise PictureError(
+                f"no figure of image {plane.image_id!r}: its pixels were replaced while it was drawn. Draw "
+                "it again.",
+                image_id=plane.image_id,
+            ) from error
         pieces.append(reduce_lines(lines, edges[first : end + 1] - edges[first]).high)
         first = end
-    return np.concatenate(pieces) if pieces else np.empty((0, image.shape[1]), image.dtype)
+    return np.concatenate(pieces) if pieces else np.empty((0, plane.pixels), grid.dtype)
 
 
 def _fitting(columns: npt.NDArray[Any], most: int) -> npt.NDArray[Any]:

@@ -14,6 +14,7 @@ from matplotlib.text import Text
 
 from kymflow import ArtifactError, KymDataset, RecordNotFoundError, ZarrDataset, ZarrImageRecord, find_images
 from kymflow_view.figures import THEMES, Theme, ViewFigure, figure
+from kymflow_view.pictures.plane import PictureError, Plane, ReplacedError
 from support.viewed_lab import HOSTILE, make_viewed_lab
 
 CALIBRATED = {"scale": (0.001, 0.3), "units": ("second", "micrometer")}
@@ -136,8 +137,44 @@ def test_odd_shapes_and_channels(memory: ZarrDataset, shape: tuple[int, ...]) ->
     axes = {2: ["y", "x"], 3: ["c", "y", "x"] if shape[0] == 2 else ["y", "x", "c"]}[len(shape)]
     record = memory.add_image(np.zeros(shape, np.float32), axes=axes)
     assert len(figure(record, channel=1 if len(shape) == 3 else 0).to_bytes()) > 1000
-    with pytest.raises(ValueError, match="counted from 0; got channel=9"):
+    with pytest.raises(PictureError, match="no channel 9: expected 0 to"):
         figure(record, channel=9)
+
+
+def test_booleans_are_black_and_white(memory: ZarrDataset) -> None:
+    mask = np.zeros((50, 8), np.bool_)
+    mask[20:30] = True
+    shown = figure(memory.add_image(mask)).axes[0].images[0]
+    assert (shown.get_array().max(axis=0) > 0).tolist() == mask[:, 0].tolist()
+    assert shown.get_clim() == (0, 1)
+
+
+def test_of_several_planes_those_of_the_viewer_are_drawn(memory: ZarrDataset) -> None:
+    planes = np.arange(4, dtype=np.uint8).reshape(2, 1, 1, 2) * np.ones((1, 60, 5, 1), np.uint8)
+    record = memory.add_image(planes, axes=["z", "y", "x", "c"])
+    assert [int(figure(record, channel=n).axes[0].images[0].get_array().max()) for n in range(4)] == [
+        0,
+        1,
+        2,
+        3,
+    ]
+
+
+def test_pixels_that_cannot_be_drawn_are_an_error(
+    memory: ZarrDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(
+        PictureError, match="expected pixels that are numbers or booleans, got dtype complex64"
+    ):
+        figure(memory.add_image(np.zeros((5, 5), np.complex64)))
+    record = memory.add_image([[1, 2], [3, 4]])
+
+    def replaced(*args: object) -> None:
+        raise ReplacedError(record.image_id)
+
+    monkeypatch.setattr(Plane, "read", replaced)
+    with pytest.raises(PictureError, match="were replaced while it was drawn. Draw it again"):
+        figure(record)
 
 
 def test_rois_lie_inside_the_image_and_two_in_a_corner_are_told_apart(memory: ZarrDataset) -> None:
