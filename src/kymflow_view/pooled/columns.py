@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -192,7 +193,7 @@ class _Columns:
         column, field, images = self._find(name)
         if not has_groups(field.type):
             raise self._error(name, f"rows cannot be grouped by {name!r}, whose values are {field.type}")
-        names, codes = _in_order(*_encoded(_as_names(column)))
+        names, codes = _in_order(*_encoded(_as_names(column)), by_size=_are_numbers(field.type))
         return Categories(name, codes if images is None else images.spread(codes, _MISSING), names)
 
     def image_ids(self) -> Categories | None:
@@ -281,11 +282,16 @@ def _encoded(column: pa.ChunkedArray) -> tuple[Codes, list[str]]:
     return codes, [str(name) for name in whole.dictionary.to_pylist()]
 
 
-def _in_order(codes: Codes, names: list[str]) -> tuple[list[str], Codes]:
+def _are_numbers(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def _in_order(codes: Codes, names: list[str], *, by_size: bool) -> tuple[list[str], Codes]:
     """Sort the names, and take an empty text for a missing one, as the tables of kymflow do."""
-    order = sorted(
-        (place for place, name in enumerate(names) if name), key=lambda place: natural(names[place])
-    )
+    # Of 0.05 and 0.1 the digits after the point are no numbers of their own.
+    key: Callable[[str], Any] = Decimal if by_size else natural
+    order = sorted((place for place, name in enumerate(names) if name), key=lambda place: key(names[place]))
     new = np.full(len(names) + 1, _MISSING, np.int32)
     new[order] = np.arange(len(order))
     return [names[place] for place in order], new[codes]
