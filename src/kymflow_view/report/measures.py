@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from kymflow import KymflowError
-from kymflow_view.pooled import VELOCITY_UNIT, Measured, measure
+from kymflow_view.pooled import VELOCITY_UNIT, Measured, has_groups, has_numbers, measure
 
 if TYPE_CHECKING:
-    from kymflow import KymDataset, TableInfo
+    from kymflow import KymDataset
 
 IMAGES = "images"
 # What tells most of the tables that come with kymflow; of others, the first quantity that is no time.
@@ -40,9 +40,10 @@ class Quantity:
 
     def groupings(self) -> list[str | None]:
         """Return by what it can be grouped: columns that have values; none at all if there is no such one."""
-        if _KIND in self.rows.column_names:
+        own = _groupable(self.rows.schema)
+        if _KIND in own:
             return [_KIND]
-        own, of_images = set(self.rows.column_names), set(self.images.column_names if self.images else ())
+        of_images = _groupable(self.images.schema) if self.images else set()
         there = [name for name in _GROUPINGS if name in own | of_images]
         found = [name for name in there if (by := self.grouped(name).by) is not None and by.names]
         return [*found] or [None]
@@ -50,34 +51,43 @@ class Quantity:
 
 def quantities(kd: KymDataset, images: pa.Table | None) -> Iterator[Quantity | tuple[str, KymflowError]]:
     """Yield a column of each table that has one; a table that cannot be read with the reason."""
-    if images is not None and {"image_id", _OF_IMAGES} <= set(images.column_names):
+    if images is not None and "image_id" in images.column_names and _OF_IMAGES in _numbers(images.schema):
         yield Quantity(IMAGES, _OF_IMAGES, images, images)
     found = 0
     for name in kd.ds.list_table_names():
         if name == IMAGES or found == _MAX_TABLES:
             continue
         try:
-            column = _best(kd.describe_table(name))
+            if "image_id" not in (one.name for one in kd.describe_table(name).columns):
+                continue
+            schema = kd.load_arrow(name, image_ids=[]).schema
+            column = _best(schema)
             if column is None:
                 continue
-            names = [one.name for one in kd.describe_table(name).columns]
-            wanted = [one for one in names if one in ("image_id", column, VELOCITY_UNIT, _KIND, *_GROUPINGS)]
+            grouping = _groupable(schema) & {_KIND, *_GROUPINGS}
+            wanted = [one for one in schema.names if one in {"image_id", column, VELOCITY_UNIT, *grouping}]
             yield Quantity(name, column, kd.load_arrow(name, columns=wanted), images)
             found += 1
         except KymflowError as error:
             yield name, error
 
 
-def _best(info: TableInfo) -> str | None:
-    names = [column.name for column in info.columns]
-    if "image_id" not in names:
-        return None
+def _best(schema: pa.Schema) -> str | None:
+    numbers = _numbers(schema)
     for name in _BEST:
-        if name in names:
+        if name in numbers:
             return name
-    measured: Sequence[str] = [
-        column.name
-        for column in info.columns
-        if column.type in ("double", "float") and column.unit and column.unit not in _TIMES
-    ]
-    return measured[0] if measured else None
+    for name in numbers:
+        field = schema.field(name)
+        unit = (field.metadata or {}).get(b"unit", b"").decode("utf-8", "replace")
+        if pa.types.is_floating(field.type) and unit and unit not in _TIMES:
+            return name
+    return None
+
+
+def _numbers(schema: pa.Schema) -> list[str]:
+    return [field.name for field in schema if has_numbers(field.type)]
+
+
+def _groupable(schema: pa.Schema) -> set[str]:
+    return {field.name for field in schema if has_groups(field.type)}

@@ -13,7 +13,7 @@ import kymflow_view
 from kymflow import DatasetStatus, KymDataset, KymflowError, TableStatus
 from kymflow_view.figures import figure as image_figure
 from kymflow_view.figures import plot_figure
-from kymflow_view.pooled import Pooled, pool
+from kymflow_view.pooled import Pooled, has_numbers, pool
 from kymflow_view.report import markup
 from kymflow_view.report.extremes import extreme_images
 from kymflow_view.report.measures import IMAGES, Quantity, quantities
@@ -124,9 +124,11 @@ def _counts(status: DatasetStatus, images: pa.Table | None) -> str:
     if status.not_analysed is not None:
         rows.append(("not analysed", len(status.not_analysed)))
     if images is not None:
-        frame = images.select([name for name in _SUMMED if name in images.column_names]).to_pandas()
+        # Somebody else's table of that name may have texts there.
+        fits = [one.name for one in images.schema if one.name in _SUMMED and has_numbers(one.type)]
+        frame = images.select(fits).to_pandas()
         if "accepted" in frame:
-            accepted = frame["accepted"].astype("boolean")
+            accepted = frame["accepted"].dropna().astype(bool)
             rows += [("accepted", int(accepted.sum())), ("not accepted", int((~accepted).sum()))]
         for name, what in (("n_rois", "ROIs"), ("n_events", "velocity events")):
             if name in frame:

@@ -131,6 +131,21 @@ def test_an_empty_dataset_and_a_damaged_table_have_a_report_too(tmp_path: Path) 
     assert "not there, or not readable" in page
 
 
+def test_columns_of_other_types_than_usual_are_passed_over(tmp_path: Path) -> None:
+    kd = KymDataset(tmp_path / "lab.zarr", mode="a")
+    ids = [kd.ds.add_image([[1, 2], [3, 4]]).image_id for _ in range(2)]
+    usual = ("n_events", "n_rois", "accepted", "duration_s")
+    texts = {name: ["good", "bad"] for name in usual}
+    kd.ds.save_table("images", pd.DataFrame({"image_id": ids, **texts, "condition": ["new", "old"]}))
+    lists = {"kind": [["a"], ["b"]], "condition": [["a"], ["b"]]}
+    kd.ds.save_table("judged", pd.DataFrame({"image_id": ids, "score": ["good", "bad"]}))
+    kd.ds.save_table("grouped", pd.DataFrame({"image_id": ids, "score": [1.0, 2.0], **lists}))
+    texts_of_page = Page(report_html(kd)).texts
+    assert "score of grouped" in texts_of_page
+    assert not {"score of judged", "n_events of images", "recorded, minutes", "accepted"} & set(texts_of_page)
+    assert {"new", "old"} <= set(texts_of_page)
+
+
 def test_an_image_that_cannot_be_drawn_says_why(tmp_path: Path) -> None:
     kd = KymDataset(tmp_path / "lab.zarr", mode="a")
     record = kd.ds.add_image([[1, 2], [3, 4]])
