@@ -19,7 +19,9 @@ def draw_events(made: ViewFigure, lane: Any, below: Any, content: Content) -> li
     kinds, events = content.kinds, content.events
     if not kinds:
         return []
-    start, end = (events[name].to_numpy(np.float64) for name in ("t0_s", "t1_s"))
+    ends = [events[name].to_numpy(np.float64) for name in ("t0_s", "t1_s")]
+    # In order, whatever a detector stored; where there is one end only, it is the start.
+    start, end = np.fmin(*ends), np.fmax(*ends)
     narrowest = _NARROWEST * below.viewLim.width * made.dpi / PX_PER_INCH / below.bbox.width
     span = np.fmax(end - start, narrowest)
     kind_of = events["kind"].fillna("").astype(str)

@@ -96,6 +96,18 @@ def test_every_event_is_drawn_two_pixels_wide_with_its_kind(memory: ZarrDataset)
     assert "1 event outside the image · 1 event without a time" in " ".join(texts_of(drawn))
 
 
+def test_events_have_their_ends_in_order_as_in_the_viewer(memory: ZarrDataset) -> None:
+    record = memory.add_image(np.zeros((3_000, 4), np.uint8), **CALIBRATED)
+    events = [{"roi_id": 1, "t0_s": 2.0, "t1_s": 0.5}, {"roi_id": 1, "t0_s": None, "t1_s": 1.0}]
+    record.save_json("velocity_events", [{**event, "kind": "stall"} for event in events])
+    drawn = figure(record)
+    (stalls,) = drawn.axes[1].collections
+    spans = [path.vertices[:, 0] for path in stalls.get_paths()]
+    assert [span.min() for span in spans] == [0.5, 1.0]
+    assert spans[0].max() == 2.0
+    assert "without a time" not in " ".join(texts_of(drawn))
+
+
 def test_very_many_kinds_share_a_row(memory: ZarrDataset) -> None:
     record = memory.add_image(np.zeros((100, 4), np.uint8), **CALIBRATED)
     record.save_json("velocity_events", [{"t0_s": 0.01 * k, "kind": f"k{k}"} for k in range(40)])
