@@ -207,7 +207,9 @@ def _draw_histogram(figure: PlotFigure, axes: Any, pooled: Pooled) -> None:
         )
         axes.stairs(heights, group.curve_x, color=colour(number), fill=True, alpha=0.5 if alone else 0.12)
     axes.set_ylim(bottom=0)
-    axes.set(xlim=(pooled.y_axis.low, pooled.y_axis.high))
+    # Bins of whole numbers begin before the first one, and end after the last one.
+    edges = pooled.groups[0].curve_x
+    axes.set(xlim=(min(pooled.y_axis.low, edges[0]), max(pooled.y_axis.high, edges[-1])))
     axes.set(xlabel=drawable(pooled.y_label), ylabel="values" if alone else "% of the group")
     _add_legend(figure, pooled)
 

@@ -48,6 +48,12 @@ def test_every_kind_is_drawn_with_its_names_as_text(kind: Kind, theme: Theme) ->
     assert not any(text.get_parse_math() or text.get_usetex() for text in figure.findobj(Text))
 
 
+def test_bars_of_whole_numbers_are_not_cut_off() -> None:
+    counts = pd.DataFrame({"n": [1, 2, 2, 3, 3, 3, 4, 4, 5]})
+    low, high = plot_figure(pool(measure(counts, y="n"), "histogram")).axes_of_points.get_xlim()
+    assert (low, high) == (0.5, 5.5)
+
+
 @pytest.mark.parametrize("count", [1, 2, 12, 24])
 def test_any_number_of_groups_has_room_for_its_values(count: int) -> None:
     figure = plot_figure(pooled(names=[f"a group of number {number}" for number in range(count)]))
