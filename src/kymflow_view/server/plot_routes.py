@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 THEMES = ("light", "dark")
 # CSS pixels, and pixels of a screen for each of them.
 SIZES, RATIOS = (100, 4_000), (0.5, 4)
+# Of a larger picture there are fewer pixels for each CSS pixel: matplotlib holds it several times.
+MAX_PIXELS = 32_000_000
 # What tells of which image and folder a row is.
 _OF_IMAGES = ("image_id", "rel_path", "root")
 
@@ -37,7 +39,7 @@ def _plot(request: Request) -> Response:
     theme: Any = get_choice(request, "theme", "light", THEMES)
     width = get_number(request, "width", 640, *SIZES)
     height = get_number(request, "height", 420, *SIZES)
-    ratio = get_number(request, "ratio", 1, *RATIOS)
+    ratio = min(get_number(request, "ratio", 1, *RATIOS), math.sqrt(MAX_PIXELS / (width * height)))
     # The order of rows is not in a plot.
     view = get_tables(request).view(request.path_params["name"], replace(get_query(request), sort=""))
     pooled = pool(_measured(request, view), kind, average=average)

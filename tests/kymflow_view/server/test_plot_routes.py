@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 
 from kymflow import KymDataset
 from kymflow_view.pooled import KINDS
+from kymflow_view.server import plot_routes
 
 MakeClient = Callable[[Path], TestClient]
 
@@ -40,6 +41,14 @@ def picture_of(told: dict[str, Any]) -> Any:
     kind, content = told["picture"].split(",")
     assert kind == "data:image/png;base64"
     return matplotlib.image.imread(io.BytesIO(base64.b64decode(content)), format="png")
+
+
+def test_a_large_picture_has_fewer_pixels(cells: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plot_routes, "MAX_PIXELS", 250_000)
+    query = {"y": "hz", "width": "500", "height": "500", "ratio": "4"}
+    told = cells.get("/api/tables/cells/plot", params=query).json()
+    assert picture_of(told).shape[:2] == (500, 500)
+    assert max(told["points"]["x"]) <= 500
 
 
 @pytest.mark.parametrize("kind", KINDS)
