@@ -150,9 +150,10 @@ class Jobs:
         if kd is not None:
             job.reports = {name: _plain(kd, report) for name, report in kd.reports.items()}
         job.table = None
-        # Last: from now on, another job may begin.
-        job.state = state
-        self._tell(job)
+        # Last: from now on, another job may begin, and what it tells comes after the end of this one.
+        with self._lock:
+            job.state = state
+            self._tell(job)
 
     def _tell(self, job: Job) -> None:
         self._told_at = time.monotonic()

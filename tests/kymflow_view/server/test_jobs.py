@@ -124,6 +124,22 @@ def test_there_is_one_job_at_a_time(make_jobs: Any) -> None:
     assert end_of(made)["reports"]["slow"]["unchanged"] == 3
 
 
+def test_no_job_begins_before_the_end_of_the_last_one_is_told(make_jobs: Any) -> None:
+    made = make_jobs(FrameIndexer({}, name="counts"))
+    may_begin: dict[str, bool] = {}
+
+    def tell(job: Any) -> None:
+        free = made._lock.acquire(blocking=job["state"] == "running")
+        if free:
+            made._lock.release()
+        may_begin[job["state"]] = free
+
+    made._publish = tell
+    made.start("refresh", None)
+    assert end_of(made)["state"] == "done"
+    assert may_begin == {"running": True, "done": False}
+
+
 def test_a_job_that_is_cancelled_leaves_what_it_has_finished(make_jobs: Any) -> None:
     waiting = Waiting(name="slow")
     made = make_jobs(FrameIndexer({}, name="counts"), waiting)
