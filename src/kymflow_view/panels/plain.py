@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -32,13 +33,21 @@ def plain_panel(panel: object) -> dict[str, Any]:
     """
     if not isinstance(panel, Panel):
         raise PanelError(f"it gave {type(panel).__name__}, not a kymflow_view.Panel")
-    items = list(panel.items)
+    # A generator that never ends must not fill the memory.
+    items = list(islice(panel.items, MAX_ITEMS + 1))
     if len(items) > MAX_ITEMS:
-        raise PanelError(f"it has {len(items)} items, and at most {MAX_ITEMS} are shown")
-    plain = [_item(item) for item in items]
-    n_values = sum(len(value) for item in plain for value in item.values() if isinstance(value, list))
-    if n_values > MAX_VALUES:
-        raise PanelError(f"it has {n_values} numbers, and at most {MAX_VALUES} are shown: thin them out")
+        raise PanelError(f"it has more than {MAX_ITEMS} items, which is as many as are shown")
+    plain: list[dict[str, Any]] = []
+    n_values = n_pixels = 0
+    for item in items:
+        plain.append(one := _item(item))
+        n_values += sum(len(value) for value in one.values() if isinstance(value, list))
+        n_pixels += one.get("rows", 0) * one.get("columns", 0)
+        # Before the next one: as JSON, all together would be many times as large.
+        if n_values > MAX_VALUES:
+            raise PanelError(f"it has {n_values} numbers, and at most {MAX_VALUES} are shown: thin them out")
+        if n_pixels > MAX_PIXELS:
+            raise PanelError(f"its pictures have {n_pixels} pixels, and at most {MAX_PIXELS} are shown")
     return {
         "title": _text(panel.title, "title"),
         "x": _axis(panel.x, "x"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 from typing import Any
 
@@ -68,7 +69,7 @@ def test_a_picture_without_a_finite_pixel_is_shown_too() -> None:
     ("what", "message"),
     [
         ("a text", "it gave str, not a kymflow_view.Panel"),
-        (Panel("t", "time", RATE, []), "its x is str, not a kymflow_view.Axis"),  # type: ignore[arg-type]
+        (Panel("t", "time", RATE, []), "its x is str, not a kymflow_view.Axis"),
         (panel(title=3), "a title must be a text of at most 300 characters, got int"),
         (panel(title="t" * 301), "a title must be a text of at most 300 characters, got 301 characters"),
         (panel("a curve"), "one of its items is str, not Lines, Points, Boxes or Picture"),
@@ -101,5 +102,10 @@ def test_what_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         plain_panel(panel(three))
     with pytest.raises(PanelError, match="its picture has 6 pixels, and at most 5 are shown"):
         plain_panel(panel(Picture(np.zeros((2, 3)), 0, 1, 0, 1)))
-    with pytest.raises(PanelError, match="it has 4 items, and at most 3 are shown"):
+    square = Picture(np.zeros((2, 2)), 0, 1, 0, 1)
+    with pytest.raises(PanelError, match="its pictures have 8 pixels, and at most 5 are shown"):
+        plain_panel(panel(square, square))
+    with pytest.raises(PanelError, match="it has more than 3 items, which is as many"):
+        plain_panel(Panel("endless", Axis("x"), Axis("y"), itertools.repeat(square)))
+    with pytest.raises(PanelError, match="it has more than 3 items, which is as many as are shown"):
         plain_panel(panel(three, three, three, three))
