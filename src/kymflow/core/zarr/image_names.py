@@ -89,7 +89,8 @@ def told_apart(files: Mapping[str, SourceFile]) -> dict[str, str]:
 def _distinct_ends(folders: set[str]) -> dict[str, str]:
     parts = {folder: PurePath(folder).parts for folder in folders}
     n = 1
-    while len({found[-n:] for found in parts.values()}) < len(parts):
+    # Two ways to write one folder stay the same.
+    while len({found[-n:] for found in parts.values()}) < len(set(parts.values())):
         n += 1
     return {folder: "/".join(found[-n:]).replace("//", "/") for folder, found in parts.items()}
 

@@ -173,6 +173,8 @@ def test_ids_are_as_short_as_they_can_be_told_apart() -> None:
             [("/lab/a/scans", "x.tif"), ("/lab/b/scans", "x.tif"), ("/scans", "y.tif")],
             ["a/scans/x.tif", "b/scans/x.tif", "/scans/y.tif"],
         ),
+        # An index that another program wrote.
+        ([("/lab/a", "x.tif"), ("/lab//a", "x.tif")], ["a/x.tif", "a/x.tif"]),
         ([], []),
     ],
 )
