@@ -2,16 +2,21 @@
 
 import { h } from "./dom.js";
 
+// What a scientist looks for first in a table of images, and what comes after all that a lab has noted.
+const FIRST = ["folder", "condition", "treatment", "duration_s", "length_um", "n_rois", "n_events", "accepted", "analysed"];
+const SIZES = ["lines", "pixels", "seconds_per_line", "um_per_pixel"];
 // Where a file lies: worth little beside its name and its folder.
-const PLACES = ["rel_path", "grandparent", "root"];
+const PLACES = ["rel_path", "root", "grandparent"];
 
 /** Columns in the order in which they are offered: the file's name, the table's own, those of images, the id. */
 export function ordered(columns, table) {
+  const isImages = table === "images";
   const rank = ({ name, of }) => {
     if (name === "file_name") return 0;
-    if (name === "folder" && table === "images") return 1;
-    if (name === "image_id") return 5;
-    if (PLACES.includes(name)) return 4;
+    if (isImages && FIRST.includes(name)) return 1 + FIRST.indexOf(name) / FIRST.length;
+    if (isImages && SIZES.includes(name)) return 4;
+    if (PLACES.includes(name)) return 5 + PLACES.indexOf(name) / PLACES.length;
+    if (name === "image_id") return 6;
     return of === table ? 2 : 3;
   };
   return columns.map((column, index) => [rank(column), index, column]).sort((a, b) => a[0] - b[0] || a[1] - b[1]).map(([, , column]) => column);
