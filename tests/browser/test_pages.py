@@ -84,3 +84,23 @@ def test_pages_that_nobody_sees_leave_their_connection_to_others(
         with page.expect_response("**/api/changes"):
             page.goto(server.link if number == 0 else f"{server.origin}/status")
         page.evaluate(hide)
+
+
+def test_a_dataset_that_cannot_be_read_is_told_of_until_it_can(page: Page, server: ViewServer) -> None:
+    told = ['{"error": "the disk <b>is</b> gone"}', '{"error": null}']
+    page.route(
+        "**/api/changes",
+        lambda route: route.fulfill(
+            content_type="text/event-stream", body=f"retry: 9999999\nevent: problem\ndata: {told.pop(0)}\n\n"
+        ),
+    )
+    page.goto(f"{server.origin}/status")
+    expect(page.get_by_role("alert")).to_contain_text("the disk <b>is</b> gone")
+    # Left and come back to, the page listens anew.
+    page.evaluate("""() => {
+        dispatchEvent(new Event("pagehide"));
+        document.dispatchEvent(new Event("visibilitychange"));
+    }""")
+
+    expect(page.get_by_role("alert")).not_to_contain_text("gone")
+    assert told == []

@@ -97,19 +97,22 @@ class Changes:
             try:
                 versions = self._find_versions()
             except (KymflowError, OSError) as error:
-                # A disk that is unplugged, a server that does not answer: told once, and looked at again.
+                # A disk that is unplugged, a server that does not answer: told once, and when it is over.
                 if str(error) != problem:
-                    self.publish("problem", {"error": " ".join(str(error).split())})
+                    self.publish("problem", {"error": " ".join(str(error).split())}, keep=True)
                 problem = str(error)
             else:
+                if problem:
+                    self.publish("problem", {"error": None}, keep=True)
                 if versions != known:
                     self.publish("tables", versions, keep=True)
                 known, problem = versions, ""
             self._closed.wait(self._every_s)
             with self._lock:
                 if self._closed.is_set() or not self._listeners:
-                    # Whoever listens next is told of the tables as they are then.
-                    self._last.pop("tables", None)
+                    # Whoever listens next is told how things are then.
+                    for kind in ("tables", "problem"):
+                        self._last.pop(kind, None)
                     self._looking = False
                     return
 

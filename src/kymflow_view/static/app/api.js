@@ -91,8 +91,8 @@ let source = null;
 let lost = false;
 
 /**
- * Listen to the server's events: "tables" ({name: version}), "job", "picture" ({image_id}), and "connection" (true
- * or false). Returns what ends that.
+ * Listen to the server's events: "tables" ({name: version}), "job", "picture" ({image_id}), "problem" ({error}, null
+ * when it is over), and "connection" (true or false). Returns what ends that.
  */
 export function onServer(kind, listener) {
   const heard = (event) => listener(event.detail);
@@ -121,10 +121,13 @@ export function onTables(names, listener) {
 function connect() {
   if (source || document.hidden) return;
   source = new EventSource("/api/changes");
-  for (const kind of ["tables", "job", "picture"]) {
+  for (const kind of ["tables", "job", "picture", "problem"]) {
     source.addEventListener(kind, (event) => emit(kind, JSON.parse(event.data)));
   }
-  source.addEventListener("open", () => connection(true));
+  source.addEventListener("open", () => {
+    connection(true);
+    emit("problem", { error: null }); // One that has stayed is told of again.
+  });
   source.addEventListener("error", () => {
     connection(false);
     if (source.readyState !== EventSource.CLOSED) return; // The browser tries again by itself.

@@ -23,6 +23,10 @@ async function start() {
   show(route());
   onRoute(show);
   onServer("tables", tablesChanged);
+  onServer("problem", ({ error }) => {
+    if (error) tell(new ApiError(error, 0), "problem");
+    else untell("problem");
+  });
   onServer("connection", (there) => {
     if (there) untell("connection");
     else tell(new ApiError("The connection to the server is lost; trying again.", 0), "connection");
@@ -48,7 +52,9 @@ async function show(next) {
   }
   try {
     const { mount } = await PAGES[next.page]();
-    if (shown === mine) shown.page = mount(main, route(), dataset);
+    if (shown !== mine) return;
+    shown.page = mount(main, route(), dataset);
+    untell("error");
   } catch (error) {
     tell(error);
   }
@@ -73,6 +79,7 @@ async function tablesChanged(versions) {
     tell(error);
     return;
   }
+  untell("error");
   header.refresh();
   if (!shown.page) {
     shown = { key: null, page: null };
