@@ -169,6 +169,18 @@ def test_a_hostile_name_is_a_text(page: Page, server: ViewServer, ids: dict[str,
     expect(page.locator("main img")).to_have_count(0)
 
 
+def test_all_values_are_shown_without_a_word_of_what_is_outside(
+    page: Page, server: ViewServer, ids: dict[str, str]
+) -> None:
+    open_image(page, server, ids[LONG], around(SPIKE_LINE, 10))
+    box = pane(page).get_by_label("Show all values")
+    expect(pane(page).get_by_text("outside the axis")).to_be_visible()
+    box.check()
+
+    line = pane(page).get_by_role("paragraph").filter(has=page.get_by_label("Show all values"))
+    expect(line).to_have_text("Show all values")
+
+
 def test_the_image_has_its_rows_in_every_table(page: Page, server: ViewServer, ids: dict[str, str]) -> None:
     open_image(page, server, ids[LONG])
 

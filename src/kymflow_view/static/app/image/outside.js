@@ -15,6 +15,6 @@ export function outsideSwitch(state, onChange) {
     state.showAll = box.checked;
     onChange();
   });
-  const text = found.count && `${found.exact ? "" : "At least "}${count(found.count)} ${found.count === 1 ? "sample lies" : "samples lie"} outside the axis.`;
+  const text = found.count > 0 && `${found.exact ? "" : "At least "}${count(found.count)} ${found.count === 1 ? "sample lies" : "samples lie"} outside the axis.`;
   return h("p", {}, text && `${text} `, h("label", {}, box, " Show all values"));
 }
