@@ -13,6 +13,11 @@ test("the numbers of a column have their points below each other", () => {
   assert.equal(decimalsOf([null, "inf"]), 0);
 });
 
+test("a fraction is no whole number, whatever the first values of its column were", () => {
+  const column = number(decimalsOf([1, 2, 3]));
+  assert.deepEqual([2, 2.6, 0.7, 1234.5].map((value) => shortText(value, column)), ["2", "2.600", "0.7000", "1235"]);
+});
+
 test("what would be written as zero keeps digits", () => {
   assert.equal(shortText(0.00004, number(2)), "0.000040");
   assert.equal(shortText(1.5e-9, number(2)), "1.500e−9");

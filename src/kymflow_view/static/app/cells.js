@@ -41,7 +41,9 @@ export function numberText(value, { kind = "number", decimals = null } = {}) {
   const size = Math.abs(value);
   if (value === 0) return "0";
   if (size >= 1e7 || size < 1e-5) return minus(value.toExponential(3));
-  const places = decimals ?? Math.min(6, Math.max(0, 3 - Math.floor(Math.log10(size))));
+  const own = Math.min(6, Math.max(0, 3 - Math.floor(Math.log10(size))));
+  // Where the first values are whole, or large, a later one may not be.
+  const places = decimals === 0 && !Number.isInteger(value) ? own : decimals ?? own;
   if (size < 0.5 * 10 ** -places) return minus(value.toPrecision(2));
   return minus(value.toFixed(places));
 }
