@@ -1,6 +1,6 @@
 // The rows of one image in every table.
 
-import { getJson, tablePath, tell } from "./api.js";
+import { getJson, tablePath, tell, untell } from "./api.js";
 import { countText, decimalsOf, fullText, isNumeric, plural, shortText } from "./cells.js";
 import { tableNames } from "./dataset.js";
 import { debounced, fill, h } from "./dom.js";
@@ -19,7 +19,9 @@ export function mountRows(element, { imageId }) {
     try {
       const names = tableNames();
       const made = await Promise.all(names.map((name) => tableRows(name, shown, signal)));
-      if (!signal.aborted) fill(element, made.map((parts, index) => h("section", { class: "image-rows", "aria-label": `Rows in ${names[index]}` }, parts)));
+      if (signal.aborted) return;
+      untell("rows");
+      fill(element, made.map((parts, index) => h("section", { class: "image-rows", "aria-label": `Rows in ${names[index]}` }, parts)));
     } catch (error) {
       if (!signal.aborted) tell(error, "rows");
     }
@@ -34,6 +36,7 @@ export function mountRows(element, { imageId }) {
   const destroy = () => {
     later.cancel();
     controller?.abort();
+    untell("rows");
   };
   update({ imageId });
   return { update, destroy };
