@@ -27,6 +27,7 @@ export function mount(element, now, dataset) {
 class PlotsPage {
   #columns = null;
   #controller = null;
+  #latest = null;
 
   constructor(element, table, dataset) {
     this.table = table;
@@ -47,13 +48,15 @@ class PlotsPage {
   }
 
   async update(now) {
+    this.#latest = now;
     try {
       if (!this.#columns) {
         const { columns } = await getJson(tablePath(this.table), { images: this.joined ? "1" : null });
+        if (this.#latest !== now) return; // By then, another plot may be wanted, or another page.
         this.#columns = ordered(columns, this.table);
       }
     } catch (error) {
-      tell(error, "plot");
+      if (this.#latest === now) tell(error, "plot");
       return;
     }
     this.#showControls(now);
@@ -62,6 +65,7 @@ class PlotsPage {
   }
 
   destroy() {
+    this.#latest = null;
     this.#controller?.abort();
     this.redraw.cancel();
     this.resizes.disconnect();

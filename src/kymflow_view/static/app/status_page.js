@@ -20,6 +20,7 @@ export function mount(element, _now, dataset) {
 
 class StatusPage {
   #status = null;
+  #controller = null;
   #open = new Set();
 
   constructor(element, dataset) {
@@ -36,8 +37,10 @@ class StatusPage {
   }
 
   async load() {
+    this.#controller?.abort();
+    const { signal } = (this.#controller = new AbortController());
     try {
-      this.#status = await getJson("/api/status");
+      this.#status = await getJson("/api/status", {}, { signal });
       untell("status");
     } catch (error) {
       tell(error, "status");
@@ -47,6 +50,7 @@ class StatusPage {
   }
 
   destroy() {
+    this.#controller?.abort();
     for (const end of this.ends) end();
     untell("status");
   }
