@@ -216,3 +216,24 @@ def test_keys_lead_to_the_next_image_and_back(page: Page, server: ViewServer) ->
 
     expect(pane(page)).to_be_hidden()
     assert "image=" not in page.url
+
+
+def test_the_back_button_marks_the_row_of_the_image_that_it_shows(page: Page, server: ViewServer) -> None:
+    page.goto(f"{server.origin}/images?sort=file_name")
+    heading = pane(page).get_by_role("heading", level=2)
+    for name in (LONG, THREE_ROIS):
+        page.get_by_role("gridcell", name=name, exact=True).click()
+        expect(heading).to_have_text(name)
+    page.go_back()
+
+    expect(heading).to_have_text(LONG)
+    marked = page.locator("[role=row][aria-selected=true]")
+    expect(marked.get_by_role("gridcell", name=LONG, exact=True)).to_be_visible()
+
+
+def test_an_event_is_zoomed_to_also_where_its_times_are_not_shown(page: Page, server: ViewServer) -> None:
+    page.goto(f"{server.origin}/tables/velocity_events?columns=file_name")
+    page.get_by_role("gridcell", name="capillary_0006.tif", exact=True).first.click()
+    wait_until_drawn(page)
+
+    expect(page).to_have_url(re.compile(r"[&?]from=\d+&to=\d+"))

@@ -39,21 +39,22 @@ export class TableView {
     this.resizes = new ResizeObserver(() => this.#resize());
   }
 
-  /** Show `columns` (as the API gives them) of the rows of `query`, from the row at `near` on. */
-  async show(columns, query, { sorts, filters, near = null }) {
-    const same = columns.map((column) => column.name).join("\n") === this.columns.map((column) => column.name).join("\n");
+  /** Show `columns` (as the API gives them) of the rows of `query`, from the row at `near` on; rows have those of `also` too. */
+  async show(columns, query, { sorts, filters, near = null, also = [] }) {
+    const names = columns.map((column) => column.name);
+    const same = names.join("\n") === this.columns.map((column) => column.name).join("\n");
     this.#query = query;
     this.#sorts = sorts;
     this.#filters = filters;
     this.pendingColumns = same ? null : columns;
-    await this.source.start(query, columns.map((column) => column.name), near ?? 0);
+    await this.source.start(query, [...new Set([...names, ...also])], near ?? 0);
     await this.building;
   }
 
-  /** Make the row at `position` the active one, and see that it is in view. */
-  activate(position, { center = false } = {}) {
+  /** Make the row at `position` the active one, and see that it is in view unless `reveal` is false. */
+  activate(position, { center = false, reveal = true } = {}) {
     this.active = position;
-    if (position !== null && this.#window) {
+    if (reveal && position !== null && this.#window) {
       this.#window.reveal(position, center);
       this.#scrolled();
     }

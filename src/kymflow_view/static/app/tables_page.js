@@ -1,6 +1,6 @@
 // A table, and beside it the image of the row that is chosen.
 
-import { getJson, onTables, tablePath, tell, untell } from "./api.js";
+import { getJson, onServer, onTables, tablePath, tell, untell } from "./api.js";
 import { ordered, shownColumns } from "./columns.js";
 import { hasTable, tableNames } from "./dataset.js";
 import { announce, debounced, fill, h, isTyping } from "./dom.js";
@@ -13,6 +13,8 @@ import { Toolbar } from "./toolbar.js";
 import { keepWidth } from "./widths.js";
 
 const SEARCHED_FOR_IMAGE = 20_000; // Rows that are looked through for the next image.
+// What of a row says where in the image it is, whether or not it is shown.
+const OF_EVENT = ["event_id", "roi_id", "kind", "t0_s", "t1_s"];
 
 // Fetched when the table is there, so that neither waits for the other.
 const loadImage = () => import("./image/image.js");
@@ -26,6 +28,11 @@ export function mount(element, now, dataset) {
 
 class TablePage {
   #meta = null;
+  #asked = null;
+  #latest = null;
+  #selected = null;
+  #isGone = false;
+  #hasFailed = false;
   #image = null;
   #rows = null;
   #row = null;
@@ -57,39 +64,62 @@ class TablePage {
       onMove: debounced((position) => this.#moved(position), 120),
       onTotal: (total) => this.#counted(total),
       onWidth: (name, width) => keepWidth(table, name, width),
-      onError: (error) => tell(error, "table"),
+      onError: (error) => this.#failed(error),
     });
-    this.ends = [onTables(tableNames, () => this.#tablesChanged())];
+    this.ends = [onTables(tableNames, () => this.#tablesChanged()), onServer("connection", (there) => there && this.#hasFailed && this.#tablesChanged())];
     this.keys = (event) => this.#key(event);
     document.addEventListener("keydown", this.keys);
   }
 
   async update(now) {
+    this.#latest = now;
     this.#showImage(now).catch((error) => tell(error, "image"));
     try {
       const meta = await this.#columns();
+      // By then, other rows may be wanted, or another page.
+      if (this.#latest !== now) return;
       if (this.#dropUnknownSort(now.params, meta.columns)) return;
       const shown = shownColumns(meta.columns, this.table, now.params);
       this.toolbar.update(now, meta.columns, shown);
       await this.#showRows(now, shown);
+      if (this.#latest === now) await this.#follow(now.params.get("image"));
       loadImage().catch((error) => tell(error, "image"));
     } catch (error) {
-      tell(error, "table");
+      this.#failed(error);
     }
   }
 
   destroy() {
+    this.#isGone = true;
+    this.#latest = null;
     document.removeEventListener("keydown", this.keys);
     for (const end of this.ends) end();
     this.#closeImage();
+    this.toolbar.destroy();
     this.view.destroy();
     untell("table");
+    untell("image");
   }
 
+  /** What did not come is asked for anew when the server is there again. */
+  #failed(error) {
+    if (this.#isGone) return;
+    tell(error, "table");
+    this.#hasFailed = true;
+    this.#shownRows &&= "";
+  }
+
+  /** The table's columns; those of before until newer ones have come. */
   async #columns() {
-    if (!this.#meta) {
-      const meta = await getJson(tablePath(this.table), { images: this.joined ? "1" : null });
-      this.#meta = { ...meta, columns: ordered(meta.columns, this.table).map((column) => ({ ...column, empty: column.empty && meta.n_rows > 0 })) };
+    const asked = (this.#asked ??= getJson(tablePath(this.table), { images: this.joined ? "1" : null }));
+    try {
+      const meta = await asked;
+      if (asked === this.#asked && asked !== this.#meta?.asked) {
+        this.#meta = { ...meta, asked, columns: ordered(meta.columns, this.table).map((column) => ({ ...column, empty: column.empty && meta.n_rows > 0 })) };
+      }
+    } catch (error) {
+      if (asked === this.#asked) this.#asked = null;
+      throw error;
     }
     return this.#meta;
   }
@@ -111,12 +141,29 @@ class TablePage {
     const isSame = !isFirst && this.#queryKey === JSON.stringify(query);
     this.#shownRows = key;
     this.#queryKey = JSON.stringify(query);
+    this.#hasFailed = false;
     untell("table");
     const near = isFirst ? await this.#positionOf(params.get("image"), query) : null;
+    if (this.#shownRows !== key || this.#isGone) return;
     if (!isSame && !isFirst) this.view.activate(null);
-    await this.view.show(shown, query, { sorts: sortsOf(params, this.#meta.columns), filters: filtersOf(params), near: near ?? (isSame ? this.view.top : 0) });
+    await this.view.show(shown, query, { sorts: sortsOf(params, this.#meta.columns), filters: filtersOf(params), near: near ?? (isSame ? this.view.top : 0), also: this.#meta.columns.map(({ name }) => name).filter((name) => OF_EVENT.includes(name)) });
     if (near !== null) this.view.activate(near, { center: true });
     else if (!isSame) this.view.scrollToTop();
+  }
+
+  /**
+   * Mark a row of the image that the URL names: the back button, or rows that have changed, leave another one marked.
+   * Where rows have changed, the place stays.
+   */
+  async #follow(imageId) {
+    const before = this.#selected;
+    const { active, source } = this.view;
+    this.#selected = imageId;
+    if (!imageId || imageId === before || active === null || source.row(active)?.image_id === imageId) return;
+    const position = await this.#positionOf(imageId, this.#query());
+    if (this.#selected === imageId && this.view.active === active && !this.#isGone) {
+      this.view.activate(position, { center: true, reveal: before !== undefined });
+    }
   }
 
   async #positionOf(imageId, query) {
@@ -133,13 +180,16 @@ class TablePage {
   }
 
   #filter(name, filters) {
+    if (this.#isGone) return;
     const others = filtersOf(route().params).filter(([column]) => column !== name);
     setParams({ where: filtersText([...others, ...filters]) }, { replace: true });
   }
 
   /** Show the image of a row; the same image again (another event of it) is zoomed anew. */
   #open(position, row, replace) {
+    if (this.#isGone) return;
     this.#row = { table: this.table, values: row, position };
+    this.#selected = row.image_id;
     const { params } = route();
     const same = params.get("image") === row.image_id && !params.has("from");
     setParams({ image: row.image_id, from: null, to: null }, { replace });
@@ -165,7 +215,7 @@ class TablePage {
       const row = this.view.source.row(next) ?? await this.#fetchRow(next);
       if (row) this.#open(next, row, true);
     } catch (error) {
-      tell(error, "table");
+      if (!this.#isGone) tell(error, "table");
     }
   }
 
@@ -249,7 +299,8 @@ class TablePage {
 
   /** Another process, or a job, has changed tables: read this one anew and keep the place. */
   #tablesChanged() {
-    this.#meta = null;
+    this.#asked = null;
+    this.#selected = undefined;
     this.#shownRows &&= "";
     this.#rows?.update({ imageId: route().params.get("image"), changed: true });
     this.update(route());

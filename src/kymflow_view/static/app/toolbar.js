@@ -18,7 +18,10 @@ export class Toolbar {
   constructor(table, formats, joined, onRows) {
     this.#table = table;
     this.search = h("input", { type: "search", id: "search", "aria-label": `Search ${table}`, placeholder: "Search all texts", autocomplete: "off", spellcheck: "false" });
-    this.search.addEventListener("input", debounced(() => setParams({ q: this.search.value.trim() }, { replace: true }), 150));
+    const later = debounced(() => setParams({ q: this.search.value.trim() }, { replace: true }), 150);
+    this.search.addEventListener("input", later);
+    // What was typed is not for the page that comes next.
+    this.destroy = later.cancel;
     this.search.addEventListener("keydown", (event) => {
       if (event.key !== "ArrowDown") return;
       event.preventDefault();
