@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from kymflow import KymDataset
 from kymflow.testing.lab import LINES_PER_SAMPLE
@@ -237,3 +237,20 @@ def test_an_event_is_zoomed_to_also_where_its_times_are_not_shown(page: Page, se
     wait_until_drawn(page)
 
     expect(page).to_have_url(re.compile(r"[&?]from=\d+&to=\d+"))
+
+
+def test_a_zoom_while_another_image_is_on_its_way_is_not_of_that_one(
+    page: Page, server: ViewServer, ids: dict[str, str]
+) -> None:
+    open_image(page, server, ids[LONG])
+    held: list[Route] = []
+    address = f"{server.origin}/api/images/{ids[THREE_ROIS]}"
+    page.route(address, lambda route: held.append(route))
+    with page.expect_request(address):
+        page.get_by_role("gridcell", name=THREE_ROIS, exact=True).click()
+    pane(page).get_by_role("button", name="Zoom in").click()
+    held.pop().continue_()
+
+    expect(pane(page).get_by_role("heading", level=2)).to_have_text(THREE_ROIS)
+    wait_until_drawn(page)
+    assert "from=" not in page.url

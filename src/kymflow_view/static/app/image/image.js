@@ -33,6 +33,7 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
   const askSoon = debounced(() => figure && ask(), QUIET_MS);
   let wanted = { imageId, from, to, row };
   let state = null; // of the image that is shown
+  let shownId = null; // as it was asked for
   let figure = null;
   let ends = [];
   let asking = null;
@@ -43,7 +44,7 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
     askSoon.cancel();
     try {
       const info = await slots.info.run(askInfo(id));
-      if (info) build(info);
+      if (info) build(info, id);
     } catch (error) {
       close();
       state = null;
@@ -53,8 +54,9 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
     }
   }
 
-  function build(info) {
+  function build(info, id) {
     close();
+    shownId = id;
     state = makeState(info, state);
     state.view = wantedView(wanted.row);
     showHeading(parts.heading, info, onStep);
@@ -100,6 +102,7 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
   }
 
   function navigated(view) {
+    if (shownId !== wanted.imageId) return; // Another image is on its way: the zoom is not of that one.
     const { lines } = state.info;
     wanted = { ...wanted, ...(isWhole(view, lines) ? { from: null, to: null } : view) };
     onNavigate?.({ from: wanted.from, to: wanted.to });
@@ -123,6 +126,7 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
     const { info, view, channel } = state;
     const picture = await asked("picture", askPicture(info.image_id, view, figure.columns(), channel));
     if (!picture) return;
+    picture.channel = channel;
     state.picture = picture;
     state.controls.setPicture(picture);
     figure.setPicture(picture);
@@ -222,6 +226,7 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
       const before = wanted;
       wanted = { from: null, to: null, row: null, ...next };
       if (wanted.imageId !== before.imageId || !figure) return void open();
+      if (wanted.imageId !== shownId) return; // It is on its way, and is then shown so.
       const clicked = wanted.row !== before.row ? wanted.row : null;
       if (figure.setView(wantedView(clicked), { tell: false })) {
         busy(true);
