@@ -29,9 +29,9 @@ export function makeKymograph(host, size, state, onSelect) {
   });
   return {
     ...frame,
-    /** Show a picture; the one before is kept only if it is of the whole image. */
+    /** Show a picture; the one before is kept only if it is of the whole image, and of the same channel. */
     setPicture(picture) {
-      const kept = layers.filter((layer) => isWhole(layer.picture, info) && !isWhole(picture, info));
+      const kept = layers.filter(({ picture: old }) => isWhole(old, info) && !isWhole(picture, info) && old.channel === picture.channel);
       layers.splice(0, layers.length, ...kept, { picture, canvas: document.createElement("canvas") });
       frame.redraw();
     },
