@@ -30,6 +30,7 @@ class TablePage {
   #meta = null;
   #asked = null;
   #latest = null;
+  #showing = null;
   #selected = null;
   #isGone = false;
   #hasFailed = false;
@@ -133,10 +134,15 @@ class TablePage {
   }
 
   /** Ask for rows only if what is shown of the table has changed, not for a zoom in the image. */
-  async #showRows({ params }, shown) {
+  #showRows({ params }, shown) {
     const query = rowQuery(params, this.joined);
     const key = JSON.stringify([query, shown.map(({ name }) => name), this.#meta.version]);
-    if (key === this.#shownRows) return;
+    if (key === this.#shownRows) return this.#showing;
+    this.#showing = this.#bring(params, shown, query, key);
+    return this.#showing;
+  }
+
+  async #bring(params, shown, query, key) {
     const isFirst = this.#shownRows === null;
     const isSame = !isFirst && this.#queryKey === JSON.stringify(query);
     this.#shownRows = key;
