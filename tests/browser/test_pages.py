@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from support.paths import REPO
 from support.view_lab import LONG, THREE_ROIS
@@ -104,3 +104,15 @@ def test_a_dataset_that_cannot_be_read_is_told_of_until_it_can(page: Page, serve
 
     expect(page.get_by_role("alert")).not_to_contain_text("gone")
     assert told == []
+
+
+def test_a_change_between_the_rows_and_the_first_event_is_seen(page: Page, server: ViewServer) -> None:
+    held: list[Route] = []
+    page.route("**/api/changes", lambda route: held.append(route))
+    page.goto(f"{server.origin}/images")
+    expect(page.locator("[role=row][aria-rowindex='2']")).to_be_visible()
+    with page.expect_request("**/api/tables/images"):
+        held[0].fulfill(
+            content_type="text/event-stream",
+            body='retry: 9999999\nevent: tables\ndata: {"images": "another version"}\n\n',
+        )

@@ -105,14 +105,14 @@ let versions = null;
 
 /**
  * Call `listener` when one of the tables that `names()` gives has changed, also by another process; returns what
- * ends that.
+ * ends that. What the server tells first is news where `known()`, the versions that are shown, are others by name.
  */
-export function onTables(names, listener) {
+export function onTables(names, listener, known = () => ({})) {
   const key = () => versions && JSON.stringify(names().map((name) => versions[name]));
   let before = key();
   return onServer("tables", () => {
     const now = key();
-    const isNews = before !== null && now !== before;
+    const isNews = before === null ? Object.entries(known()).some(([name, version]) => versions[name] !== version) : now !== before;
     before = now;
     if (isNews) listener();
   });

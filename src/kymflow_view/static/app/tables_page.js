@@ -67,7 +67,7 @@ class TablePage {
       onWidth: (name, width) => keepWidth(table, name, width),
       onError: (error) => this.#failed(error),
     });
-    this.ends = [onTables(tableNames, () => this.#tablesChanged()), onServer("connection", (there) => there && this.#hasFailed && this.#tablesChanged())];
+    this.ends = [onTables(tableNames, () => this.#tablesChanged(), () => this.#versions()), onServer("connection", (there) => there && this.#hasFailed && this.#tablesChanged())];
     this.keys = (event) => this.#key(event);
     document.addEventListener("keydown", this.keys);
   }
@@ -123,6 +123,13 @@ class TablePage {
       throw error;
     }
     return this.#meta;
+  }
+
+  /** The versions of the tables whose rows are shown, by name. */
+  #versions() {
+    if (!this.#meta) return {};
+    const { version, images_version: ofImages } = this.#meta;
+    return { [this.table]: version, ...(ofImages === undefined ? {} : { images: ofImages }) };
   }
 
   /** A link to a table of another version may sort by a column that is no longer there. */
