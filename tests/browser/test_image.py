@@ -23,6 +23,7 @@ from support.view_lab import (
     UNCALIBRATED,
 )
 from support.view_server import ViewServer
+from support.watched_pages import Watch
 
 ZOOMS = {"whole": 1, "a tenth": 10, "a hundredth": 100}
 
@@ -254,3 +255,17 @@ def test_a_zoom_while_another_image_is_on_its_way_is_not_of_that_one(
     expect(pane(page).get_by_role("heading", level=2)).to_have_text(THREE_ROIS)
     wait_until_drawn(page)
     assert "from=" not in page.url
+
+
+def test_a_table_that_cannot_be_read_leaves_the_others(page: Page, server: ViewServer, watch: Watch) -> None:
+    watch.expected.append("500")
+    page.route(
+        "**/api/tables/radon_report/rows?*",
+        lambda route: route.fulfill(
+            status=500, content_type="application/json", body='{"error": "it is damaged"}'
+        ),
+    )
+    page.goto(f"{server.origin}/images")
+    page.get_by_role("gridcell", name=LONG, exact=True).click()
+    expect(page.get_by_role("region", name="Rows in radon_report")).to_contain_text("it is damaged")
+    expect(page.get_by_role("region", name="Rows in images")).to_contain_text("30000")

@@ -52,12 +52,18 @@ def plot(
     check_target(output, dataset)
     kd = KymDataset(dataset, mode="r")
     if y is None:
-        if x is not None or by is not None:
-            raise typer.BadParameter("--x and --by go with --y, the column of a table that is plotted")
+        if x is not None or by is not None or kind is not KindName.STRIP or average is not AverageName.NONE:
+            raise typer.BadParameter(
+                "--x, --by, --kind and --average go with --y, the column of a table that is plotted"
+            )
         record = kd.ds.record(_image_id(kd, what))
         made: ViewFigure = figure(record, ratio=_RATIO, theme=theme.value, channel=channel)
         notes = ""
     else:
+        if channel:
+            raise typer.BadParameter("--channel is of an image, and --y of a table: give one of them")
+        if x is not None and kind not in (KindName.STRIP, KindName.SCATTER):
+            raise typer.BadParameter(f"--x makes a scatter plot, --kind is {kind.value}: give one of them")
         chosen = KindName.SCATTER if x is not None else kind
         plotted = plot_column(
             kd,

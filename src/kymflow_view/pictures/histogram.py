@@ -30,7 +30,7 @@ class Histogram:
     p1, p99 : float or None
         Percentiles.
     edges, counts : list
-        Bins of equal width, whole numbers wide where the pixels are whole numbers.
+        Bins of equal width, whole numbers wide where pixels are uint8, uint16 or bool.
     n, not_finite : int
         How many pixels were counted, and how many were left out, as they are NaN or infinite.
     lines, of : int

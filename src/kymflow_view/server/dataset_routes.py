@@ -41,7 +41,7 @@ def _table(kd: KymDataset, name: str) -> dict[str, Any] | None:
     except TableNotFoundError:
         # Dropped since the names were listed.
         return None
-    except TableError as error:
+    except (TableError, OSError) as error:
         return {"name": name, "n_rows": 0, "made_by": "", "error": str(error)}
     return {"name": name, "n_rows": info.rows, "made_by": info.made_by}
 

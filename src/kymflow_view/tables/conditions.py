@@ -42,7 +42,7 @@ _HOLDS = {
 _BOOLEANS = {"true": True, "false": False}
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 # A year, a month of it, or a day.
-_DAYS = re.compile(r"\d{4}(-\d{1,2}){0,2}")
+_DAYS = re.compile(r"\d{4}(-(0?[1-9]|1[0-2])(-(0?[1-9]|[12]\d|3[01]))?)?")
 _LONGER_THAN_A_MONTH, _LONGER_THAN_A_YEAR = 31, 366
 _NANOSECONDS = re.compile(r"[.,]\d{6}(\d{1,3})")
 

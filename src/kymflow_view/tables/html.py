@@ -99,16 +99,18 @@ def table(kd: KymDataset, name: str, *, with_images: bool = False, n_shown: int 
     <table radon_report: 2 rows, 27 columns>
     """
     own = kd.get_table(name, with_source=not with_images, with_images=with_images)
-    columns = kd.describe_table(name).columns
+    told = {column.name: column for column in kd.describe_table(name).columns}
     if with_images and name != "images":
-        taken = {column.name for column in columns}
+        taken = set(told)
         of_images = kd.describe_table("images").columns
-        columns = [*(column for column in of_images if column.name not in taken), *columns]
+        # As the join names them.
+        joined = {f"image_{one.name}" if one.name in taken else one.name: one for one in of_images}
+        told = {**joined, **told}
     return TableView(
         name,
         own,
-        units={column.name: column.unit for column in columns},
-        descriptions={column.name: column.description for column in columns},
+        units={shown: column.unit for shown, column in told.items()},
+        descriptions={shown: column.description for shown, column in told.items()},
         n_shown=n_shown,
     )
 

@@ -69,7 +69,14 @@ def test_mistakes_are_one_line(lab: Path, tmp_path: Path) -> None:
     [
         (["capillary_0001", "-o", "a.jpg"], "must end with .png, .svg, .pdf"),
         (["radon_report", "-o", "a.png"], "radon_report is a table: give --y"),
-        (["capillary_0001", "-o", "a.png", "--by", "x"], "--x and --by go with --y"),
+        (["capillary_0001", "-o", "a.png", "--by", "x"], "and --average go with --y"),
+        (["capillary_0001", "-o", "a.png", "--kind", "violin"], "and --average go with --y"),
+        (["capillary_0001", "-o", "a.png", "--average", "image"], "and --average go with --y"),
+        (["radon_report", "-o", "a.png", "--y", "n_valid", "--channel", "1"], "--channel is of an image"),
+        (
+            ["radon_report", "-o", "a.png", "--y", "n_valid", "--x", "roi_id", "--kind", "violin"],
+            "--x makes a scatter plot, --kind is violin",
+        ),
         (["radon_report", "-o", "a.png", "--y", "n_valid", "--kind", "pie"], "'violin'"),
         (["capillary_0001"], "--output"),
     ],

@@ -118,6 +118,8 @@ def test_lists_are_missing_or_present() -> None:
         (pa.array(TIMES), "=", "2024-05-01T00:00Z", "'2024-05-01T00:00Z' is none: it has a time zone"),
         (pa.array(TIMES), "=", 2024, "column 'x' holds times; 2024 is none such as"),
         (pa.array([[1]]), "=", 1, "column 'x' holds list<.*>; = is not for it"),
+        (pa.array(TIMES), "=", "2024-00", "such as 2024, 2024-05-01"),
+        (pa.array(TIMES), "=", "2024-05-00", "such as 2024, 2024-05-01"),
     ],
 )
 def test_what_does_not_fit_a_column_is_an_error_that_names_it(

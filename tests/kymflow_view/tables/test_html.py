@@ -29,6 +29,15 @@ def test_a_table_shows_its_first_rows(tmp_path_factory: pytest.TempPathFactory) 
     assert "&lt;script&gt;" in joined._repr_html_()
 
 
+def test_a_joined_column_of_another_name_keeps_its_unit(tmp_path_factory: pytest.TempPathFactory) -> None:
+    kd = make_viewed_lab(tmp_path_factory.mktemp("lab"))
+    ids = kd.get_table("images")["image_id"].tolist()
+    kd.ds.save_table("own", pd.DataFrame({"image_id": ids, "duration_s": [1.0] * len(ids)}))
+    html = kymflow_view.table(kd, "own", with_images=True)._repr_html_()
+    assert ">image_duration_s (s)<" in html
+    assert ">duration_s<" in html
+
+
 def test_a_hostile_header_and_an_empty_table_are_text(tmp_path_factory: pytest.TempPathFactory) -> None:
     kd = KymDataset(tmp_path_factory.mktemp("lab") / "lab.zarr", mode="a")
     kd.ds.save_table("odd", pd.DataFrame({"image_id": ["a"], "<b>": [1.5]}).iloc[:0])

@@ -25,15 +25,10 @@ export class RowSource {
     return this.#now?.total ?? 0;
   }
 
-  /** The version of the table that the rows are of. */
-  get version() {
-    return this.#now?.version ?? null;
-  }
-
   /** Ask for the rows of `query` with `columns` (names); first those around position `near`. */
   async start(query, columns, near = 0) {
     this.#next?.controller.abort();
-    const next = { query, columns, pages: new Map(), pending: new Set(), total: 0, version: null, index: null, controller: new AbortController() };
+    const next = { query, columns, pages: new Map(), pending: new Set(), total: 0, index: null, controller: new AbortController() };
     this.#next = next;
     const first = Math.floor(near / PAGE);
     const came = await this.#load(next, first);
@@ -52,7 +47,12 @@ export class RowSource {
     if (!now?.total) return;
     const end = Math.floor(Math.min(last, now.total - 1) / PAGE);
     for (let page = Math.floor(Math.max(0, first) / PAGE); page <= end; page += 1) {
-      if (!now.pages.has(page) && !now.pending.has(page)) {
+      const rows = now.pages.get(page);
+      if (rows) {
+        // The oldest are dropped first: what is in view counts as new.
+        now.pages.delete(page);
+        now.pages.set(page, rows);
+      } else if (!now.pending.has(page)) {
         this.#load(now, page).then((came) => came && this.#now === now && this.#onRows(false));
       }
     }
@@ -98,7 +98,6 @@ export class RowSource {
       batch.pages.set(page, answer.rows);
       if (batch.pages.size > KEPT_PAGES) batch.pages.delete(batch.pages.keys().next().value);
       batch.total = answer.total;
-      batch.version = answer.version;
       return true;
     } catch (error) {
       if (!isAbort(error)) this.#onError(error);

@@ -18,7 +18,7 @@ export function mountRows(element, { imageId }) {
     const { signal } = controller;
     try {
       const names = tableNames();
-      const made = await Promise.all(names.map((name) => tableRows(name, shown, signal)));
+      const made = await Promise.all(names.map((name) => tableRows(name, shown, signal).catch((error) => failedRows(name, error))));
       if (signal.aborted) return;
       untell("rows");
       fill(element, made.map((parts, index) => h("section", { class: "image-rows", "aria-label": `Rows in ${names[index]}` }, parts)));
@@ -40,6 +40,11 @@ export function mountRows(element, { imageId }) {
   };
   update({ imageId });
   return { update, destroy };
+}
+
+/** One table that cannot be read leaves the others. */
+function failedRows(name, error) {
+  return [h("h3", {}, name), h("p", { class: "muted" }, error.message)];
 }
 
 async function tableRows(name, id, signal) {

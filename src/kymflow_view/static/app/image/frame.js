@@ -5,7 +5,7 @@ import uPlot from "../../vendor/uplot/uPlot.esm.js";
 import { color } from "../theme.js";
 
 export const LEFT = 66;
-export const RIGHT = 24;
+const RIGHT = 24;
 const LABEL = 18;
 const FONT = '12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif';
 

@@ -6,7 +6,7 @@ import { shortened } from "./format.js";
 import { LEFT, makeFrame, ratio, seriesColor, setFont, timeToPixel } from "./frame.js";
 import { xRange } from "./kymograph.js";
 
-export const LANE = 15;
+const LANE = 15;
 
 /** Height in CSS pixels of the strip. */
 export const stripHeight = (kinds) => kinds.length * LANE + 4;
