@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from kymflow_zarr import layout
 from kymflow_zarr.errors import ColumnError, InvalidNameError, KymflowError, TableError, TableNotFoundError
 from kymflow_zarr.formats import frames
+from kymflow_zarr.formats.integers import check_concat_keeps_integers
 
 if TYPE_CHECKING:
     from kymflow_zarr.store.base import Store, StoreReader
@@ -257,6 +258,6 @@ def _merge(
         # No value is left to give the kept columns a type of their own.
         merged = rows.reindex(columns=[*kept.columns, *rows.columns.difference(kept.columns, sort=False)])
     else:
-        frames.check_concat_keeps_integers([kept, rows])
+        check_concat_keeps_integers([kept, rows])
         merged = pd.concat([kept, rows], ignore_index=True)
     return merged.sort_values(id_column, kind="stable", ignore_index=True)

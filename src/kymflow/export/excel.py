@@ -14,7 +14,7 @@ import pandas as pd
 
 from kymflow.export.content import TableContent
 from kymflow_zarr.errors import ColumnError, InstallationError
-from kymflow_zarr.formats.frames import LARGEST_EXACT_INT
+from kymflow_zarr.formats.integers import LARGEST_EXACT_INT
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook

@@ -16,6 +16,7 @@ from kymflow.core.zarr.indexers.contract import TableContract
 from kymflow.errors import ExtractionError, RowsError
 from kymflow_zarr.errors import ColumnError
 from kymflow_zarr.formats import frames
+from kymflow_zarr.formats.integers import has_inexact_integers
 
 
 class _Fault(Exception):
@@ -132,7 +133,7 @@ def _check_storable(table: pa.Table) -> None:
     """
     for name, values in zip(table.column_names, table.columns, strict=True):
         frames.check_writable(name, values.type)
-        if values.null_count and frames.has_inexact_integers(values):
+        if values.null_count and has_inexact_integers(values):
             raise ColumnError(
                 f"column {name!r} has missing values and integers beyond 2**53, which would come back "
                 "as other numbers. Give them as text.",

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from kymflow.core.zarr.indexers.base import IMAGE_ID
 from kymflow.core.zarr.indexers.contract import TableContract
 from kymflow.errors import SchemaError
-from kymflow_zarr.formats import frames
+from kymflow_zarr.formats import integers
 
 
 def is_alike(one: pa.Schema, other: pa.Schema) -> bool:
@@ -192,7 +192,7 @@ def check_exact(table: pa.Table, contract: TableContract) -> None:
         Such a column, by name.
     """
     for name, values in zip(table.column_names, table.columns, strict=True):
-        if values.null_count and frames.has_inexact_integers(values):
+        if values.null_count and integers.has_inexact_integers(values):
             raise _misfit(table, name, contract, "beside missing values they would become floats")
 
 
@@ -204,7 +204,7 @@ def _misfit(rows: pa.Table, column: str, contract: TableContract, why: str) -> S
     if IMAGE_ID in rows.column_names and rows.num_rows:
         image_ids = rows.column(IMAGE_ID)
         if large:
-            beyond = pc.greater(pc.abs(values.cast(pa.int64(), safe=False)), frames.LARGEST_EXACT_INT)
+            beyond = pc.greater(pc.abs(values.cast(pa.int64(), safe=False)), integers.LARGEST_EXACT_INT)
             image_ids = image_ids.filter(beyond)
         image_id = image_ids[0].as_py() if len(image_ids) else None
     where = f"column {column!r} of table {contract.table_name!r}"
