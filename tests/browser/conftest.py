@@ -17,7 +17,7 @@ import pytest
 from kymflow import KymDataset
 from support import view_lab, view_plugin
 from support.paths import REPO, TESTS
-from support.view_server import ViewServer, viewing
+from support.viewer import Viewer, viewing_with_plugin
 from support.watched_pages import Watch
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SCREENSHOTS = REPO / "build" / "screenshots"
 SIZE = {"width": 1400, "height": 900}
 
-View = Callable[..., ViewServer]
+View = Callable[..., Viewer]
 
 
 class LeftOut(pytest.Module):
@@ -76,9 +76,9 @@ def own_lab(lab: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(lab: Path, site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ViewServer]:
+def server(lab: Path, site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Viewer]:
     """A viewer of the lab's dataset."""
-    with viewing(lab, site, tmp_path_factory.mktemp("cache")) as server:
+    with viewing_with_plugin(lab, site, tmp_path_factory.mktemp("cache")) as server:
         yield server
 
 
@@ -88,7 +88,9 @@ def view(site: Path, tmp_path: Path) -> Iterator[View]:
     with ExitStack() as stack:
         cache = tmp_path / "cache"
         cache.mkdir()
-        yield lambda dataset, **variables: stack.enter_context(viewing(dataset, site, cache, **variables))
+        yield lambda dataset, *options, **variables: stack.enter_context(
+            viewing_with_plugin(dataset, site, cache, *options, **variables)
+        )
 
 
 @pytest.fixture(scope="session")
@@ -140,7 +142,7 @@ def context(browser: Browser, watch: Watch, theme: str) -> Iterator[BrowserConte
 
 
 @pytest.fixture
-def page(context: BrowserContext, server: ViewServer) -> Page:
+def page(context: BrowserContext, server: Viewer) -> Page:
     """A page that came in by the link: with the cookie, at the first page."""
     page = context.new_page()
     page.goto(server.link)

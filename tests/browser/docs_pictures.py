@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from kymflow import KymDataset
 from kymflow.testing import simulate_folder
 from support.paths import REPO
-from support.view_server import viewing
+from support.viewer import viewing_with_plugin
 
 SIZE = {"width": 1280, "height": 800}
 # A control group, and one that is slower: what is plotted should look like something.
@@ -70,7 +70,7 @@ def main() -> None:
         dataset, site = make_lab(Path(folder)), Path(folder, "site")
         chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
         browser = playwright.chromium.launch(executable_path=chromium, args=root)
-        with viewing(dataset, site, Path(folder)) as server:
+        with viewing_with_plugin(dataset, site, Path(folder)) as server:
             for theme, pages in PAGES.items():
                 context = browser.new_context(viewport=SIZE, color_scheme=theme)
                 page = context.new_page()

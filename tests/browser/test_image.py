@@ -22,13 +22,13 @@ from support.view_lab import (
     THREE_ROIS,
     UNCALIBRATED,
 )
-from support.view_server import ViewServer
+from support.viewer import Viewer
 from support.watched_pages import Watch
 
 ZOOMS = {"whole": 1, "a tenth": 10, "a hundredth": 100}
 
 
-def open_image(page: Page, server: ViewServer, image_id: str, lines: tuple[int, int] | None = None) -> None:
+def open_image(page: Page, server: Viewer, image_id: str, lines: tuple[int, int] | None = None) -> None:
     part = f"&from={lines[0]}&to={lines[1]}" if lines else ""
     page.goto(f"{server.origin}/images?image={image_id}{part}")
     wait_until_drawn(page)
@@ -86,7 +86,7 @@ def spike_is_seen(page: Page, lines: tuple[int, int]) -> bool:
 @pytest.mark.parametrize("name", [LONG, THREE_ROIS])
 @pytest.mark.parametrize("part", ZOOMS.values(), ids=ZOOMS)
 def test_a_flash_of_one_line_is_seen(
-    page: Page, server: ViewServer, ids: dict[str, str], part: int, name: str
+    page: Page, server: Viewer, ids: dict[str, str], part: int, name: str
 ) -> None:
     lines = around(FLASH_LINE, part)
     open_image(page, server, ids[name], lines)
@@ -97,7 +97,7 @@ def test_a_flash_of_one_line_is_seen(
 @pytest.mark.parametrize("name", [LONG, THREE_ROIS])
 @pytest.mark.parametrize("part", ZOOMS.values(), ids=ZOOMS)
 def test_a_spike_of_one_sample_is_seen(
-    page: Page, server: ViewServer, ids: dict[str, str], part: int, name: str
+    page: Page, server: Viewer, ids: dict[str, str], part: int, name: str
 ) -> None:
     lines = around(SPIKE_LINE, part)
     open_image(page, server, ids[name], lines)
@@ -105,7 +105,7 @@ def test_a_spike_of_one_sample_is_seen(
     assert spike_is_seen(page, lines)
 
 
-def test_a_click_on_a_row_shows_its_picture(page: Page, server: ViewServer) -> None:
+def test_a_click_on_a_row_shows_its_picture(page: Page, server: Viewer) -> None:
     page.goto(f"{server.origin}/images")
     page.get_by_role("gridcell", name=LONG, exact=True).click()
     wait_until_drawn(page)
@@ -115,7 +115,7 @@ def test_a_click_on_a_row_shows_its_picture(page: Page, server: ViewServer) -> N
 
 
 def test_the_picture_and_the_traces_are_zoomed_together(
-    page: Page, server: ViewServer, ids: dict[str, str]
+    page: Page, server: Viewer, ids: dict[str, str]
 ) -> None:
     whole = (0, LONG_LINES)
     open_image(page, server, ids[LONG])
@@ -137,7 +137,7 @@ def test_the_picture_and_the_traces_are_zoomed_together(
 
 
 def test_contrast_comes_from_the_raw_samples(
-    page: Page, server: ViewServer, ids: dict[str, str], lab: Path
+    page: Page, server: Viewer, ids: dict[str, str], lab: Path
 ) -> None:
     pixels = KymDataset(lab, "r").ds.record(ids[LONG]).load_array()
     # Each line for itself: white is then not raised to what a maximum of many lines may be.
@@ -153,7 +153,7 @@ def test_contrast_comes_from_the_raw_samples(
 
 
 def test_an_image_without_calibration_is_shown_in_lines_and_pixels(
-    page: Page, server: ViewServer, ids: dict[str, str]
+    page: Page, server: Viewer, ids: dict[str, str]
 ) -> None:
     open_image(page, server, ids[UNCALIBRATED])
 
@@ -163,7 +163,7 @@ def test_an_image_without_calibration_is_shown_in_lines_and_pixels(
 
 
 @pytest.mark.parametrize("stem", HOSTILE_STEMS)
-def test_a_hostile_name_is_a_text(page: Page, server: ViewServer, ids: dict[str, str], stem: str) -> None:
+def test_a_hostile_name_is_a_text(page: Page, server: Viewer, ids: dict[str, str], stem: str) -> None:
     open_image(page, server, ids[f"{stem}.tif"])
 
     expect(page.get_by_role("heading", name=f"{stem}.tif", exact=True)).to_be_visible()
@@ -171,7 +171,7 @@ def test_a_hostile_name_is_a_text(page: Page, server: ViewServer, ids: dict[str,
 
 
 def test_all_values_are_shown_without_a_word_of_what_is_outside(
-    page: Page, server: ViewServer, ids: dict[str, str]
+    page: Page, server: Viewer, ids: dict[str, str]
 ) -> None:
     open_image(page, server, ids[LONG], around(SPIKE_LINE, 10))
     box = pane(page).get_by_label("Show all values")
@@ -182,7 +182,7 @@ def test_all_values_are_shown_without_a_word_of_what_is_outside(
     expect(line).to_have_text("Show all values")
 
 
-def test_the_image_has_its_rows_in_every_table(page: Page, server: ViewServer, ids: dict[str, str]) -> None:
+def test_the_image_has_its_rows_in_every_table(page: Page, server: Viewer, ids: dict[str, str]) -> None:
     open_image(page, server, ids[LONG])
 
     for table in ("images", "radon_report", "velocity_events", "vessels"):
@@ -191,7 +191,7 @@ def test_the_image_has_its_rows_in_every_table(page: Page, server: ViewServer, i
 
 
 def test_panels_of_plugins_are_drawn_and_one_that_fails_says_so(
-    page: Page, server: ViewServer, ids: dict[str, str]
+    page: Page, server: Viewer, ids: dict[str, str]
 ) -> None:
     open_image(page, server, ids[LONG])
 
@@ -199,7 +199,7 @@ def test_panels_of_plugins_are_drawn_and_one_that_fails_says_so(
     expect(page.get_by_text("no <b>luck</b> today")).to_be_visible()
 
 
-def test_keys_lead_to_the_next_image_and_back(page: Page, server: ViewServer) -> None:
+def test_keys_lead_to_the_next_image_and_back(page: Page, server: Viewer) -> None:
     page.goto(f"{server.origin}/images?sort=file_name")
     expect(page.get_by_role("gridcell", name=LONG, exact=True)).to_be_visible()
     page.locator("[role=row][tabindex='0']").focus()
@@ -219,7 +219,7 @@ def test_keys_lead_to_the_next_image_and_back(page: Page, server: ViewServer) ->
     assert "image=" not in page.url
 
 
-def test_the_back_button_marks_the_row_of_the_image_that_it_shows(page: Page, server: ViewServer) -> None:
+def test_the_back_button_marks_the_row_of_the_image_that_it_shows(page: Page, server: Viewer) -> None:
     page.goto(f"{server.origin}/images?sort=file_name")
     heading = pane(page).get_by_role("heading", level=2)
     for name in (LONG, THREE_ROIS):
@@ -232,7 +232,7 @@ def test_the_back_button_marks_the_row_of_the_image_that_it_shows(page: Page, se
     expect(marked.get_by_role("gridcell", name=LONG, exact=True)).to_be_visible()
 
 
-def test_an_event_is_zoomed_to_also_where_its_times_are_not_shown(page: Page, server: ViewServer) -> None:
+def test_an_event_is_zoomed_to_also_where_its_times_are_not_shown(page: Page, server: Viewer) -> None:
     page.goto(f"{server.origin}/tables/velocity_events?columns=file_name")
     page.get_by_role("gridcell", name="capillary_0006.tif", exact=True).first.click()
     wait_until_drawn(page)
@@ -241,7 +241,7 @@ def test_an_event_is_zoomed_to_also_where_its_times_are_not_shown(page: Page, se
 
 
 def test_a_zoom_while_another_image_is_on_its_way_is_not_of_that_one(
-    page: Page, server: ViewServer, ids: dict[str, str]
+    page: Page, server: Viewer, ids: dict[str, str]
 ) -> None:
     open_image(page, server, ids[LONG])
     held: list[Route] = []
@@ -257,7 +257,7 @@ def test_a_zoom_while_another_image_is_on_its_way_is_not_of_that_one(
     assert "from=" not in page.url
 
 
-def test_a_table_that_cannot_be_read_leaves_the_others(page: Page, server: ViewServer, watch: Watch) -> None:
+def test_a_table_that_cannot_be_read_leaves_the_others(page: Page, server: Viewer, watch: Watch) -> None:
     watch.expected.append("500")
     page.route(
         "**/api/tables/radon_report/rows?*",

@@ -14,7 +14,7 @@ from support.gates import Gate
 from support.processes import StartPython, wait_for_all
 from support.view_lab import N_IMAGES
 from support.view_plugin import GATE, VesselsIndexer
-from support.view_server import ViewServer
+from support.viewer import Viewer
 from support.watched_pages import Watch
 
 VESSELS = "/tables/vessels"
@@ -52,7 +52,7 @@ def vessels(dataset: Path) -> bytes:
 
 
 def test_refresh_shows_progress_and_brings_all_up_to_date(
-    own_lab: Path, view: Callable[..., ViewServer], context: BrowserContext, gate: Gate
+    own_lab: Path, view: Callable[..., Viewer], context: BrowserContext, gate: Gate
 ) -> None:
     edit_all(own_lab)
     server = view(own_lab, **{GATE: str(gate.path)})
@@ -69,7 +69,7 @@ def test_refresh_shows_progress_and_brings_all_up_to_date(
 
 
 def test_cancel_keeps_the_table_as_it_was(
-    own_lab: Path, view: Callable[..., ViewServer], context: BrowserContext, gate: Gate
+    own_lab: Path, view: Callable[..., Viewer], context: BrowserContext, gate: Gate
 ) -> None:
     before = vessels(own_lab)
     server = view(own_lab, **{GATE: str(gate.path)})
@@ -85,7 +85,7 @@ def test_cancel_keeps_the_table_as_it_was(
 
 
 def test_a_server_that_is_killed_during_a_refresh_leaves_the_old_table(
-    own_lab: Path, view: Callable[..., ViewServer], context: BrowserContext, gate: Gate, watch: Watch
+    own_lab: Path, view: Callable[..., Viewer], context: BrowserContext, gate: Gate, watch: Watch
 ) -> None:
     # The page says that nobody answers any more, and so does the console.
     watch.expected += ["net::ERR_"]
@@ -107,7 +107,7 @@ def test_a_server_that_is_killed_during_a_refresh_leaves_the_old_table(
 
 
 def test_what_another_process_changes_is_seen_at_once(
-    own_lab: Path, view: Callable[..., ViewServer], context: BrowserContext, start_python: StartPython
+    own_lab: Path, view: Callable[..., Viewer], context: BrowserContext, start_python: StartPython
 ) -> None:
     server = view(own_lab)
     page = context.new_page()
@@ -120,9 +120,9 @@ def test_what_another_process_changes_is_seen_at_once(
 
 
 def test_a_dataset_that_cannot_be_written_offers_no_refresh(
-    own_lab: Path, view: Callable[..., ViewServer], context: BrowserContext
+    own_lab: Path, view: Callable[..., Viewer], context: BrowserContext
 ) -> None:
-    server = view(own_lab, options=("--read-only",))
+    server = view(own_lab, "--read-only")
     page = context.new_page()
     page.goto(server.link_to("/status"))
 

@@ -10,7 +10,7 @@ import pandas as pd
 from playwright.sync_api import BrowserContext, expect
 
 from kymflow import ZarrDataset
-from support.view_server import ViewServer
+from support.viewer import Viewer
 
 N_ROWS = 100_000
 
@@ -30,7 +30,7 @@ def make_large(path: Path) -> None:
 
 
 def test_a_hundred_thousand_rows(
-    tmp_path: Path, view: Callable[..., ViewServer], context: BrowserContext
+    tmp_path: Path, view: Callable[..., Viewer], context: BrowserContext
 ) -> None:
     make_large(tmp_path / "large.zarr")
     page = context.new_page()

@@ -9,11 +9,11 @@ from playwright.sync_api import BrowserContext, expect
 from kymflow import KymDataset
 from kymflow.testing import make_lab
 from kymflow_indexers_builtin import ImagesIndexer
-from support.view_server import ViewServer
+from support.viewer import Viewer
 
 
 def test_a_dataset_in_s3_is_looked_at(
-    new_url: Callable[[str], str], view: Callable[..., ViewServer], context: BrowserContext
+    new_url: Callable[[str], str], view: Callable[..., Viewer], context: BrowserContext
 ) -> None:
     url = new_url("s3")
     make_lab(url, n_images=3)

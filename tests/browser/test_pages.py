@@ -9,7 +9,7 @@ from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from support.paths import REPO
 from support.view_lab import LONG, THREE_ROIS
-from support.view_server import ViewServer
+from support.viewer import Viewer
 
 SCREENSHOTS = REPO / "build" / "screenshots"
 AXE = REPO / "build"
@@ -36,7 +36,7 @@ def axe() -> str:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_hinders_nobody(
-    page: Page, server: ViewServer, ids: dict[str, str], axe: str, name: str, theme: str
+    page: Page, server: Viewer, ids: dict[str, str], axe: str, name: str, theme: str
 ) -> None:
     address, text = PAGES[name]
     path = re.sub(r"{(.*?)}", lambda found: ids[found[1]], address)
@@ -55,7 +55,7 @@ def test_every_page_hinders_nobody(
     assert len(found["passes"]) > 10
 
 
-def test_the_theme_can_be_switched_and_is_kept(page: Page, server: ViewServer) -> None:
+def test_the_theme_can_be_switched_and_is_kept(page: Page, server: Viewer) -> None:
     def ground() -> str:
         return page.evaluate("() => getComputedStyle(document.body).backgroundColor")
 
@@ -71,7 +71,7 @@ def test_the_theme_can_be_switched_and_is_kept(page: Page, server: ViewServer) -
 
 
 def test_pages_that_nobody_sees_leave_their_connection_to_others(
-    context: BrowserContext, server: ViewServer
+    context: BrowserContext, server: Viewer
 ) -> None:
     # Playwright's pages are never hidden; this one says that it is.
     hide = """() => {
@@ -86,7 +86,7 @@ def test_pages_that_nobody_sees_leave_their_connection_to_others(
         page.evaluate(hide)
 
 
-def test_a_dataset_that_cannot_be_read_is_told_of_until_it_can(page: Page, server: ViewServer) -> None:
+def test_a_dataset_that_cannot_be_read_is_told_of_until_it_can(page: Page, server: Viewer) -> None:
     told = ['{"error": "the disk <b>is</b> gone"}', '{"error": null}']
     page.route(
         "**/api/changes",
@@ -106,7 +106,7 @@ def test_a_dataset_that_cannot_be_read_is_told_of_until_it_can(page: Page, serve
     assert told == []
 
 
-def test_a_change_between_the_rows_and_the_first_event_is_seen(page: Page, server: ViewServer) -> None:
+def test_a_change_between_the_rows_and_the_first_event_is_seen(page: Page, server: Viewer) -> None:
     held: list[Route] = []
     page.route("**/api/changes", lambda route: held.append(route))
     page.goto(f"{server.origin}/images")

@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from support.view_server import ViewServer
+from support.viewer import Viewer
 from support.watched_pages import LOOPBACK, Watch
 
 API = "/api/dataset"
 
 
-def ask(server: ViewServer, path: str, method: str = "GET", **headers: str) -> http.client.HTTPResponse:
+def ask(server: Viewer, path: str, method: str = "GET", **headers: str) -> http.client.HTTPResponse:
     connection = http.client.HTTPConnection(LOOPBACK, server.port, timeout=30)
     try:
         # A header in another spelling replaces that of http.client.
@@ -27,7 +27,7 @@ def ask(server: ViewServer, path: str, method: str = "GET", **headers: str) -> h
 
 
 @pytest.fixture
-def cookie(server: ViewServer) -> str:
+def cookie(server: Viewer) -> str:
     """The cookie that the link gives."""
     parts = urlsplit(server.link)
     answer = ask(server, f"{parts.path}?{parts.query}")
@@ -37,9 +37,7 @@ def cookie(server: ViewServer) -> str:
     return given.partition(";")[0]
 
 
-def test_the_link_lets_in_and_leaves_no_token_in_the_address(
-    context: BrowserContext, server: ViewServer
-) -> None:
+def test_the_link_lets_in_and_leaves_no_token_in_the_address(context: BrowserContext, server: Viewer) -> None:
     page = context.new_page()
     page.goto(server.link_to("/status"))
     expect(page).to_have_title("Status · lab.zarr · kymflow")
@@ -48,12 +46,12 @@ def test_the_link_lets_in_and_leaves_no_token_in_the_address(
     assert "token" not in page.url
 
 
-def test_a_cookie_lets_in(server: ViewServer, cookie: str) -> None:
+def test_a_cookie_lets_in(server: Viewer, cookie: str) -> None:
     assert ask(server, API, Cookie=cookie).status == 200
 
 
 @pytest.mark.parametrize("path", ["/", API, "/static/app/main.js", "/?token=wrong", f"{API}?token="])
-def test_without_the_token_nothing_is_answered(server: ViewServer, path: str) -> None:
+def test_without_the_token_nothing_is_answered(server: Viewer, path: str) -> None:
     assert ask(server, path).status == 403
 
 
@@ -67,11 +65,11 @@ def test_without_the_token_nothing_is_answered(server: ViewServer, path: str) ->
     ],
     ids=str,
 )
-def test_another_host_or_origin_is_refused(server: ViewServer, cookie: str, headers: dict[str, str]) -> None:
+def test_another_host_or_origin_is_refused(server: Viewer, cookie: str, headers: dict[str, str]) -> None:
     assert ask(server, API, Cookie=cookie, **headers).status == 403
 
 
-def test_a_page_elsewhere_cannot_start_a_job(server: ViewServer, cookie: str) -> None:
+def test_a_page_elsewhere_cannot_start_a_job(server: Viewer, cookie: str) -> None:
     assert ask(server, "/api/jobs", "POST", Cookie=cookie).status == 403
 
 
@@ -87,11 +85,11 @@ def test_a_page_elsewhere_cannot_start_a_job(server: ViewServer, cookie: str) ->
         "/api/images/..%2f..%2f/pixels",
     ],
 )
-def test_no_path_leads_out(server: ViewServer, cookie: str, path: str) -> None:
+def test_no_path_leads_out(server: Viewer, cookie: str, path: str) -> None:
     assert ask(server, path, Cookie=cookie).status in (400, 404)
 
 
-def test_every_answer_says_what_a_page_may_do(server: ViewServer, cookie: str) -> None:
+def test_every_answer_says_what_a_page_may_do(server: Viewer, cookie: str) -> None:
     for path in ("/", API, "/nothing-here"):
         answer = ask(server, path, Cookie=cookie)
 
@@ -104,7 +102,7 @@ def test_every_answer_says_what_a_page_may_do(server: ViewServer, cookie: str) -
 
 
 def test_a_browser_without_the_link_is_told_what_to_do(
-    context: BrowserContext, server: ViewServer, watch: Watch
+    context: BrowserContext, server: Viewer, watch: Watch
 ) -> None:
     watch.expected.append("403")
     page = context.new_page()

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from support.view_lab import FORMULA, HOSTILE_STEMS, LONG, N_IMAGES, SCRIPT
-from support.view_server import ViewServer
+from support.viewer import Viewer
 
 
 def header(page: Page, name: str) -> Locator:
@@ -30,7 +30,7 @@ def column(page: Page, name: str) -> Locator:
 
 
 @pytest.fixture
-def images(page: Page, server: ViewServer) -> Page:
+def images(page: Page, server: Viewer) -> Page:
     page.goto(f"{server.origin}/images")
     expect(page.get_by_role("gridcell", name=LONG, exact=True)).to_be_visible()
     return page
@@ -74,7 +74,7 @@ def test_search_looks_into_all_texts(images: Page) -> None:
     expect(images.get_by_role("gridcell", name="three rois.tif", exact=True)).to_be_visible()
 
 
-def test_a_view_comes_back_by_its_address_alone(page: Page, server: ViewServer) -> None:
+def test_a_view_comes_back_by_its_address_alone(page: Page, server: Viewer) -> None:
     where = quote(json.dumps([["lines", ">", 1000]]))
     page.goto(f"{server.origin}/images?sort=-file_name&where={where}")
 
@@ -92,7 +92,7 @@ def test_hostile_names_are_texts(images: Page) -> None:
     expect(images.locator("main img, main script")).to_have_count(0)
 
 
-def test_a_table_of_a_plugin_has_units_and_descriptions(page: Page, server: ViewServer) -> None:
+def test_a_table_of_a_plugin_has_units_and_descriptions(page: Page, server: Viewer) -> None:
     page.get_by_role("link", name="vessels").click()
     head = header(page, "diameter_um [um]")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import queue
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from urllib.parse import urlsplit
 from kymflow import KymDataset
 
 from .command_line import process_of
+from .paths import SRC, TESTS
 
 TIMEOUT_S = 120
 
@@ -75,6 +77,10 @@ class Viewer:
     def origin(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    def link_to(self, path: str) -> str:
+        """Return the link that lets in and leads to another page."""
+        return f"{self.origin}{path}?{urlsplit(self.link).query}"
+
     def ask(self, path: str, method: str = "GET", body: Any = None, **headers: str | None) -> Answer:
         """Send a request as its page would, and follow no redirect; a header that is None is left out."""
         with closing(self._connect(path, method, body, headers)) as connection:
@@ -127,6 +133,7 @@ class Viewer:
     def kill(self) -> None:
         """End it as a power failure would."""
         self.process.kill()
+        self.process.wait(TIMEOUT_S)
 
     def wait(self) -> tuple[int, str, str]:
         """Return the exit code, and what else was printed to both streams, once it has ended."""
@@ -158,6 +165,30 @@ def viewing(dataset: Path | str, *options: object, **how: Any) -> Iterator[Viewe
         As :func:`support.command_line.process_of` takes it.
     """
     with running(process_of("view", dataset, "--no-browser", *options, **how)) as viewer:
+        yield viewer
+
+
+@contextmanager
+def viewing_with_plugin(
+    dataset: Path | str, site: Path, cache: Path, *options: object, **how: Any
+) -> Iterator[Viewer]:
+    """Run ``kymflow view`` with what is installed on `site`, and :mod:`support`; see :func:`viewing`.
+
+    Parameters
+    ----------
+    dataset : Path or str
+        What it shows.
+    site : Path
+        Where plugins are installed, besides those of this environment.
+    cache : Path
+        The user's folder of caches.
+    *options
+        More options of the command.
+    **how
+        More variables of the environment.
+    """
+    path = os.pathsep.join(map(str, (site, SRC, TESTS)))
+    with viewing(dataset, *options, PYTHONPATH=path, XDG_CACHE_HOME=str(cache), **how) as viewer:
         yield viewer
 
 
