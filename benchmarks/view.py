@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from memory import peak_mb
 
 from kymflow import KymDataset, ZarrDataset, ZarrImageRecord
 
@@ -94,10 +95,8 @@ class Server:
         return took, json.loads(headers["Kymflow-Picture"])
 
     def peak_mb(self) -> float:
-        """Return the most memory that it has had, in MB; NaN where the system does not say."""
-        status = Path(f"/proc/{self._process.pid}/status")
-        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
-        return int(found[1]) * 1024 / 1e6 if found else float("nan")
+        """Return the most memory that it has had, in MB."""
+        return peak_mb(self._process.pid)
 
 
 @contextmanager

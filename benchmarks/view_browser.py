@@ -25,6 +25,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from memory import peak_mb
 from playwright.sync_api import Browser, Page, sync_playwright
 from view import CALIBRATED, PIXELS, LineScan, add_analysed
 from view_tables import make_dataset
@@ -101,10 +102,7 @@ class Server:
 
     def peak_mb(self) -> float:
         """Return the most memory that it ever had."""
-        status = Path(f"/proc/{self._process.pid}/status").read_text("ascii")
-        found = re.search(r"VmHWM:\s+(\d+) kB", status)
-        assert found is not None
-        return int(found[1]) * 1024 / 1e6
+        return peak_mb(self._process.pid)
 
     def stop(self) -> None:
         self._process.kill()

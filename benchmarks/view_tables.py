@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -24,6 +22,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from memory import peak_mb, resident_mb
 
 from kymflow import KymDataset
 from kymflow_indexers_builtin import ImagesIndexer, VelocityEventsIndexer
@@ -102,15 +101,6 @@ def make_dataset(path: Path, n_images: int, n_events: int) -> None:
     pq.write_table(pa.table(events), path / "tables" / "velocity_events.parquet", row_group_size=131_072)
 
 
-def resident_mb() -> int:
-    """Return how much memory this process takes now, MB; 0 where the system does not tell."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE") // 10**6
-
-
 def ask(path: str, questions: dict[str, str], repeats: int) -> None:
     """Ask a server in this process, and print how long it takes and how large it is."""
     from starlette.testclient import TestClient
@@ -123,7 +113,7 @@ def ask(path: str, questions: dict[str, str], repeats: int) -> None:
     with TestClient(create_app(context, "token", 8765), "http://127.0.0.1:8765") as client:
         client.cookies.set(cookie_name(8765), "token")
         first = client.get("/api/dataset").json()
-        print(f"  {'before any table':26} {'':>9} {'':>9}   {resident_mb()} MB")
+        print(f"  {'before any table':26} {'':>9} {'':>9}   {resident_mb():.0f} MB")
         assert first["name"]
         for name, question in questions.items():
             times = []
@@ -135,11 +125,10 @@ def ask(path: str, questions: dict[str, str], repeats: int) -> None:
                 assert answer.status_code in (200, 400), answer.text
             median = statistics.median(times[1:])
             print(
-                f"  {name:26} {times[0] * 1000:7.1f}ms {median * 1000:7.1f}ms   {resident_mb()} MB",
+                f"  {name:26} {times[0] * 1000:7.1f}ms {median * 1000:7.1f}ms   {resident_mb():.0f} MB",
                 flush=True,
             )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 // 10**6
-    print(f"  peak {peak} MB, of it tables and views {context.tables.nbytes // 10**6} MB")
+    print(f"  peak {peak_mb():.0f} MB, of it tables and views {context.tables.nbytes // 10**6} MB")
 
 
 def main() -> None:
