@@ -15,7 +15,7 @@ import pytest
 
 from kymflow import KymDataset
 from kymflow_zarr.errors import StoreError
-from kymflow_zarr.store import local
+from kymflow_zarr.store.disk import files, trees
 
 
 def litter(root: Path) -> list[Path]:
@@ -40,14 +40,14 @@ class Disk:
         no_bytecode(patch)
         for name in ("replace", "rename", "fsync", "makedirs", "unlink"):
             patch.setattr(os, name, self._guarded(getattr(os, name)))
-        patch.setattr(local, "_write_new", self._guarded(local._write_new))
+        patch.setattr(files, "write_new", self._guarded(files.write_new))
         patch.setattr(filelock.FileLock, "acquire", self._guarded(filelock.FileLock.acquire))
 
     def _guarded(self, call: Callable[..., Any]) -> Callable[..., Any]:
         def guarded(*arguments: Any, **options: Any) -> Any:
             self.calls += 1
             if self.calls == self.fails_at:
-                if call.__name__ == "_write_new":
+                if call.__name__ == "write_new":
                     path, data = arguments
                     Path(path).parent.mkdir(parents=True, exist_ok=True)
                     Path(path).write_bytes(data[: len(data) // 2])
@@ -87,7 +87,7 @@ def read_only_medium(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         no_bytecode(patch)
         for name in ("replace", "rename", "fsync", "makedirs", "mkdir", "unlink", "rmdir"):
             patch.setattr(os, name, refuse(name))
-        patch.setattr(local, "_write_new", refuse("_write_new"))
-        patch.setattr(local, "_remove_tree", refuse("_remove_tree"))
+        patch.setattr(files, "write_new", refuse("write_new"))
+        patch.setattr(trees, "remove_tree", refuse("remove_tree"))
         patch.setattr(filelock.FileLock, "acquire", refuse("acquire"))
         yield tried

@@ -6,8 +6,6 @@ import logging
 import os
 import shutil
 import stat as stat_module
-import time
-import uuid
 from collections.abc import Iterable, Iterator, MutableSequence, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -16,7 +14,9 @@ from typing import TYPE_CHECKING, BinaryIO
 from kymflow_zarr.errors import InvalidNameError, LockTimeoutError, StoreError, StorePermissionError
 from kymflow_zarr.layout import is_key, is_litter
 from kymflow_zarr.store.base import LOCK_TIMEOUT_S, Change, Fingerprint, Listing, Store
-from kymflow_zarr.store.file_lock import LockHeldError, file_lock
+from kymflow_zarr.store.disk import files, trees
+from kymflow_zarr.store.disk.files import TEMPORARY_SUFFIX
+from kymflow_zarr.store.disk.lock import LockHeldError, file_lock
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
@@ -24,15 +24,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _TO_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
-_PIECE = 64 * 2**20
-TEMPORARY_SUFFIX = ".kymflow-tmp"
-# A reader that has the file open blocks a replace on Windows for as long as it reads.
-_REPLACE_ATTEMPTS = 50
-_REPLACE_PAUSE_S = 0.02
-
-
-def _temporary_name() -> str:
-    return f".{uuid.uuid4().hex[:16]}{TEMPORARY_SUFFIX}"
 
 
 class LocalStore(Store):
@@ -69,7 +60,9 @@ class LocalStore(Store):
             descriptor = os.open(self._path(key), _TO_READ)
             try:
                 info = os.fstat(descriptor)
-                return _read_whole(descriptor, info.st_size), Fingerprint(key, info.st_size, info.st_mtime_ns)
+                return files.read_whole(descriptor, info.st_size), Fingerprint(
+                    key, info.st_size, info.st_mtime_ns
+                )
             finally:
                 os.close(descriptor)
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
@@ -103,12 +96,12 @@ class LocalStore(Store):
     def put(self, key: str, data: bytes, *, flush: bool = False) -> Fingerprint:
         path = self._path(key)
         folder = os.path.dirname(path)
-        temporary = os.path.join(folder, _temporary_name())
+        temporary = os.path.join(folder, files.temporary_name())
         try:
-            info = _write_new(temporary, data, flush=flush)
-            _replace(temporary, path)
+            info = files.write_new(temporary, data, flush=flush)
+            files.replace(temporary, path)
             if flush:
-                _flush_folder(folder)
+                files.flush_folder(folder)
         except OSError as error:
             raise self._refusal(error, "write", key) from error
         finally:
@@ -193,7 +186,7 @@ class LocalStore(Store):
         for entry in self._scan(self._path(prefix)):
             if entry.name.startswith(".") or not entry.is_dir(follow_symlinks=False):
                 continue
-            if not having or any(_is_file(f"{entry.path}{os.sep}{name}") for name in having):
+            if not having or any(files.is_file(f"{entry.path}{os.sep}{name}") for name in having):
                 names.append(entry.name)
         return sorted(names)
 
@@ -214,7 +207,7 @@ class LocalStore(Store):
     def delete_tree(self, prefix: str) -> None:
         path = self._path(prefix)
         try:
-            _remove_tree(path)
+            trees.remove_tree(path)
         except FileNotFoundError:
             return
         except OSError as error:
@@ -222,14 +215,14 @@ class LocalStore(Store):
 
     def put_tree(self, prefix: str, blobs: Iterable[tuple[str, bytes]], *, last: str) -> None:
         target = self._path(prefix)
-        staged = os.path.join(os.path.dirname(target), _temporary_name())
+        staged = os.path.join(os.path.dirname(target), files.temporary_name())
         try:
             # An error of `blobs` itself is not the disk's.
             for name, data in blobs:
                 with self._refusing("write", prefix):
-                    _write_new(os.path.join(staged, *name.split("/")), data, flush=False)
+                    files.write_new(os.path.join(staged, *name.split("/")), data, flush=False)
             with self._refusing("write", prefix):
-                self._swap(staged, target)
+                trees.swap(staged, target)
         finally:
             shutil.rmtree(staged, ignore_errors=True)
 
@@ -239,25 +232,6 @@ class LocalStore(Store):
             yield
         except OSError as error:
             raise self._refusal(error, doing, key) from error
-
-    def _swap(self, staged: str, target: str) -> None:
-        for attempt in range(_REPLACE_ATTEMPTS):
-            old = os.path.join(os.path.dirname(target), _temporary_name())
-            with suppress(FileNotFoundError):
-                os.rename(target, old)
-            try:
-                os.rename(staged, target)
-            except OSError:
-                # Another writer put its own tree there in between.
-                if attempt + 1 == _REPLACE_ATTEMPTS or not os.path.isdir(target):
-                    with suppress(OSError):
-                        os.rename(old, target)
-                    raise
-            else:
-                return
-            finally:
-                with suppress(FileNotFoundError):
-                    _remove_tree(old)
 
     @property
     def keeps_others_out(self) -> bool:
@@ -325,64 +299,3 @@ class LocalStore(Store):
         from zarr.storage import LocalStore as ZarrLocalStore
 
         return ZarrLocalStore(self.root, read_only=True)
-
-
-def _is_file(path: str) -> bool:
-    try:
-        return stat_module.S_ISREG(os.stat(path).st_mode)
-    except OSError:
-        return False
-
-
-def _read_whole(descriptor: int, size: int) -> bytes:
-    data = os.read(descriptor, size + 1)
-    if len(data) == size:
-        return data
-    # It is longer than one call can read, or somebody writes to it just now.
-    pieces = [data]
-    while pieces[-1]:
-        pieces.append(os.read(descriptor, _PIECE))
-    return b"".join(pieces)
-
-
-def _write_new(path: str, data: bytes, *, flush: bool) -> os.stat_result:
-    """Write a file that nobody else knows of yet, making its folders."""
-    try:
-        file = open(path, "xb")  # noqa: SIM115
-    except FileNotFoundError:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        file = open(path, "xb")  # noqa: SIM115
-    with file:
-        file.write(data)
-        file.flush()
-        if flush:
-            os.fsync(file.fileno())
-        return os.fstat(file.fileno())
-
-
-def _replace(temporary: str, path: str) -> None:
-    for attempt in range(_REPLACE_ATTEMPTS):
-        try:
-            os.replace(temporary, path)
-            return
-        except PermissionError:
-            if os.name != "nt" or attempt + 1 == _REPLACE_ATTEMPTS:
-                raise
-            time.sleep(_REPLACE_PAUSE_S)
-
-
-def _flush_folder(folder: str) -> None:
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _remove_tree(path: str) -> None:
-    if os.path.islink(path) or os.path.isfile(path):
-        os.unlink(path)
-    else:
-        shutil.rmtree(path)

@@ -37,7 +37,7 @@ def test_failing_put_tree_leaves_the_old_tree_and_no_litter(
         if broken == "rename":
             disk_full("rename")
         else:
-            monkeypatch.setattr("kymflow_zarr.store.local._write_new", _fail_at_the_second_file())
+            monkeypatch.setattr("kymflow_zarr.store.disk.files.write_new", _fail_at_the_second_file())
         with pytest.raises(StoreError, match=r"cannot write 'a' in .*No space left"):
             disk.put_tree("a", {"zarr.json": b"new", "c/0": b"new"}.items(), last="zarr.json")
     assert {found.key: disk.read(found.key)[0] for found in disk.list()} == {
@@ -48,7 +48,7 @@ def test_failing_put_tree_leaves_the_old_tree_and_no_litter(
 
 
 def _fail_at_the_second_file():
-    from kymflow_zarr.store.local import _write_new
+    from kymflow_zarr.store.disk.files import write_new
 
     calls = []
 
@@ -56,7 +56,7 @@ def _fail_at_the_second_file():
         calls.append(path)
         if len(calls) == 2:
             raise OSError(28, "No space left on device")
-        return _write_new(path, data, flush=flush)
+        return write_new(path, data, flush=flush)
 
     return write
 

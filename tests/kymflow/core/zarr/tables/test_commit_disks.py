@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from kymflow_zarr.errors import StoreError
-from kymflow_zarr.store import local
+from kymflow_zarr.store.disk import files
 from support.edited_folder import LIMITED_ACTIONS, check_ingest, make_ingested, old_and_new, tables_of
 from support.edited_lab import ACTIONS, NEW, OLD, check_and_mend, make_lab
 from support.failing_disks import Disk, calls_of, check_told, litter
@@ -59,7 +59,7 @@ def test_a_table_whose_folder_cannot_be_flushed_keeps_its_ledger(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kd = make_lab(tmp_path / "lab.zarr")
-    flush = local._flush_folder
+    flush = files.flush_folder
 
     def failing(folder: str) -> None:
         if folder.endswith("tables"):
@@ -67,7 +67,7 @@ def test_a_table_whose_folder_cannot_be_flushed_keeps_its_ledger(
         flush(folder)
 
     with monkeypatch.context() as patch:
-        patch.setattr(local, "_flush_folder", failing)
+        patch.setattr(files, "flush_folder", failing)
         with pytest.raises(StoreError, match=r"cannot write 'tables/cells\.parquet' .*Input/output error"):
             kd.refresh(CellsIndexer())
 
@@ -82,7 +82,7 @@ def test_a_write_that_fails_keeps_the_old_table(
 ) -> None:
     kd = make_lab(tmp_path / "lab.zarr")
     before = table_path(kd).read_bytes()
-    write = local._write_new
+    write = files.write_new
     for n in (1, 2):
         calls = []
 
@@ -93,10 +93,10 @@ def test_a_write_that_fails_keeps_the_old_table(
                 raise OSError(code, os.strerror(code), path)
             return write(path, data, flush=flush)
 
-        monkeypatch.setattr(local, "_write_new", failing)
+        monkeypatch.setattr(files, "write_new", failing)
         with pytest.raises(StoreError, match="cannot write '(index/cells/|tables/cells.parquet)"):
             ACTIONS[action](open_dataset(tmp_path / "lab.zarr"))
-        monkeypatch.setattr(local, "_write_new", write)
+        monkeypatch.setattr(files, "write_new", write)
         assert table_path(kd).read_bytes() == before
         assert len(ledgers(kd)) == 1
     check_and_mend(tmp_path / "lab.zarr")
