@@ -169,13 +169,13 @@ def _check_array(
 ) -> Problem | None:
     try:
         before = arrays.read_attrs(store, key, zarr_format)
-        digest = pixels.content_digest(load())
+        stored = (before or {}).get(pixels.DIGEST_ATTR)
+        digest = pixels.content_digest(load(), like=str(stored or ""))
         if arrays.read_attrs(store, key, zarr_format) != before:
             # Written while it was read: the writer's concern.
             return None
     except (KymflowError, ValueError) as error:
         return Problem("unreadable pixels", str(error), key=key, image_id=record.image_id)
-    stored = (before or {}).get(pixels.DIGEST_ATTR)
     if stored in (None, digest):
         return None
     return Problem(

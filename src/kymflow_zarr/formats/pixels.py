@@ -170,7 +170,9 @@ class EncodedArray:
         self.last = ARRAY_DOCUMENT[zarr_format]
         self._pixels = pixels
         self._shape = tuple(pixels.shape)
-        self._dtype = pixels.dtype
+        self._given_dtype = pixels.dtype
+        # Zarr v3 keeps no byte order: the digest is that of the values as they are read back.
+        self._dtype = pixels.dtype.newbyteorder("=") if zarr_format == 3 else pixels.dtype
         # Blocks of chunks that were chosen here follow each other in memory, as the digest wants them.
         self._in_order = chunks is None
         self._chunks = check_chunks(self._shape, self._dtype.itemsize, chunks)
@@ -267,8 +269,10 @@ class EncodedArray:
 
     def _encode(self, where: tuple[slice, ...], values: npt.NDArray[Any]) -> None:
         # zarr leaves out chunks of zeros, and takes a quarter of the time to find out. In most chunks, the
-        # first values tell.
-        full = all(values[chunk].any() for chunk in _slices(values.shape, self._chunks))
+        # first values tell. Of complex numbers, zarr takes negative zeros for zeros.
+        full = self._dtype.kind == "c" or all(
+            values[chunk].any() for chunk in _slices(values.shape, self._chunks)
+        )
         (self._array_of_full_chunks if full else self._array)[where] = values
 
     def _blocks(
@@ -293,12 +297,12 @@ class EncodedArray:
         except Exception as error:
             raise SourceError(f"the pixels cannot be read: {type(error).__name__}: {error}") from error
         expected = tuple(one.stop - one.start for one in where)
-        if values.shape != expected or values.dtype != self._dtype:
+        if values.shape != expected or values.dtype != self._given_dtype:
             raise SourceError(
-                f"the pixels cannot be read: expected {self._dtype} of shape {expected}, "
+                f"the pixels cannot be read: expected {self._given_dtype} of shape {expected}, "
                 f"got {values.dtype} of shape {values.shape}"
             )
-        return values
+        return values.astype(self._dtype, copy=False)
 
 
 def _block_slices(shape: Sequence[int], chunks: Sequence[int], itemsize: int) -> Iterator[tuple[slice, ...]]:
@@ -322,11 +326,36 @@ def _slices(shape: Sequence[int], steps: Sequence[int]) -> Iterator[tuple[slice,
     return itertools.product(*ranges)
 
 
-def content_digest(arr: npt.NDArray[Any]) -> str:
-    """Return the SHA-256 of an array's dtype, shape and values."""
-    sha = _new_digest(arr.dtype, arr.shape)
-    sha.update(_bytes_of(arr))
-    return sha.hexdigest()
+def content_digest(array: PixelSource, like: str = "", on_chunk: OnChunk | None = None) -> str:
+    """Return the SHA-256 of an array's dtype, shape and values, which are read block by block.
+
+    Parameters
+    ----------
+    array : array_like
+        A numpy array, or what is read as it is sliced.
+    like : str, optional
+        The digest that is expected. It is returned also where the values have it in the other byte order,
+        in which earlier versions took the digest of some arrays.
+    on_chunk : callable, optional
+        Told between blocks how far it is; what it raises ends the reading.
+    """
+    shape, dtype = tuple(array.shape), array.dtype
+    orders = [dtype, dtype.newbyteorder("S")] if like and dtype.newbyteorder("S") != dtype else [dtype]
+    total = math.prod(shape) * dtype.itemsize
+    found = ""
+    for order in orders:
+        sha = _new_digest(order, shape)
+        done = 0
+        for where in _block_slices(shape, choose_chunks(shape, dtype.itemsize), dtype.itemsize):
+            values = np.asarray(array[where or ...])
+            sha.update(_bytes_of(values.astype(order, copy=False)))
+            done += values.nbytes
+            if on_chunk is not None:
+                on_chunk(done, total)
+        found = found or sha.hexdigest()
+        if sha.hexdigest() == like:
+            return like
+    return found
 
 
 def _new_digest(dtype: np.dtype[Any], shape: tuple[int, ...]) -> hashlib._Hash:
