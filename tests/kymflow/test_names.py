@@ -305,6 +305,15 @@ def test_hostile_parts_of_an_earlier_ingest_are_not_deleted(watched_lab: Lab, ti
             watched_lab.kd.ingest_folder(tiffs, reader=SmallReader(), overwrite=True)
         assert watched_lab.changes(lambda: None) <= {"tables/sources.parquet"}
         del document["attributes"]["ingested"][name]
+    # A note of what an ingest was about to write is no better than that of what it wrote.
+    for unfinished in ({"analysis/../../../../x": ["0"]}, {"analysis/x.json": 5}, {"data": [["0"]]}, 5):
+        document["attributes"]["ingest_unfinished"] = unfinished
+        path.write_text(json.dumps(document), "utf-8")
+        with open(tiffs / "one.tif", "ab") as file:
+            file.write(b"\0")
+        watched_lab.before = stamps(watched_lab.root)
+        assert watched_lab.kd.ingest_folder(tiffs, reader=SmallReader()).changed == [image_id]
+        assert not any("x" in Path(key).parts for key in watched_lab.changes(lambda: None))
 
 
 # Odd, but good

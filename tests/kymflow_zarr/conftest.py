@@ -51,3 +51,9 @@ def disk_full(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             monkeypatch.setattr(os, name, fail)
 
     return fill
+
+
+@pytest.fixture
+def in_two_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace trees and files as where no two names can change places at once."""
+    monkeypatch.setattr("kymflow_zarr.store.disk.exchange.exchange", lambda one, other: False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -167,17 +167,21 @@ class HookedStore(LocalStore):
         with self._around("put", key):
             return super().put(key, data, flush=flush)
 
-    def put_tree(self, prefix: str, blobs: Iterable[tuple[str, bytes]], *, last: str) -> None:
+    def put_tree(self, prefix: str, blobs: Iterable[tuple[str, bytes]], **options: Any) -> None:
         with self._around("put_tree", prefix):
-            super().put_tree(prefix, blobs, last=last)
+            super().put_tree(prefix, blobs, **options)
+
+    def replace(self, key: str, data: bytes | None, sha256: str) -> None:
+        with self._around("replace", key):
+            super().replace(key, data, sha256)
 
     def delete(self, key: str) -> bool:
         with self._around("delete", key):
             return super().delete(key)
 
-    def delete_tree(self, prefix: str) -> None:
+    def delete_tree(self, prefix: str, *, first: Sequence[str] = ()) -> None:
         with self._around("delete_tree", prefix):
-            super().delete_tree(prefix)
+            super().delete_tree(prefix, first=first)
 
     def update(self, key: str, change: Change, *, timeout_s: float = 60.0) -> Fingerprint | None:
         with self._around("update", key):

@@ -40,8 +40,8 @@ _WORTH_A_THREAD = 2**20
 OnChunk = Callable[[int, int], None]
 
 
-class PixelSource(Protocol):
-    """Pixels that are read piece by piece: an ndarray, a memory map, a zarr array, the pixels of a TIFF."""
+class Sliceable(Protocol):
+    """Values that are read as they are sliced."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -53,6 +53,10 @@ class PixelSource(Protocol):
 
     def __getitem__(self, key: Any) -> Any:
         """Return the values at a tuple of slices, one per dimension."""
+
+
+class PixelSource(Sliceable, Protocol):
+    """Pixels that are read piece by piece: an ndarray, a memory map, a zarr array, the pixels of a TIFF."""
 
     def __array__(self) -> npt.NDArray[Any]:
         """Return all values."""
@@ -326,7 +330,7 @@ def _slices(shape: Sequence[int], steps: Sequence[int]) -> Iterator[tuple[slice,
     return itertools.product(*ranges)
 
 
-def content_digest(array: PixelSource, like: str = "", on_chunk: OnChunk | None = None) -> str:
+def content_digest(array: Sliceable, like: str = "", on_chunk: OnChunk | None = None) -> str:
     """Return the SHA-256 of an array's dtype, shape and values, which are read block by block.
 
     Parameters

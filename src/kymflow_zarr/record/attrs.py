@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from kymflow_zarr import layout
+from kymflow_zarr.formats.arrays import ARRAY_DOCUMENT
 from kymflow_zarr.formats.documents import json_to_bytes
 from kymflow_zarr.formats.groups import ATTRS_DOCUMENT, read_group, write_group
 from kymflow_zarr.formats.ngff import ImageAxes, describe
@@ -18,10 +20,25 @@ def utc_now() -> str:
 
 
 def write_attrs(
-    store: Store, prefix: str, axes: ImageAxes, zarr_format: int, extra: dict[str, Any] | None = None
+    store: Store,
+    prefix: str,
+    axes: ImageAxes,
+    zarr_format: int,
+    extra: dict[str, Any] | None = None,
+    *,
+    without: Sequence[str] = (),
 ) -> None:
-    """Write a record's attributes, after which the record is there; other attributes are kept."""
-    write_group(store, prefix, new_attrs(store, prefix, axes, zarr_format, extra), zarr_format)
+    """Write a record's attributes, after which the record is there; others than `without` are kept."""
+    attrs = new_attrs(store, prefix, axes, zarr_format, extra)
+    left = {name: value for name, value in attrs.items() if name not in without}
+    write_group(store, prefix, left, zarr_format)
+
+
+def add_attrs(store: Store, prefix: str, zarr_format: int, extra: dict[str, Any]) -> None:
+    """Write more attributes of a record that is there; all others are kept as they are."""
+    group = read_group(store, prefix)
+    if group is not None:
+        write_group(store, prefix, {**group.attrs, **extra}, zarr_format)
 
 
 def new_attrs(
@@ -44,7 +61,8 @@ def new_attrs(
 
 
 def delete_record(store: Store, image_id: str, zarr_format: int) -> None:
-    """Delete an image; it stops being a record first, so that nobody meets half of one."""
+    """Delete an image, so that nobody meets half of one: at once, or what it is known by first."""
     prefix = layout.record_prefix(image_id)
-    store.discard(f"{prefix}/{ATTRS_DOCUMENT[zarr_format]}")
-    store.delete_tree(prefix)
+    # Without its document, nobody takes deleted chunks of an array for empty ones.
+    first = [ATTRS_DOCUMENT[zarr_format], f"data/{ARRAY_DOCUMENT[zarr_format]}"]
+    store.delete_tree(prefix, first=first)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from kymflow_zarr import layout
-from kymflow_zarr.errors import ColumnError, SourceError
+from kymflow_zarr.errors import ColumnError, InvalidNameError, KymflowError, SourceError, StoreError
 from kymflow_zarr.formats import arrays, documents, frames, ngff, pixels
 from kymflow_zarr.sources.reader import SourceImage
-from kymflow_zarr.store.base import Store, StoreReader
+from kymflow_zarr.store.base import Fingerprint, OutdatedError, Store, StoreReader
 
 DATA = "data"
+# Digests that no content has.
+ABSENT = ""
+DAMAGED = "damaged"
 
 
 @dataclass(frozen=True)
@@ -77,27 +80,96 @@ def _is_blob(part: str) -> bool:
     return part.startswith("analysis/")
 
 
-def current_digest(store: StoreReader, prefix: str, part: str, zarr_format: int) -> str | None:
-    """Return the digest of what the record holds now; None if it holds no such part.
+def is_array(part: str) -> bool:
+    """Tell whether a part is an array: pixels, or one beside them."""
+    return not _is_blob(part)
 
-    An array that was not written through this package has the digest ``unknown``, or None in Zarr
-    v2, which earlier versions wrote without; a damaged one has the digest ``damaged``.
+
+@dataclass(frozen=True)
+class Present:
+    """A part as the record holds it now.
+
+    Attributes
+    ----------
+    digest : str
+        Of a blob's bytes, or as it is noted at an array; empty if there is no such part. An array that was
+        not written through this package has the digest ``unknown``, or none in Zarr v2, which earlier
+        versions wrote without; one whose documents cannot be read has the digest ``damaged``.
+    files : tuple of Fingerprint
+        All files of an array, when it was looked at.
     """
+
+    digest: str
+    files: tuple[Fingerprint, ...] = ()
+
+
+def find_present(store: StoreReader, prefix: str, part: str, zarr_format: int) -> Present:
+    """Look at what the record holds now; of an array, no pixels are read."""
+    if _is_blob(part):
+        try:
+            return Present(hashlib.sha256(store.read(f"{prefix}/{part}")[0]).hexdigest())
+        except FileNotFoundError:
+            return Present(ABSENT)
+        except InvalidNameError:
+            return Present(DAMAGED)
+    tree = _tree(prefix, part)
+    # Before the digest: what is written in between is then another state.
+    files: tuple[Fingerprint, ...] = ()
     try:
-        if _is_blob(part):
-            return hashlib.sha256(store.read(f"{prefix}/{part}")[0]).hexdigest()
-        attrs = arrays.read_attrs(store, _tree(prefix, part), zarr_format)
-    except FileNotFoundError:
-        return None
+        files = _files_of(store, tree)
+        attrs = arrays.read_attrs(store, tree, zarr_format)
     except ValueError:
-        return "damaged"
+        return Present(DAMAGED, files)
     if attrs is None or (zarr_format == 2 and pixels.DIGEST_ATTR not in attrs):
-        return None
-    return str(attrs.get(pixels.DIGEST_ATTR, "unknown"))
+        return Present(ABSENT, files)
+    return Present(str(attrs.get(pixels.DIGEST_ATTR, "unknown")), files)
+
+
+def _files_of(store: StoreReader, tree: str) -> tuple[Fingerprint, ...]:
+    return tuple(sorted(store.list(tree)))
+
+
+def read_digest(
+    store: StoreReader,
+    prefix: str,
+    part: str,
+    noted: str,
+    zarr_format: int,
+    on_chunk: pixels.OnChunk | None = None,
+) -> str:
+    """Return the digest of what a part holds, for which an array is read: other programs write chunks alone.
+
+    Where an array cannot be decoded, it is ``damaged``. A blob's digest, or none, is as `noted`.
+
+    Raises
+    ------
+    StoreError
+        The medium refused.
+    """
+    if _is_blob(part) or noted in (ABSENT, DAMAGED):
+        return noted
+    try:
+        array = arrays.open_array(store, _tree(prefix, part), zarr_format)
+        return pixels.content_digest(array, noted, on_chunk)
+    except KymflowError:
+        raise
+    except FileNotFoundError:
+        return ABSENT
+    except OSError as error:
+        raise StoreError(f"cannot read {_tree(prefix, part)!r} in {store.url}: {error}") from error
+    # Whatever the bytes make the decoder raise: they are no pixels.
+    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError, RecursionError):
+        return DAMAGED
 
 
 def write_part(
-    store: Store, prefix: str, name: str, part: Part, on_chunk: pixels.OnChunk | None = None
+    store: Store,
+    prefix: str,
+    name: str,
+    part: Part,
+    on_chunk: pixels.OnChunk | None = None,
+    *,
+    expected: Present | None = None,
 ) -> None:
     """Write one part of a record, replacing what was there.
 
@@ -108,16 +180,33 @@ def write_part(
     on_chunk : callable, optional
         Told while an array is read how many bytes of it are done, and of how many. What it raises ends
         the writing; the array then is as it was, or, on an object store, absent.
+    expected : Present, optional
+        What is to be replaced; anything else stays.
+
+    Raises
+    ------
+    OutdatedError
+        Something else than `expected` is there: somebody has written it meanwhile.
     """
-    if isinstance(part.content, bytes):
+    if not isinstance(part.content, bytes):
+        still = None if expected is None else partial(_check_files, store, _tree(prefix, name), expected)
+        blobs = part.content.blobs(on_chunk)
+        store.put_tree(_tree(prefix, name), blobs, last=part.content.last, before_swap=still)
+    elif expected is None:
         store.put(f"{prefix}/{name}", part.content)
     else:
-        store.put_tree(_tree(prefix, name), part.content.blobs(on_chunk), last=part.content.last)
+        store.replace(f"{prefix}/{name}", part.content, expected.digest)
 
 
-def delete_part(store: Store, prefix: str, name: str) -> None:
-    """Delete one part of a record."""
+def _check_files(store: StoreReader, tree: str, expected: Present) -> None:
+    if _files_of(store, tree) != expected.files:
+        raise OutdatedError
+
+
+def delete_part(store: Store, prefix: str, name: str, expected: Present) -> None:
+    """Delete one part of a record; errors as :func:`write_part`."""
     if _is_blob(name):
-        store.delete(f"{prefix}/{name}")
-    else:
-        store.delete_tree(f"{prefix}/{name}")
+        store.replace(f"{prefix}/{name}", None, expected.digest)
+        return
+    _check_files(store, _tree(prefix, name), expected)
+    store.delete_tree(f"{prefix}/{name}")

@@ -20,6 +20,7 @@ from kymflow_zarr.sources.account import EXCLUDED, absorbed, make_report, pendin
 from kymflow_zarr.sources.choose import Chosen, choose, passing_over
 from kymflow_zarr.sources.claims import Claimer, Claims
 from kymflow_zarr.sources.index import SourceRow
+from kymflow_zarr.sources.merge import Record
 from kymflow_zarr.sources.options import SyncOptions
 from kymflow_zarr.sources.reader import SourceReader
 from kymflow_zarr.sources.report import FolderReport
@@ -110,7 +111,7 @@ class _Sync:
         chosen = passing_over(chosen, claims.excluded, EXCLUDED)
         # A row may be of a folder above this one, and then has another relative path.
         sources = list(zip(chosen.readers.items(), claims.claimed, strict=True))
-        there = self._find_ingested(claims.claimed)
+        there, whole = self._find_ingested(claims.claimed)
         taker = Taker(self._store, self._zarr_format, options, paths)
         self._rows_per_write = max(_ROWS_PER_WRITE, int(_SHARE_PER_WRITE * len(sources)))
 
@@ -119,7 +120,8 @@ class _Sync:
             # It may be there by now: another run may be ingesting the same folder.
             exists = row.image_id in there or self._store.exists(self._document(row))
             on_chunk = self._on_chunk(path, len(sources))
-            return path, row, taker.take(row, reader, exists=exists, on_chunk=on_chunk)
+            has_pixels = row.image_id in whole
+            return path, row, taker.take(row, reader, exists=exists, has_pixels=has_pixels, on_chunk=on_chunk)
 
         taken: dict[str, Taken] = {}
         try:
@@ -220,11 +222,17 @@ class _Sync:
             update_rows(self._store, change)
         return claims
 
-    def _find_ingested(self, rows: Sequence[SourceRow]) -> set[str]:
-        """Find out which of the images that were ingested before are there, in few requests."""
-        keys = {self._document(row): row.image_id for row in rows if row.ingested_epoch_ns}
-        found = self._store.stat_many(list(keys))
-        return {keys[one.key] for one in found if one is not None}
+    def _find_ingested(self, rows: Sequence[SourceRow]) -> tuple[set[str], set[str]]:
+        """Find out which images that were ingested before are there, and have pixels, in few requests."""
+        known = [row for row in rows if row.ingested_epoch_ns]
+        records = {self._document(row): row.image_id for row in known}
+        pixels = {self._pixels_key(row): row.image_id for row in known}
+        found = {one.key for one in self._store.stat_many([*records, *pixels]) if one is not None}
+        there, whole = ({keys[key] for key in keys.keys() & found} for keys in (records, pixels))
+        return there, whole
+
+    def _pixels_key(self, row: SourceRow) -> str:
+        return Record(self._store, layout.record_prefix(row.image_id), self._zarr_format).pixels_key
 
     def _document(self, row: SourceRow) -> str:
         return f"{layout.record_prefix(row.image_id)}/{ATTRS_DOCUMENT[self._zarr_format]}"

@@ -67,23 +67,46 @@ class Taker:
         self._options = options
 
     def take(
-        self, row: SourceRow, reader: SourceReader, *, exists: bool, on_chunk: OnChunk | None = None
+        self,
+        row: SourceRow,
+        reader: SourceReader,
+        *,
+        exists: bool,
+        has_pixels: bool = False,
+        on_chunk: OnChunk | None = None,
     ) -> Taken:
-        """Ingest a source if it is new or, in that mode, has changed; `on_chunk` as :func:`merge_image`."""
+        """Ingest a source if it is new, if its image has lost its pixels or, in that mode, if it has changed.
+
+        Parameters
+        ----------
+        row, reader
+            The source.
+        exists, has_pixels : bool
+            Whether it has an image, and that is known to have pixels; if not, they are looked for.
+        on_chunk
+            As :func:`merge_image`.
+        """
         record = Record(self._store, layout.record_prefix(row.image_id), self._zarr_format)
         try:
             if exists and row.ingested_epoch_ns:
-                return self._take_known(row, reader, record, on_chunk)
+                lacks_pixels = not has_pixels and not record.has_pixels()
+                return self._take_known(row, reader, record, on_chunk, lacks_pixels=lacks_pixels)
             return self._ingest(row, reader, record, on_chunk, exists=exists, outcome="new")
         except SourceError as error:
             return Taken("failed", failing(row, str(error)))
 
     def _take_known(
-        self, row: SourceRow, reader: SourceReader, record: Record, on_chunk: OnChunk | None
+        self,
+        row: SourceRow,
+        reader: SourceReader,
+        record: Record,
+        on_chunk: OnChunk | None,
+        *,
+        lacks_pixels: bool,
     ) -> Taken:
         # What is an image of its own now, as a channel that stayed may be, is none of this one's files.
         given_up = {state.path for state in row.files[1:] if _absolute(row, state.path) in self._sources}
-        if self._options.mode == "skip" and not row.failure and not given_up:
+        if self._options.mode == "skip" and not row.failure and not given_up and not lacks_pixels:
             stayed = [state.path for state in row.files if state.stayed]
             left = [path for path in stayed if is_there(_absolute(row, path))]
             return Taken("unchanged", row, left_behind=left)
@@ -96,7 +119,7 @@ class Taker:
             return _waiting_for_sidecars(replace(row, files=(row.files[0], *kept)), files, left_behind)
         held, reverted = review_conflicts(record, row.conflicts)
         wanted = held and self._options.overwrite
-        if first_change(row.files, files) is not None or reverted or wanted:
+        if first_change(row.files, files) is not None or reverted or wanted or lacks_pixels:
             return self._ingest(row, reader, record, on_chunk, exists=True, outcome="changed")
         if self._options.verify or (row.reader and row.reader != reader.name):
             # The same files, but they may be read as something else now.

@@ -226,6 +226,10 @@ class StoreReader(ABC):
         """Whether it costs as much to list the names of records as :meth:`list_records`."""
         return False
 
+    def is_replacing(self, prefix: str) -> bool:
+        """Tell whether the tree at `prefix` is away for the moment in which another one is put there."""
+        return False
+
     @abstractmethod
     def leftovers(self) -> Sequence[Fingerprint]:
         """Return files and trees that interrupted writes left under temporary names.
@@ -269,11 +273,31 @@ class Store(StoreReader):
         self.delete(key)
 
     @abstractmethod
-    def delete_tree(self, prefix: str) -> None:
-        """Delete `prefix` and every key below it; symbolic links are removed, never followed."""
+    def replace(self, key: str, data: bytes | None, sha256: str) -> None:
+        """Write one key, or delete it where `data` is None, if its bytes have this digest; empty for none.
+
+        Raises
+        ------
+        OutdatedError
+            There is something else: somebody has written it meanwhile.
+        """
 
     @abstractmethod
-    def put_tree(self, prefix: str, blobs: Iterable[tuple[str, bytes]], *, last: str) -> None:
+    def delete_tree(self, prefix: str, *, first: Sequence[str] = ()) -> None:
+        """Delete `prefix` and every key below it; symbolic links are removed, never followed.
+
+        Where that cannot be in one step, the keys `first`, relative to `prefix`, go before the others.
+        """
+
+    @abstractmethod
+    def put_tree(
+        self,
+        prefix: str,
+        blobs: Iterable[tuple[str, bytes]],
+        *,
+        last: str,
+        before_swap: Callable[[], None] | None = None,
+    ) -> None:
         """Replace everything below `prefix` by `blobs`, as nearly at once as the medium can.
 
         Parameters
@@ -286,7 +310,17 @@ class Store(StoreReader):
         last : str
             The key of `blobs` without which the tree does not count. Where a tree cannot be
             swapped in one step it is removed first and written last.
+        before_swap : callable, optional
+            Called just before the first key of the present tree is touched. What it raises leaves that tree
+            as it is.
         """
+
+    def put_back_tree(self, prefix: str, last: str) -> bool:
+        """Put back the tree at `prefix` that an interrupted replacement has left; tell if there was one.
+
+        Nothing is done where there is a tree, or something else. `last` as in :meth:`put_tree`.
+        """
+        return False
 
     @property
     @abstractmethod

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
-import shutil
 import stat as stat_module
-from collections.abc import Iterable, Iterator, MutableSequence, Sequence
+from collections.abc import Callable, Iterable, Iterator, MutableSequence, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from kymflow_zarr.errors import InvalidNameError, LockTimeoutError, StoreError, StorePermissionError
 from kymflow_zarr.layout import is_key, is_litter
-from kymflow_zarr.store.base import LOCK_TIMEOUT_S, Change, Fingerprint, Listing, Store
-from kymflow_zarr.store.disk import files, trees
+from kymflow_zarr.store.base import LOCK_TIMEOUT_S, Change, Fingerprint, Listing, OutdatedError, Store
+from kymflow_zarr.store.disk import expected, files, trees
 from kymflow_zarr.store.disk.files import TEMPORARY_SUFFIX
 from kymflow_zarr.store.disk.lock import LockHeldError, file_lock
 
@@ -204,16 +204,45 @@ class LocalStore(Store):
             raise self._refusal(error, "delete", key) from error
         return True
 
-    def delete_tree(self, prefix: str) -> None:
+    def replace(self, key: str, data: bytes | None, sha256: str) -> None:
+        path = self._path(key)
+        temporary = os.path.join(os.path.dirname(path), files.temporary_name())
+
+        def is_expected(place: str) -> bool:
+            return _digest_at(place) == sha256
+
+        try:
+            if data is None:
+                done = expected.delete_expected(path, temporary, is_expected)
+            else:
+                files.write_new(temporary, data, flush=False)
+                done = expected.replace_expected(temporary, path, is_expected)
+        except OSError as error:
+            raise self._refusal(error, "write", key) from error
+        finally:
+            if data is not None:
+                with suppress(OSError):
+                    os.unlink(temporary)
+        if not done:
+            raise OutdatedError
+
+    def delete_tree(self, prefix: str, *, first: Sequence[str] = ()) -> None:
         path = self._path(prefix)
         try:
-            trees.remove_tree(path)
+            trees.delete(path)
         except FileNotFoundError:
             return
         except OSError as error:
             raise self._refusal(error, "delete", prefix) from error
 
-    def put_tree(self, prefix: str, blobs: Iterable[tuple[str, bytes]], *, last: str) -> None:
+    def put_tree(
+        self,
+        prefix: str,
+        blobs: Iterable[tuple[str, bytes]],
+        *,
+        last: str,
+        before_swap: Callable[[], None] | None = None,
+    ) -> None:
         target = self._path(prefix)
         staged = os.path.join(os.path.dirname(target), files.temporary_name())
         try:
@@ -221,10 +250,21 @@ class LocalStore(Store):
             for name, data in blobs:
                 with self._refusing("write", prefix):
                     files.write_new(os.path.join(staged, *name.split("/")), data, flush=False)
+            if before_swap is not None:
+                before_swap()
             with self._refusing("write", prefix):
                 trees.swap(staged, target)
         finally:
-            shutil.rmtree(staged, ignore_errors=True)
+            # The old tree, after an exchange.
+            with suppress(OSError):
+                trees.remove_tree(staged)
+
+    def put_back_tree(self, prefix: str, last: str) -> bool:
+        with self._refusing("write", prefix):
+            return trees.put_back(self._path(prefix), last)
+
+    def is_replacing(self, prefix: str) -> bool:
+        return trees.is_between_steps(self._path(prefix))
 
     @contextmanager
     def _refusing(self, doing: str, key: str) -> Iterator[None]:
@@ -299,3 +339,15 @@ class LocalStore(Store):
         from zarr.storage import LocalStore as ZarrLocalStore
 
         return ZarrLocalStore(self.root, read_only=True)
+
+
+def _digest_at(path: str) -> str:
+    """Return the SHA-256 of a file's bytes; empty where there is none."""
+    try:
+        descriptor = os.open(path, _TO_READ)
+    except FileNotFoundError:
+        return ""
+    try:
+        return hashlib.sha256(files.read_whole(descriptor, os.fstat(descriptor).st_size)).hexdigest()
+    finally:
+        os.close(descriptor)

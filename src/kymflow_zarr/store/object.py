@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import time
@@ -151,7 +152,28 @@ class ObjectStore(ListedStore):
         except (BaseError, OSError) as error:
             raise self._refusal(error, "delete", key) from error
 
-    def delete_tree(self, prefix: str) -> None:
+    def replace(self, key: str, data: bytes | None, sha256: str) -> None:
+        outdated = False
+
+        def change(present: bytes | None) -> bytes | None:
+            nonlocal outdated
+            outdated = sha256 != ("" if present is None else hashlib.sha256(present).hexdigest())
+            return None if outdated else data
+
+        if data is None:
+            # No server is asked to delete on a condition.
+            answer = self._read_or_none(key)
+            change(None if answer is None else answer[0])
+            if not outdated:
+                self.discard(key)
+        else:
+            self.update(key, change)
+        if outdated:
+            raise OutdatedError
+
+    def delete_tree(self, prefix: str, *, first: Sequence[str] = ()) -> None:
+        for name in first:
+            self.discard(f"{prefix}/{name}")
         keys = [found.key for found in self.list(self._check(prefix))]
         try:
             for start in range(0, len(keys), self._page):
@@ -163,11 +185,20 @@ class ObjectStore(ListedStore):
         except (BaseError, OSError) as error:
             raise self._refusal(error, "delete", prefix) from error
 
-    def put_tree(self, prefix: str, blobs: Iterable[tuple[str, bytes]], *, last: str) -> None:
+    def put_tree(
+        self,
+        prefix: str,
+        blobs: Iterable[tuple[str, bytes]],
+        *,
+        last: str,
+        before_swap: Callable[[], None] | None = None,
+    ) -> None:
         keep: set[str] = set()
         document = b""
         for batch in _batches(blobs):
             if not keep:
+                if before_swap is not None:
+                    before_swap()
                 # Not before there is something to replace it by.
                 self.discard(f"{prefix}/{last}")
             document = dict(batch).get(last, document)

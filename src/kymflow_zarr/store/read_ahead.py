@@ -81,5 +81,8 @@ class ReadAhead(StoreReader):
     def is_empty(self) -> bool:
         return self._store.is_empty()
 
+    def is_replacing(self, prefix: str) -> bool:
+        return self._store.is_replacing(prefix)
+
     def zarr_store(self) -> ZarrStore:
         return self._store.zarr_store()

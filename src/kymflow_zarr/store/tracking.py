@@ -135,6 +135,9 @@ class TrackingStore(StoreReader):
     def is_empty(self) -> bool:
         return self._store.is_empty()
 
+    def is_replacing(self, prefix: str) -> bool:
+        return self._store.is_replacing(prefix)
+
     def zarr_store(self) -> ZarrStore:
         # Pixels need not be noted: an array's documents are, and each write of an array renews them.
         return self._store.zarr_store()

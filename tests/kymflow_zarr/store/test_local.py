@@ -30,7 +30,7 @@ def test_failing_update_leaves_the_old_bytes_and_no_litter(disk, disk_full, temp
 
 @pytest.mark.parametrize("broken", ["rename", "open"])
 def test_failing_put_tree_leaves_the_old_tree_and_no_litter(
-    disk, monkeypatch, disk_full, temporary_files, broken
+    disk, monkeypatch, disk_full, temporary_files, in_two_steps, broken
 ) -> None:
     disk.put_tree("a", {"zarr.json": b"old", "c/0": b"old"}.items(), last="zarr.json")
     with monkeypatch.context():
@@ -62,7 +62,7 @@ def _fail_at_the_second_file():
 
 
 def test_second_rename_of_a_swap_fails_and_the_old_tree_comes_back(
-    disk, monkeypatch, temporary_files
+    disk, monkeypatch, temporary_files, in_two_steps
 ) -> None:
     disk.put_tree("a", {"zarr.json": b"old"}.items(), last="zarr.json")
     rename = os.rename

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from kymflow_zarr.errors import ReadOnlyError
 from kymflow_zarr.store.base import LOCK_TIMEOUT_S, Change, Fingerprint, Store, StoreReader
@@ -45,11 +45,22 @@ class NotingStore(TrackingStore, Store):
         """Refuse it."""
         raise self._refuse(key)
 
-    def delete_tree(self, prefix: str) -> None:
+    def replace(self, key: str, data: bytes | None, sha256: str) -> None:
+        """Refuse it."""
+        raise self._refuse(key)
+
+    def delete_tree(self, prefix: str, *, first: Sequence[str] = ()) -> None:
         """Refuse it."""
         raise self._refuse(prefix)
 
-    def put_tree(self, prefix: str, blobs: Iterable[tuple[str, bytes]], *, last: str) -> None:
+    def put_tree(
+        self,
+        prefix: str,
+        blobs: Iterable[tuple[str, bytes]],
+        *,
+        last: str,
+        before_swap: Callable[[], None] | None = None,
+    ) -> None:
         """Refuse it."""
         raise self._refuse(prefix)
 
