@@ -55,6 +55,7 @@ from kymflow_zarr import DatasetError as DatasetError
 from kymflow_zarr import KymflowError as KymflowError
 from kymflow_zarr import MetadataNotFoundError as MetadataNotFoundError
 from kymflow_zarr import RecordNotFoundError as RecordNotFoundError
+from kymflow_zarr import SettingError as SettingError
 from kymflow_zarr import SourceError as SourceError
 from kymflow_zarr import SourceFile as SourceFile
 from kymflow_zarr import SourceImage as SourceImage

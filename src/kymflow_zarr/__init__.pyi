@@ -15,6 +15,7 @@ from kymflow_zarr.errors import LockTimeoutError as LockTimeoutError
 from kymflow_zarr.errors import MetadataNotFoundError as MetadataNotFoundError
 from kymflow_zarr.errors import ReadOnlyError as ReadOnlyError
 from kymflow_zarr.errors import RecordNotFoundError as RecordNotFoundError
+from kymflow_zarr.errors import SettingError as SettingError
 from kymflow_zarr.errors import SourceError as SourceError
 from kymflow_zarr.errors import StoreError as StoreError
 from kymflow_zarr.errors import StorePermissionError as StorePermissionError

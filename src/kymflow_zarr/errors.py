@@ -142,5 +142,9 @@ class InstallationError(KymflowError, ImportError):
     """What kymflow needs cannot be imported: it is not installed, or something beside it is damaged."""
 
 
+class SettingError(KymflowError, ValueError):
+    """An environment variable of kymflow's that holds what it cannot mean."""
+
+
 class CancelledError(KymflowError, RuntimeError):
     """The caller's cancel event was set; what is on disk is whole."""

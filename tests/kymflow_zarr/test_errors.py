@@ -24,6 +24,7 @@ BUILTINS = {
     "MetadataNotFoundError": [KeyError, FileNotFoundError],
     "ReadOnlyError": [PermissionError],
     "RecordNotFoundError": [KeyError],
+    "SettingError": [ValueError],
     "SourceError": [ValueError],
     "StoreError": [OSError],
     "StorePermissionError": [PermissionError, OSError],

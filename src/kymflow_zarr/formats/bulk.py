@@ -79,18 +79,19 @@ def _read_some(blobs: Sequence[bytes]) -> list[pa.Table | None]:
 
 def _read(blob: bytes) -> pa.Table | None:
     try:
-        return frames.read_parquet(blob)
+        return frames.read_parquet(blob, limited=True)
     except frames.UnreadableParquet:
         return None
 
 
 def _stack(tables: Sequence[pa.Table], places: Sequence[int]) -> Iterator[Together]:
     """Yield tables as one, without those that hold invalid values; these are looked for in halves."""
-    together = pa.concat_tables(tables).replace_schema_metadata(None)
-    if together.get_total_buffer_size() < _ONE_PIECE_BYTES:
-        together = together.combine_chunks()
     try:
+        together = pa.concat_tables(tables).replace_schema_metadata(None)
+        if together.get_total_buffer_size() < _ONE_PIECE_BYTES:
+            together = together.combine_chunks()
         together.validate(full=True)
+    # Arrow's own error where memory does not suffice is one of these, too.
     except pa.ArrowException:
         if len(tables) > 1:
             middle = len(tables) // 2

@@ -8,15 +8,19 @@ import io
 import json
 import zlib
 from collections.abc import Mapping
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from kymflow_zarr.formats import limits
 from kymflow_zarr.formats.frames import EMPTY, check_column_names
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+
+_PIECE_BYTES = 2**20
 
 
 class UnreadableDocument(ValueError):
@@ -56,28 +60,39 @@ def bytes_to_json(data: bytes) -> Any:
     Raises
     ------
     UnreadableDocument
-        It is damaged, nested beyond reason or no UTF-8.
+        It is damaged, nested beyond reason, too large or no UTF-8.
     """
     if not data:
         raise UnreadableDocument(EMPTY)
     try:
+        limits.check_json(data)
         return json.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise UnreadableDocument(str(error)) from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise UnreadableDocument(str(error) or "it does not fit into memory") from error
 
 
 def gunzip(data: bytes) -> bytes:
-    """Decompress.
+    """Decompress a document, piece by piece, up to what one may have of text.
 
     Raises
     ------
     UnreadableDocument
-        It is damaged or no gzip.
+        It is damaged, too large or no gzip.
     """
     if not data:
         raise UnreadableDocument(EMPTY)
+    most = limits.max_text_bytes()
     try:
-        return gzip.decompress(data)
+        pieces, unpacked = [], 0
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            # What a file says of its length is of its last part only, and may be wrong.
+            while piece := file.read(_PIECE_BYTES):
+                unpacked += len(piece)
+                limits.check_bytes(unpacked, "it unpacks to", most)
+                pieces.append(piece)
+        return b"".join(pieces)
+    except (limits.TooLargeError, MemoryError) as error:
+        raise UnreadableDocument(str(error) or "it does not fit into memory") from error
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise UnreadableDocument(f"not gzip data: {error}") from error
 
@@ -89,9 +104,16 @@ def frame_to_csv_gz(df: pd.DataFrame, *, index: bool = False) -> bytes:
     return gzip.compress(text.encode("utf-8"), mtime=0)
 
 
-def read_csv(source: IO[Any], **options: Any) -> pd.DataFrame:
-    """Read CSV as ``pd.read_csv`` does, and each number as it was written, in every version of pandas."""
-    frame: pd.DataFrame = pd.read_csv(source, **_exact_numbers(), **options)
+def read_csv(data: bytes, **options: Any) -> pd.DataFrame:
+    """Read UTF-8 CSV as ``pd.read_csv`` does, and each number as it was written, in every version of pandas.
+
+    Raises
+    ------
+    ValueError
+        It is no CSV table, or has more columns or values than an artifact may.
+    """
+    limits.check_csv(data)
+    frame: pd.DataFrame = pd.read_csv(io.BytesIO(data), **_exact_numbers(), **options)
     return frame
 
 
@@ -109,14 +131,14 @@ def csv_to_frame(data: bytes) -> pd.DataFrame:
     Raises
     ------
     UnreadableDocument
-        It is no CSV table.
+        It is no CSV table, or too large.
     """
     try:
-        return read_csv(io.BytesIO(data))
+        return read_csv(data)
     except pd.errors.EmptyDataError:
         return pd.DataFrame()
-    except (ValueError, OverflowError) as error:
-        raise UnreadableDocument(str(error).strip()) from error
+    except (ValueError, OverflowError, MemoryError) as error:
+        raise UnreadableDocument(str(error).strip() or "it does not fit into memory") from error
 
 
 def load_npy(data: bytes) -> npt.NDArray[Any]:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kymflow_zarr.errors import ColumnError
+from kymflow_zarr.formats import parquet_limits
 from kymflow_zarr.formats.integers import check_integers
 
 # Readers of Parquet give up at a hundred levels; deeper JSON costs Arrow seconds.
@@ -223,15 +224,9 @@ def frame_to_parquet(df: pd.DataFrame, *, compression: str = ARTIFACT_COMPRESSIO
     return arrow_to_parquet(frame_to_arrow(df), compression=compression)
 
 
-def parquet_to_arrow(data: bytes) -> pa.Table:
-    """Read the bytes of a Parquet file.
-
-    Raises
-    ------
-    UnreadableParquet
-        They are damaged or something else.
-    """
-    table = read_parquet(data)
+def parquet_to_arrow(data: bytes, *, limited: bool = False) -> pa.Table:
+    """Read the bytes of a Parquet file; errors as :func:`read_parquet`."""
+    table = read_parquet(data, limited=limited)
     try:
         # Text that is no UTF-8 would otherwise be found only when somebody looks at it.
         table.validate(full=True)
@@ -240,21 +235,29 @@ def parquet_to_arrow(data: bytes) -> pa.Table:
     return table
 
 
-def read_parquet(data: bytes) -> pa.Table:
+def read_parquet(data: bytes, *, limited: bool = False) -> pa.Table:
     """Read the bytes of a Parquet file, and leave it to the caller to validate the values.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    limited : bool
+        Whether it is what one image has, of which there is a limit; tables may be as large as they are.
 
     Raises
     ------
     UnreadableParquet
-        They are damaged or something else.
+        They are damaged, too large or something else.
     """
     if not data:
         raise UnreadableParquet(EMPTY)
     try:
-        # One thread: files are small and many; callers that want more read in parallel. What is in
-        # memory needs no reading ahead, which would be done by yet another thread.
+        if limited:
+            return parquet_limits.read_artifact(data)
         return pq.ParquetFile(pa.BufferReader(data), pre_buffer=False).read(use_threads=False)
-    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
+    # Bent metadata make Arrow and pyarrow raise many kinds of errors.
+    except Exception as error:
         raise _unreadable(error) from error
 
 
@@ -268,7 +271,7 @@ def count_rows(data: bytes) -> int:
     """
     try:
         return int(pq.read_metadata(pa.BufferReader(data)).num_rows)
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except Exception as error:
         raise _unreadable(error) from error
 
 
@@ -282,16 +285,26 @@ def arrow_to_frame(table: pa.Table) -> pd.DataFrame:
     Raises
     ------
     UnreadableParquet
-        pandas cannot hold the values (a timestamp out of its range, text that is no UTF-8).
+        pandas cannot hold the values (a timestamp out of its range, text that is no UTF-8), or what the
+        file tells pandas of them is damaged.
     """
     try:
         frame: pd.DataFrame = table.to_pandas()
-    except (pa.ArrowException, OverflowError, UnicodeError, TypeError, ValueError, KeyError) as error:
-        raise UnreadableParquet(str(error).strip().partition("\n")[0]) from error
-    if isinstance(frame.index, pd.RangeIndex) and frame.index.name is None:
-        return frame
-    # Other programs store an index; as columns nothing of it is lost.
-    return frame.reset_index(drop=list(frame.index.names) == [None])
+        if isinstance(frame.index, pd.RangeIndex) and frame.index.name is None:
+            return frame
+        # Other programs store an index; as columns nothing of it is lost.
+        return frame.reset_index(drop=list(frame.index.names) == [None])
+    # Anything may stand in pandas' metadata, and pyarrow and pandas trip over it in as many ways.
+    except Exception as error:
+        raise _unpandable(table, error) from error
+
+
+def _unpandable(table: pa.Table, error: Exception) -> UnreadableParquet:
+    """Return the error for values that pandas cannot hold, or cannot as its own metadata want it."""
+    cause = str(_unreadable(error))
+    if not isinstance(error, pa.ArrowException) and b"pandas" in (table.schema.metadata or {}):
+        cause = f"what it tells pandas of its columns (metadata 'pandas') is damaged: {cause}"
+    return UnreadableParquet(cause)
 
 
 def table_to_frame(table: pa.Table) -> pd.DataFrame:
@@ -335,11 +348,11 @@ def _nullable_dtype(arrow_type: pa.DataType) -> Any:
 
 
 def parquet_to_frame(data: bytes) -> pd.DataFrame:
-    """Read the bytes of a Parquet file as ``pd.read_parquet`` does.
+    """Read the Parquet file of one image as ``pd.read_parquet`` does.
 
     Raises
     ------
     UnreadableParquet
-        They are damaged or something else.
+        They are damaged, too large or something else.
     """
-    return arrow_to_frame(parquet_to_arrow(data))
+    return arrow_to_frame(parquet_to_arrow(data, limited=True))

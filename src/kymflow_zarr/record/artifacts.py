@@ -154,7 +154,8 @@ class RecordArtifacts:
         """Read ``analysis/<name>.parquet`` as an Arrow table; errors as :meth:`load_df_parquet`."""
         artifact = f"{name}.parquet"
         try:
-            return frames.parquet_to_arrow(self._store.read(self._analysis_key(name) + ".parquet")[0])
+            data = self._store.read(self._analysis_key(name) + ".parquet")[0]
+            return frames.parquet_to_arrow(data, limited=True)
         except FileNotFoundError:
             raise self._faults.missing(artifact) from None
         except frames.UnreadableParquet as error:

@@ -70,7 +70,9 @@ def test_damaged_files_are_left_out_and_the_others_stay_together(monkeypatch: py
     blobs[7], blobs[50], blobs[51] = b"", no_utf8, b"PAR1 no PAR1"
     reads: list[int] = []
     read = frames.read_parquet
-    monkeypatch.setattr(frames, "read_parquet", lambda data: (reads.append(len(data)), read(data))[1])
+    monkeypatch.setattr(
+        frames, "read_parquet", lambda data, **how: (reads.append(len(data)), read(data, **how))[1]
+    )
 
     tables = list(bulk.read_alike(blobs))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +87,7 @@ def read_csv(path: Path) -> pd.DataFrame:
             frame = csv_to_frame(text.encode())
         else:
             decimal = "," if separator == ";" or "," in text else "."
-            frame = documents.read_csv(io.StringIO(text), sep=separator, decimal=decimal)
+            frame = documents.read_csv(text.encode(), sep=separator, decimal=decimal)
     except (UnreadableDocument, ValueError, OverflowError) as error:
         raise SourceError(f"cannot read {path} as CSV: {str(error).strip()}", path=str(path)) from error
     unnamed = [

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kymflow.core.zarr.indexers.columns import Column
 from kymflow_zarr.errors import ColumnError
+from kymflow_zarr.formats import limits
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,14 +30,24 @@ def rows_of_json(payload: Any) -> list[dict[str, Any]]:
     Raises
     ------
     NoRows
-        It is anything else, or nested beyond reason.
+        It is anything else, nested beyond reason, or has more names than a table may have columns.
     """
     rows = [payload] if isinstance(payload, dict) else payload
     if _depth(payload) > MAX_NESTING:
         raise NoRows(f"it is nested more than {MAX_NESTING} deep")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise NoRows("expected an object or a list of objects")
+    _check_columns(rows)
     return [{name: _without_empty(value) for name, value in row.items()} for row in rows]
+
+
+def _check_columns(rows: Sequence[Mapping[str, Any]]) -> None:
+    # Names are counted only where there can be too many.
+    if sum(map(len, rows)) > limits.MAX_COLUMNS:
+        try:
+            limits.check_columns(len(set().union(*rows)))
+        except limits.TooLargeError as error:
+            raise NoRows(f"as rows, {error}") from error
 
 
 def unnest(row: Mapping[str, Any], paths: Paths) -> Mapping[str, Any]:

@@ -1,0 +1,68 @@
+"""Artifacts that decode to more than one may: each is an error of its image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from kymflow_zarr import ArtifactError, ZarrDataset, ZarrImageRecord
+from kymflow_zarr.formats import documents, limits
+from support.bombs import LIMIT, all_bombs, wide
+from support.raw_artifacts import put
+
+BOMBS = all_bombs()
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> ZarrDataset:
+    return ZarrDataset(tmp_path / "lab.zarr")
+
+
+def _load(record: ZarrImageRecord, suffix: str) -> Callable[[str], object]:
+    loads = {".parquet": record.load_df_parquet, ".csv.gz": record.load_df_csv_gz}
+    return loads.get(suffix, record.load_json)
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+def test_an_artifact_that_decodes_to_much_is_refused(
+    dataset: ZarrDataset, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = dataset.add_image([[0, 1], [2, 3]])
+    suffix, data = BOMBS[kind]
+    put(record, f"events{suffix}", data)
+    monkeypatch.setenv(limits.SETTING, str(LIMIT))
+
+    with pytest.raises(ArtifactError, match=f"'events{suffix}'.*{record.image_id}.* at most .* are taken"):
+        _load(record, suffix)("events")
+
+
+@pytest.mark.parametrize("kind", [kind for kind, (suffix, _) in wide().items() if suffix != ".json"])
+def test_an_artifact_of_too_many_columns_is_refused(dataset: ZarrDataset, kind: str) -> None:
+    record = dataset.add_image([[0, 1], [2, 3]])
+    suffix, data = wide()[kind]
+    put(record, f"events{suffix}", data)
+
+    with pytest.raises(ArtifactError, match="it has 10001 columns|its first line goes on"):
+        _load(record, suffix)("events")
+
+
+def test_what_memory_does_not_suffice_for_is_refused(
+    dataset: ZarrDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = dataset.add_image([[0, 1], [2, 3]])
+    record.save_json("events", {"n": 1})
+    record.save_df_csv_gz("old", pd.DataFrame({"n": [1]}))
+
+    def exhausted(*args: object, **options: object) -> object:
+        raise MemoryError
+
+    monkeypatch.setattr(documents.json, "loads", exhausted)
+    monkeypatch.setattr(documents.pd, "read_csv", exhausted)
+
+    with pytest.raises(ArtifactError, match=r"'events.json' .* it does not fit into memory"):
+        record.load_json("events")
+    with pytest.raises(ArtifactError, match=r"'old.csv.gz' .* it does not fit into memory"):
+        record.load_df_csv_gz("old")
