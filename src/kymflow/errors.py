@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from kymflow_zarr.errors import KymflowError
@@ -45,13 +47,16 @@ class SchemaError(IndexerError, ValueError):
     Attributes
     ----------
     image_ids : tuple of str
-        The two images, the later one first; empty where no image is to blame.
+        An image at fault, and one that it does not go with; the first alone where its values would change.
     types : tuple of pyarrow.DataType
         The type of the column in each of them, where two types clash; empty otherwise.
+    causes : mapping of str to str
+        All images at fault, by id, each with the reason: the fewer, else those that came later.
     """
 
     image_ids: tuple[str, ...] = ()
     types: tuple[Any, ...] = ()
+    causes: Mapping[str, str] = MappingProxyType({})
 
 
 class PluginError(KymflowError, RuntimeError):

@@ -9,6 +9,11 @@ import pyarrow.compute as pc
 
 from kymflow.core.zarr.indexers.columns import nan_to_null
 
+# More digits need twice as many bytes.
+MAX_DECIMAL128 = 38
+# Text of which a file says that it is JSON.
+_JSON = "extension<arrow.json>"
+
 
 def own_columns(table: pa.Table) -> pa.Table:
     """Return one image's rows with plain types; a column without any value has no type yet (null).
@@ -18,7 +23,7 @@ def own_columns(table: pa.Table) -> pa.Table:
     columns = {}
     for name, values in zip(table.column_names, table.columns, strict=True):
         if pa.types.is_dictionary(values.type):
-            values = values.cast(values.type.value_type)
+            values = values.cast(plain_type(values.type))
         if pa.types.is_floating(values.type) and len(values):
             values = nan_to_null(values)
         elif pa.types.is_nested(values.type) and _has_nan(values):
@@ -26,38 +31,63 @@ def own_columns(table: pa.Table) -> pa.Table:
         if values.null_count == len(values):
             columns[name] = pa.nulls(len(values))
         else:
-            plain = _plain_type(values.type)
-            columns[name] = values if plain == values.type else values.cast(plain)
+            plain = plain_type(values.type)
+            columns[name] = values if plain == values.type else _cast(values, plain)
     return pa.table(columns)
 
 
-def _plain_type(arrow_type: pa.DataType) -> pa.DataType:
+def _cast(values: pa.ChunkedArray, plain: pa.DataType) -> pa.ChunkedArray:
+    said = str(values.type)
+    if pa.types.is_nested(values.type) and ("list_view<" in said or _JSON in said):
+        # Arrow makes damaged lists of views, and knows no cast of JSON inside objects.
+        return pa.chunked_array([pa.array(values.to_pylist(), plain)])
+    return values.cast(plain)
+
+
+def plain_type(arrow_type: pa.DataType) -> pa.DataType:
     """Return the one of several Arrow types that Parquet gives back."""
-    if pa.types.is_large_string(arrow_type) or pa.types.is_string_view(arrow_type):
+    types = pa.types
+    if str(arrow_type).startswith(_JSON):
         return pa.string()
-    if _is_list(arrow_type):
-        return pa.list_(pa.field("element", _plain_type(arrow_type.value_type)))
-    if pa.types.is_large_binary(arrow_type) or pa.types.is_binary_view(arrow_type):
+    if types.is_dictionary(arrow_type):
+        return plain_type(arrow_type.value_type)
+    if types.is_large_string(arrow_type) or types.is_string_view(arrow_type):
+        return pa.string()
+    if is_list(arrow_type):
+        return pa.list_(pa.field("element", plain_type(arrow_type.value_type)))
+    if types.is_large_binary(arrow_type) or types.is_binary_view(arrow_type):
         return pa.binary()
-    if pa.types.is_struct(arrow_type):
-        return pa.struct([(field.name, _plain_type(field.type)) for field in arrow_type])
+    if types.is_struct(arrow_type):
+        return pa.struct([(field.name, plain_type(field.type)) for field in arrow_type])
+    if types.is_map(arrow_type):
+        return pa.map_(plain_type(arrow_type.key_type), plain_type(arrow_type.item_type))
+    if types.is_decimal(arrow_type) and arrow_type.precision <= MAX_DECIMAL128:
+        return pa.decimal128(arrow_type.precision, arrow_type.scale)
     # Parquet has no seconds, and a day is a day; a table must come back as it was returned.
-    if arrow_type == pa.timestamp("s", getattr(arrow_type, "tz", None)):
+    if types.is_timestamp(arrow_type) and arrow_type.unit == "s":
         return pa.timestamp("ms", arrow_type.tz)
     if arrow_type == pa.time32("s"):
         return pa.time32("ms")
-    return pa.date32() if pa.types.is_date64(arrow_type) else arrow_type
+    return pa.date32() if types.is_date64(arrow_type) else arrow_type
 
 
-def _is_list(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+def is_list(kind: pa.DataType) -> bool:
+    """Tell whether a type is one of Arrow's types of lists."""
+    types = pa.types
+    return bool(
+        types.is_list(kind)
+        or types.is_large_list(kind)
+        or types.is_fixed_size_list(kind)
+        or types.is_list_view(kind)
+        or types.is_large_list_view(kind)
+    )
 
 
 def _has_nan(values: pa.ChunkedArray) -> bool:
     """Tell whether there is a NaN in lists or objects, at any depth."""
     if pa.types.is_floating(values.type):
         return bool(pc.any(pc.is_nan(values)).as_py())
-    if _is_list(values.type):
+    if is_list(values.type):
         return _has_nan(pc.list_flatten(values))
     if pa.types.is_struct(values.type):
         return any(_has_nan(pc.struct_field(values, place)) for place in range(values.type.num_fields))

@@ -255,7 +255,7 @@ def _short(key: str) -> str:
 
 
 def _has_right_columns(state: TableState, contract: TableContract) -> bool:
-    wanted = table_schema(contract, state.ledger.distinct_schemas() if state.ledger is not None else ())
+    wanted = table_schema(contract, Ledger.of({}) if state.ledger is None else state.ledger)
     return is_alike(state.schema, wanted)
 
 

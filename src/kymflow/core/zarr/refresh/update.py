@@ -14,7 +14,6 @@ from kymflow.core.zarr.extraction.run import extract_images
 from kymflow.core.zarr.indexers.contract import TableContract
 from kymflow.core.zarr.refresh.plan import make_plan, remember
 from kymflow.core.zarr.tables.commit import Changes, Commit, LedgerLost, commit_rows
-from kymflow.core.zarr.tables.conflicts import find_conflicting_images
 from kymflow.core.zarr.tables.state import find_state
 from kymflow.errors import SchemaError
 from kymflow_zarr import layout
@@ -203,15 +202,17 @@ class _Run:
         """Return the changes without images whose columns do not go with the others'."""
         if self.options.on_error == "raise":
             raise error
-        # What a failed image keeps of old gives way to what the others give now.
-        older = {image_id for image_id in error.image_ids if image_id in changes.failed} - changes.deleted
-        if older:
-            return replace(changes, deleted=changes.deleted | older)
-        conflicting = find_conflicting_images(error, self.contract, changes.rows)
-        if not conflicting:
+        at_fault = error.causes.keys()
+        if not at_fault:
             raise error
+        # What was not extracted just now, or failed, is in the table: these rows go, as a rebuild would
+        # have it. What was extracted leaves the image's older rows, if they go with the others.
+        in_table = at_fault - set(changes.rows.image_ids)
         return replace(
-            changes, rows=changes.rows.without(conflicting), failed={**changes.failed, **conflicting}
+            changes,
+            rows=changes.rows.without(at_fault),
+            failed={**error.causes, **changes.failed},
+            deleted=changes.deleted | in_table,
         )
 
     def _report(self, commit: Commit) -> UpdateReport:

@@ -120,7 +120,7 @@ class Ledger(Mapping[str, LedgerEntry]):
     def dependencies_of(self, image_ids: Sequence[str]) -> Dependencies:
         """Return what the rows of some images were made from; all must have an entry."""
         self._expect(len(image_ids))
-        return self.dependencies.take([self._place(image_id) for image_id in image_ids])
+        return self.dependencies.take([self.place(image_id) for image_id in image_ids])
 
     # A mapping of image id to entry
 
@@ -133,13 +133,13 @@ class Ledger(Mapping[str, LedgerEntry]):
     def __contains__(self, image_id: object) -> bool:
         if "_places" in self.__dict__:
             return image_id in self._places
-        place = self._place(image_id) if isinstance(image_id, str) else 0
+        place = self.place(image_id) if isinstance(image_id, str) else 0
         return place < len(self) and bool(self._ids[place].as_py() == image_id)
 
     def __getitem__(self, image_id: str) -> LedgerEntry:
         if image_id not in self:
             raise KeyError(image_id)
-        place = self._place(image_id)
+        place = self.place(image_id)
         (row,) = self.columns.drop_columns(["seen"]).slice(place, 1).to_pylist()
         dependencies = self.dependencies.decode(place)
         return LedgerEntry(
@@ -161,7 +161,7 @@ class Ledger(Mapping[str, LedgerEntry]):
     def _schemas_in_order(self) -> list[pa.Schema]:
         return [self.schemas[code] for code in self.column("schema").to_pylist()]
 
-    def _place(self, image_id: str) -> int:
+    def place(self, image_id: str) -> int:
         """Return where an image's entry is, or would be."""
         if "_places" in self.__dict__ and image_id in self._places:
             return self._places[image_id]
@@ -219,7 +219,7 @@ class Ledger(Mapping[str, LedgerEntry]):
         self._expect(len(image_ids))
         found = []
         for image_id in image_ids:
-            place = self._place(image_id)
+            place = self.place(image_id)
             begin = int(self._ends[place - 1]) if place else 0
             found.append((begin, int(self._ends[place]) if image_id in self else begin))
         return found
@@ -236,7 +236,7 @@ class Ledger(Mapping[str, LedgerEntry]):
         self._expect(len(new) + len(deleted))
         counts = {**dict.fromkeys(deleted, 0), **dict.fromkeys(new, 1)}
         for image_id in sorted(counts):
-            place = self._place(image_id)
+            place = self.place(image_id)
             spans.append((place, place + (image_id in self), counts[image_id]))
         merged = Ledger(splice(self.columns, columns, spans), sorted(schemas, key=lambda one: schemas[one]))
         # They are counted only where there are more of them than before.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from kymflow.core.zarr.extraction.plain_types import own_columns
 from kymflow.core.zarr.indexers.base import IMAGE_ID
+from kymflow.core.zarr.tables.conflicts import Misfit, value_clash
 from kymflow.core.zarr.tables.ledger import Ledger, LedgerEntry, splice
 from kymflow.core.zarr.tables.schema import check_exact, conform, is_alike, table_schema
 from kymflow.errors import SchemaError
@@ -70,7 +71,7 @@ def _schema_if_fitting(rows: pa.Table, contract: TableContract) -> pa.Schema | N
     """Return the own schema of an image's rows, or None if they cannot be rows of the table any more."""
     try:
         schema = own_columns(rows).schema
-        conform(rows, table_schema(contract, [("", schema)]), contract)
+        conform(rows, table_schema(contract, Ledger.of({"": LedgerEntry(1, schema, "")})), contract)
     except (SchemaError, pa.ArrowException, KeyError):
         return None
     return schema
@@ -104,7 +105,7 @@ class Merge:
     Raises
     ------
     SchemaError
-        Columns of two images do not go together.
+        Columns of images do not go together; it tells which are at fault.
     """
 
     def __init__(
@@ -136,8 +137,12 @@ class Merge:
         }
         new = Ledger.of_batch(changed, version).changed(Ledger.of(errors))
         self.ledger = kept.ledger.changed(new, deleted)
-        self.schema = table_schema(contract, self.ledger.distinct_schemas())
-        self.new = _stack(changed, self.schema, contract)
+        self._changed = changed
+        self.schema = table_schema(contract, self.ledger)
+        try:
+            self.new = _stack(changed, self.schema, contract)
+        except Misfit as error:
+            raise self._value_clash(error) from error
 
     def changes_rows_of(self, schema: pa.Schema) -> bool:
         """Tell whether the table, of this schema now, becomes another one."""
@@ -157,25 +162,31 @@ class Merge:
         SchemaError
             Integers that would come back as other numbers beside missing values.
         """
-        merged = _replace_rows(self._kept.rows, self.new, self._spans, self._contract)
-        if merged.column(0).num_chunks > max(_FEW_CHUNKS, merged.num_rows // _ENOUGH_ROWS):
-            merged = merged.combine_chunks()
-        check_exact(merged, self._contract)
+        try:
+            merged = self._merged()
+            if merged.column(0).num_chunks > max(_FEW_CHUNKS, merged.num_rows // _ENOUGH_ROWS):
+                merged = merged.combine_chunks()
+            check_exact(merged, self._contract)
+        except Misfit as error:
+            raise self._value_clash(error) from error
         return merged
 
+    def _merged(self) -> pa.Table:
+        """Return the rows that stay, brought to the schema of the new ones, with these in their places."""
+        places = []
+        out = 0
+        for begin, end, count in self._spans:
+            places.append((begin - out, begin - out, count))
+            out += end - begin
+        return splice(conform(self._stay(), self.schema, self._contract), self.new, places)
 
-def _replace_rows(
-    old: pa.Table, new: pa.Table, spans: Sequence[tuple[int, int, int]], contract: TableContract
-) -> pa.Table:
-    """Return the rows that stay, brought to the schema of the new ones, with these in their places."""
-    # First out, then in: rows that go need not fit the schema any more.
-    stay = splice(old, old.slice(0, 0), [(begin, end, 0) for begin, end, _ in spans])
-    places = []
-    out = 0
-    for begin, end, count in spans:
-        places.append((begin - out, begin - out, count))
-        out += end - begin
-    return splice(conform(stay, new.schema, contract), new, places)
+    def _stay(self) -> pa.Table:
+        # First out, then in: rows that go need not fit the schema any more.
+        old = self._kept.rows
+        return splice(old, old.slice(0, 0), [(begin, end, 0) for begin, end, _ in self._spans])
+
+    def _value_clash(self, error: Misfit) -> SchemaError:
+        return value_clash(self._contract, self.ledger, error, [self._stay(), *self._changed.stretches()])
 
 
 def _stack(changed: Batch, schema: pa.Schema, contract: TableContract) -> pa.Table:
