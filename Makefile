@@ -58,7 +58,7 @@ test-shuffled: $(DEV_STAMP)
 test-seaweedfs: $(DEV_STAMP) $(SEAWEEDFS_STAMP)
 	$(PYTEST) -k s3 --s3-server seaweedfs
 
-# That napari, ome-zarr, validators and xarray open the images. napari's plugins of pytest are left out.
+# That napari, ome-zarr, validators and xarray open the images, and DuckDB and Polars tables. napari's plugins of pytest are left out.
 test-viewers: $(VIEWERS_STAMP)
 	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(VIEWERS_BIN)/python -m pytest tests/viewers
 

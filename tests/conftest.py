@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, is_hypothesis_test, settings
 
 from kymflow_zarr import ZarrDataset
 from support import s3_servers
+from support.faults.injector import build
 from support.paths import REPO, TESTS
 from support.processes import StartPython
 
@@ -108,6 +109,26 @@ def start_python() -> Iterator[StartPython]:
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture(scope="session")
+def faults_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library of ``support.faults``, compiled."""
+    return build(tmp_path_factory.mktemp("faults"))
+
+
+@pytest.fixture
+def start_faulty(
+    start_python: StartPython, faults_library: Path, monkeypatch: pytest.MonkeyPatch
+) -> StartPython:
+    """Start a process as ``start_python`` does, whose system calls can be failed."""
+
+    def start(code: str, *args: object) -> subprocess.Popen[str]:
+        with monkeypatch.context() as patch:
+            patch.setenv("LD_PRELOAD", str(faults_library))
+            return start_python(code, *args)
+
+    return start
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
