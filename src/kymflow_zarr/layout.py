@@ -27,6 +27,9 @@ _WINDOWS_DEVICES = frozenset(
 )
 
 
+# Artifacts and tables end so, and are no folders.
+FILE_ENDINGS = (".parquet", ".json", ".gz")
+
 # What file browsers leave behind; it says nothing of a dataset.
 BROWSER_LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 

@@ -171,9 +171,12 @@ def drop_table(store: Store, name: str) -> None:
         There is no such table.
     """
     check_own_table(store, name)
-    if not store.delete(layout.table_key(name)):
-        read_table(store, name)
+    key = layout.table_key(name)
+    if not store.exists(key):
+        raise _no_table(store, name)
+    # First what may be refused; a table without ledgers is but made anew by the next refresh.
     store.delete_tree(layout.ledger_prefix(name))
+    store.delete(key)
 
 
 def replace_rows(store: Store, name: str, image_id: str, rows: pd.DataFrame, id_column: str) -> None:

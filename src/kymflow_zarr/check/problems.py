@@ -8,6 +8,7 @@ from typing import Any, Literal
 Kind = Literal[
     "unreadable artifact",
     "unreadable pixels",
+    "unreadable image",
     "half record",
     "leftover",
     "unreadable sources",

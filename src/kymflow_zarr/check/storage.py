@@ -15,6 +15,7 @@ from kymflow_zarr.errors import (
     CancelledError,
     InvalidNameError,
     KymflowError,
+    StoreError,
     TableError,
 )
 from kymflow_zarr.formats import arrays, pixels
@@ -121,8 +122,10 @@ def _check_record(store: StoreReader, zarr_format: int, image_id: str) -> Iterat
         record = ZarrImageRecord(store, image_id, zarr_format=zarr_format)
         record.get_attrs()
         keys, arrays = record.list_analysis_keys(), record.list_array_artifacts()
-        # A listing passes over them, and whoever asks for one is refused.
-        keys = sorted({*keys, *store.unreadable(f"{layout.record_prefix(image_id)}/{layout.ANALYSIS}")})
+    except StoreError as error:
+        key = layout.record_prefix(image_id)
+        yield Problem("unreadable image", str(error), key=key, image_id=image_id)
+        return
     except KymflowError as error:
         yield Problem("half record", str(error), image_id=image_id)
         return

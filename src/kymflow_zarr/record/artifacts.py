@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -12,7 +12,7 @@ from kymflow_zarr.errors import ArtifactNotFoundError, MetadataNotFoundError
 from kymflow_zarr.formats import documents, frames
 from kymflow_zarr.formats.groups import ATTRS_DOCUMENT
 from kymflow_zarr.record.faults import RecordFaults
-from kymflow_zarr.store.base import Store, StoreReader
+from kymflow_zarr.store.base import LINKED_SIZE, Fingerprint, Store, StoreReader
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -204,8 +204,10 @@ class RecordArtifacts:
         start = len(self._prefix) + 1
         return sorted(
             found.key
-            for found in self._store.list(f"{self._prefix}/analysis")
+            for found in self._list("analysis")
             if not any(part.startswith(".") for part in found.key[start:].split("/"))
+            # What cannot be read counts where it may have been an artifact.
+            and (found.size >= 0 or found.key.endswith(ARTIFACT_FORMS))
         )
 
     def delete_analysis(self, *, suffixes: Sequence[str] | None = None) -> int:
@@ -238,6 +240,19 @@ class RecordArtifacts:
         return sum(store.each(store.delete, keys))
 
     # What the methods above share
+
+    def _list(self, folder: str) -> Iterator[Fingerprint]:
+        """Yield what is in a folder of the record.
+
+        Raises
+        ------
+        StoreError
+            A folder in it is a link, and is not followed: what is behind it must not pass for absent.
+        """
+        for found in self._store.list(f"{self._prefix}/{folder}"):
+            if found.size == LINKED_SIZE:
+                self._store.read(found.key)
+            yield found
 
     def _analysis_key(self, name: str) -> str:
         return f"{self._prefix}/analysis/{layout.check_artifact_name(name)}"

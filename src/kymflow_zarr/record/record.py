@@ -279,13 +279,10 @@ class ZarrImageRecord(RecordArtifacts):
 
     def list_array_artifacts(self) -> list[str]:
         """Return the names of all array artifacts, sorted."""
-        prefix = f"{self._prefix}/analysis_arrays"
+        folder = "analysis_arrays"
+        start = len(f"{self._prefix}/{folder}/")
         end = f"/data/{self._array_document()}"
-        return sorted(
-            found.key[len(prefix) + 1 : -len(end)]
-            for found in self._store.list(prefix)
-            if found.key.endswith(end)
-        )
+        return sorted(found.key[start : -len(end)] for found in self._list(folder) if found.key.endswith(end))
 
     def _array_key(self, name: str) -> str:
         return f"{self._prefix}/analysis_arrays/{layout.check_array_name(name)}/data"

@@ -22,6 +22,11 @@ LOCK_TIMEOUT_S = 60.0
 # Writes closer together than this may share one modification time.
 SETTLED_AFTER_NS = 2_000_000_000
 
+# Of what is there and cannot be read, as it is no regular file, and of linked folders, which are not
+# followed: no file has such a size.
+UNREADABLE_SIZE = -2
+LINKED_SIZE = -3
+
 T = TypeVar("T")
 R = TypeVar("R")
 # What Store.update is given: from the present bytes to the new ones.
@@ -36,7 +41,7 @@ class Fingerprint(NamedTuple):
     key : str
         Key within the dataset, components joined by ``/``.
     size : int
-        Bytes.
+        Bytes; `UNREADABLE_SIZE` or `LINKED_SIZE` of what cannot be read.
     mtime_ns : int
         Modification time, ns since 1970 by the file system's (or object store's) clock.
     etag : str or None
@@ -194,11 +199,11 @@ class StoreReader(ABC):
 
     @abstractmethod
     def list(self, prefix: str = "") -> Iterator[Fingerprint]:
-        """Yield every key below `prefix`, at any depth, in no particular order."""
+        """Yield every key below `prefix`, at any depth, in no particular order.
 
-    def unreadable(self, prefix: str) -> Sequence[str]:
-        """Return keys below `prefix` that a listing leaves out, as the medium tells nothing of them."""
-        return ()
+        On a disk, what cannot be read is among them: a named pipe, a link that leads nowhere, a linked
+        folder.
+        """
 
     @abstractmethod
     def children(self, prefix: str, having: Sequence[str] = ()) -> Sequence[str]:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from kymflow_zarr import layout
 from kymflow_zarr.errors import StoreError, TableError
 from kymflow_zarr.store.attributes import attributes_digest
-from kymflow_zarr.store.base import SETTLED_AFTER_NS, Fingerprint, Listing, Store
+from kymflow_zarr.store.base import SETTLED_AFTER_NS, UNREADABLE_SIZE, Fingerprint, Listing, Store
 from kymflow_zarr.store.tracking import Dependency, DependencyKind, names_digest
 
 DEPENDENCY = pa.struct(
@@ -360,7 +360,7 @@ def _stat(store: Store, key: str) -> Fingerprint | None:
         return store.stat(key)
     except StoreError:
         # Whoever reads it then meets the refusal, and alone. This is like nothing that was ever noted.
-        return Fingerprint(key, -2, 0)
+        return Fingerprint(key, UNREADABLE_SIZE, 0)
 
 
 def same_contents(one: Iterable[Dependency], other: Iterable[Dependency]) -> bool:

@@ -6,47 +6,39 @@ import hashlib
 import logging
 import os
 import stat as stat_module
-from collections.abc import Callable, Iterable, Iterator, MutableSequence, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from kymflow_zarr.errors import InvalidNameError, LockTimeoutError, StoreError, StorePermissionError
-from kymflow_zarr.layout import is_key, is_litter
-from kymflow_zarr.store.base import LOCK_TIMEOUT_S, Change, Fingerprint, Listing, OutdatedError, Store
-from kymflow_zarr.store.disk import expected, files, trees
+from kymflow_zarr.errors import LockTimeoutError
+from kymflow_zarr.layout import FILE_ENDINGS, is_litter
+from kymflow_zarr.store.base import (
+    LINKED_SIZE,
+    LOCK_TIMEOUT_S,
+    UNREADABLE_SIZE,
+    Change,
+    Fingerprint,
+    Listing,
+    OutdatedError,
+    Store,
+)
+from kymflow_zarr.store.disk import expected, files, links, trees
 from kymflow_zarr.store.disk.files import TEMPORARY_SUFFIX
 from kymflow_zarr.store.disk.lock import LockHeldError, file_lock
+from kymflow_zarr.store.disk.paths import DiskPaths
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
 
 logger = logging.getLogger(__name__)
 
-_TO_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
-
-class LocalStore(Store):
+class LocalStore(DiskPaths, Store):
     """Keys are files below a folder."""
-
-    def __init__(self, root: Path) -> None:
-        # The root may be a link; links below it are not followed.
-        self.root = os.path.realpath(root)
-        self.url = self.root
 
     def __reduce__(self) -> tuple[type[LocalStore], tuple[Path]]:
         return (LocalStore, (Path(self.root),))
-
-    def _path(self, key: str) -> str:
-        if not is_key(key):
-            raise InvalidNameError(f"{key!r} is no key of a dataset", dataset=self.url)
-        return f"{self.root}{os.sep}{key if os.sep == '/' else key.replace('/', os.sep)}"
-
-    def _refusal(self, error: OSError, doing: str, key: str) -> StoreError:
-        kind = StorePermissionError if isinstance(error, PermissionError) else StoreError
-        refusal = kind(f"cannot {doing} {key!r} in {self.url}: {error.strerror or error}", dataset=self.url)
-        refusal.errno = error.errno
-        return refusal
 
     def read(self, key: str) -> tuple[bytes, Fingerprint]:
         answer = self._read_or_none(key)
@@ -55,46 +47,59 @@ class LocalStore(Store):
         return answer
 
     def _read_or_none(self, key: str) -> tuple[bytes, Fingerprint] | None:
+        path = self._path(key)
+        if (link := self._link_to(key, path)) is not None:
+            raise self._refused_link(link, "read", key)
         try:
             # `open` would take half as long again, and artifacts are many and small.
-            descriptor = os.open(self._path(key), _TO_READ)
+            descriptor, info = files.open_regular(path)
             try:
-                info = os.fstat(descriptor)
-                return files.read_whole(descriptor, info.st_size), Fingerprint(
-                    key, info.st_size, info.st_mtime_ns
-                )
+                return files.read_whole(descriptor, info.st_size), _fingerprint(key, info)
             finally:
                 os.close(descriptor)
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        except FileNotFoundError:
             return None
         except OSError as error:
+            if isinstance(error, NotADirectoryError) and not os.path.isdir(self.root):
+                return None
             raise self._refusal(error, "read", key) from error
 
     @contextmanager
     def open(self, key: str) -> Iterator[tuple[BinaryIO, Fingerprint]]:
+        path = self._path(key)
+        if (link := self._link_to(key, path)) is not None:
+            raise self._refused_link(link, "read", key)
         try:
-            file = open(self._path(key), "rb")  # noqa: SIM115 - what reads it fails in its own words
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            descriptor, info = files.open_regular(path)
+        except FileNotFoundError:
             raise FileNotFoundError(f"no {key!r} in {self.url}") from None
         except OSError as error:
             raise self._refusal(error, "read", key) from error
-        with file:
-            info = os.fstat(file.fileno())
-            yield file, Fingerprint(key, info.st_size, info.st_mtime_ns)
+        # What reads it fails in its own words.
+        with open(descriptor, "rb") as file:
+            yield file, _fingerprint(key, info)
 
     def stat(self, key: str) -> Fingerprint | None:
+        path = self._path(key)
+        if self._link_to(key, path) is not None:
+            return Fingerprint(key, UNREADABLE_SIZE, 0)
         try:
-            info = os.stat(self._path(key))
-        except (FileNotFoundError, NotADirectoryError):
+            info = os.lstat(path)
+        except FileNotFoundError:
             return None
+        except NotADirectoryError:
+            return Fingerprint(key, UNREADABLE_SIZE, 0) if os.path.isdir(self.root) else None
         except OSError as error:
             raise self._refusal(error, "look at", key) from error
-        if not stat_module.S_ISREG(info.st_mode):
-            return None
-        return Fingerprint(key, info.st_size, info.st_mtime_ns)
+        if stat_module.S_ISLNK(info.st_mode):
+            try:
+                info = os.stat(path)
+            except OSError:
+                return Fingerprint(key, UNREADABLE_SIZE, 0)
+        return _fingerprint(key, info)
 
     def put(self, key: str, data: bytes, *, flush: bool = False) -> Fingerprint:
-        path = self._path(key)
+        path = self._path_to_change(key, "write")
         folder = os.path.dirname(path)
         temporary = os.path.join(folder, files.temporary_name())
         try:
@@ -107,60 +112,59 @@ class LocalStore(Store):
         finally:
             with suppress(OSError):
                 os.unlink(temporary)
-        return Fingerprint(key, info.st_size, info.st_mtime_ns)
+        return _fingerprint(key, info)
 
     def list(self, prefix: str = "") -> Iterator[Fingerprint]:
-        folder = self._path(prefix) if prefix else self.root
+        folder = self._folder_to_list(prefix) if prefix else self.root
         for key, size, mtime_ns in self._walk(folder, f"{prefix}/" if prefix else ""):
             yield Fingerprint(key, size, mtime_ns)
 
-    def unreadable(self, prefix: str) -> Sequence[str]:
-        keys: list[str] = []
-        for _ in self._walk(self._path(prefix), f"{prefix}/", refused=keys):
-            pass
-        return keys
+    def _folder_to_list(self, prefix: str) -> str:
+        path = self._path(prefix)
+        if (link := links.linked_folder(path + os.sep, len(self.root) + 1)) is not None:
+            raise self._refused_link(link, "list", prefix)
+        return path
 
     def list_records(self, prefix: str, mark: str, folder: str) -> Listing:
         seen_ns = self.now_ns()
-        names = self.children(prefix, having=[mark])
+        names, odd = self._children(prefix, having=[mark])
         below = self._path(prefix)
-        found = [
-            one
-            for name in names
-            for one in self._walk(os.path.join(below, name, folder), f"{prefix}/{name}/{folder}/")
-        ]
+        found: list[tuple[str, int, int]] = []
+        for name in names:
+            path = f"{below}{os.sep}{name}{os.sep}{folder}"
+            # Whoever reads what is behind a link is refused.
+            if name not in odd and not links.is_link(path):
+                found += self._walk(path, f"{prefix}/{name}/{folder}/")
+            else:
+                odd.add(name)
+        if not odd and all(size != LINKED_SIZE for _, size, _ in found):
+            self._without_links = (f"{prefix}/", f"/{folder}/")
         keys, sizes, mtimes_ns = (
             (list(values) for values in zip(*found, strict=True)) if found else ([], [], [])
         )
         return Listing(list(names), keys, sizes, mtimes_ns, [None] * len(keys), seen_ns)
 
-    def _walk(
-        self, folder: str, before: str, refused: MutableSequence[str] | None = None
-    ) -> Iterator[tuple[str, int, int]]:
-        """Yield key, size and modification time of every file below a folder."""
+    def _walk(self, folder: str, before: str) -> Iterator[tuple[str, int, int]]:
+        """Yield key, size and modification time of every file below a folder, and of what cannot be read."""
         stack = [(folder, before)]
         while stack:
             folder, before = stack.pop()
             for entry in self._scan(folder):
                 key = before + entry.name
-                if entry.is_dir(follow_symlinks=False):
+                if entry.is_dir(follow_symlinks=False) and not _is_linked(entry):
                     stack.append((entry.path, key + "/"))
+                    if entry.name.endswith(FILE_ENDINGS):
+                        # Where a file of this name is asked for, it cannot be read.
+                        yield key, UNREADABLE_SIZE, 0
                     continue
-                try:
-                    info = entry.stat()
-                except FileNotFoundError:
-                    if entry.is_symlink():
-                        logger.warning("ignoring the broken link %r in %s", key, self.url)
+                size, mtime_ns = _look_at(entry)
+                if size < 0 and not os.path.lexists(entry.path):
                     continue
-                except OSError as error:
-                    logger.warning("ignoring %r in %s: %s", key, self.url, error)
-                    if refused is not None:
-                        refused.append(key)
-                    continue
-                if stat_module.S_ISREG(info.st_mode):
-                    yield key, info.st_size, info.st_mtime_ns
-                else:
-                    logger.warning("ignoring %r in %s: neither file nor folder", key, self.url)
+                if size < 0:
+                    logger.warning(
+                        "%r in %s is no regular file, or a link that is not followed", key, self.url
+                    )
+                yield key, size, mtime_ns
 
     def _scan(self, folder: str) -> Iterator[os.DirEntry[str]]:
         try:
@@ -182,19 +186,26 @@ class LocalStore(Store):
                     yield entry
 
     def children(self, prefix: str, having: Sequence[str] = ()) -> Sequence[str]:
-        names = []
-        for entry in self._scan(self._path(prefix)):
-            if entry.name.startswith(".") or not entry.is_dir(follow_symlinks=False):
+        return self._children(prefix, having)[0]
+
+    def _children(self, prefix: str, having: Sequence[str]) -> tuple[Sequence[str], set[str]]:
+        """Return the names, and those of them that nobody can look into: they must not pass for absent."""
+        names, odd = [], set()
+        for entry in self._scan(self._folder_to_list(prefix)):
+            if entry.name.startswith("."):
                 continue
-            if not having or any(files.is_file(f"{entry.path}{os.sep}{name}") for name in having):
+            if _is_linked(entry) or not entry.is_dir(follow_symlinks=False):
+                if files.is_odd(entry.path):
+                    odd.add(entry.name)
+            elif not having or any(files.is_file(f"{entry.path}{os.sep}{name}") for name in having):
                 names.append(entry.name)
-        return sorted(names)
+        self._without_links = None if odd else (f"{prefix}/", "")
+        return sorted([*names, *odd]), odd
 
     def delete(self, key: str) -> bool:
-        path = self._path(key)
-        folder = os.path.dirname(path)
-        if os.path.realpath(folder) != folder or os.path.isdir(path):
-            # What lies behind a link belongs to somebody else, and a folder is no key.
+        path = self._path_to_change(key, "delete")
+        if os.path.isdir(path):
+            # A folder is no key.
             return False
         try:
             os.unlink(path)
@@ -205,7 +216,7 @@ class LocalStore(Store):
         return True
 
     def replace(self, key: str, data: bytes | None, sha256: str) -> None:
-        path = self._path(key)
+        path = self._path_to_change(key, "write")
         temporary = os.path.join(os.path.dirname(path), files.temporary_name())
 
         def is_expected(place: str) -> bool:
@@ -227,7 +238,7 @@ class LocalStore(Store):
             raise OutdatedError
 
     def delete_tree(self, prefix: str, *, first: Sequence[str] = ()) -> None:
-        path = self._path(prefix)
+        path = self._path_to_change(prefix, "delete")
         try:
             trees.delete(path)
         except FileNotFoundError:
@@ -243,7 +254,7 @@ class LocalStore(Store):
         last: str,
         before_swap: Callable[[], None] | None = None,
     ) -> None:
-        target = self._path(prefix)
+        target = self._path_to_change(prefix, "write")
         staged = os.path.join(os.path.dirname(target), files.temporary_name())
         try:
             # An error of `blobs` itself is not the disk's.
@@ -261,17 +272,10 @@ class LocalStore(Store):
 
     def put_back_tree(self, prefix: str, last: str) -> bool:
         with self._refusing("write", prefix):
-            return trees.put_back(self._path(prefix), last)
+            return trees.put_back(self._path_to_change(prefix, "write"), last)
 
     def is_replacing(self, prefix: str) -> bool:
         return trees.is_between_steps(self._path(prefix))
-
-    @contextmanager
-    def _refusing(self, doing: str, key: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise self._refusal(error, doing, key) from error
 
     @property
     def keeps_others_out(self) -> bool:
@@ -291,7 +295,7 @@ class LocalStore(Store):
     def _locked(self, key: str, timeout_s: float) -> Iterator[None]:
         with ExitStack() as held:
             try:
-                held.enter_context(file_lock(self._path(key), timeout_s))
+                held.enter_context(file_lock(self._path_to_change(key, "lock"), timeout_s))
             except LockHeldError as error:
                 raise LockTimeoutError(
                     f"waited {timeout_s:g} s for {key!r} in {self.url}: {error} is writing it. Try again "
@@ -336,18 +340,40 @@ class LocalStore(Store):
             raise self._refusal(error, "list", ".") from error
 
     def zarr_store(self) -> ZarrStore:
-        from zarr.storage import LocalStore as ZarrLocalStore
+        # Imported here: zarr takes long, and few need pixels.
+        from kymflow_zarr.store.disk.pixel_files import PixelFiles
 
-        return ZarrLocalStore(self.root, read_only=True)
+        return PixelFiles(self.root, read_only=True)
 
 
 def _digest_at(path: str) -> str:
     """Return the SHA-256 of a file's bytes; empty where there is none."""
     try:
-        descriptor = os.open(path, _TO_READ)
+        descriptor, info = files.open_regular(path)
     except FileNotFoundError:
         return ""
     try:
-        return hashlib.sha256(files.read_whole(descriptor, os.fstat(descriptor).st_size)).hexdigest()
+        return hashlib.sha256(files.read_whole(descriptor, info.st_size)).hexdigest()
     finally:
         os.close(descriptor)
+
+
+def _fingerprint(key: str, info: os.stat_result) -> Fingerprint:
+    size = info.st_size if stat_module.S_ISREG(info.st_mode) else UNREADABLE_SIZE
+    return Fingerprint(key, size, info.st_mtime_ns)
+
+
+def _is_linked(entry: os.DirEntry[str]) -> bool:
+    # On Windows there are links that do not pass for such.
+    return entry.is_symlink() or (os.name == "nt" and links.is_link(entry.path))
+
+
+def _look_at(entry: os.DirEntry[str]) -> tuple[int, int]:
+    """Return size and modification time of a file; the size that says so, of what cannot be read."""
+    try:
+        info = entry.stat()
+    except OSError:
+        return UNREADABLE_SIZE, 0
+    if stat_module.S_ISREG(info.st_mode):
+        return info.st_size, info.st_mtime_ns
+    return LINKED_SIZE if stat_module.S_ISDIR(info.st_mode) else UNREADABLE_SIZE, 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat as stat_module
 import time
@@ -9,6 +10,10 @@ import uuid
 
 TEMPORARY_SUFFIX = ".kymflow-tmp"
 _PIECE = 64 * 2**20
+# What not every system has.
+_BINARY = getattr(os, "O_BINARY", 0)
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 # A reader that has the file open blocks a replace on Windows for as long as it reads.
 REPLACE_ATTEMPTS = 50
 _REPLACE_PAUSE_S = 0.02
@@ -17,6 +22,86 @@ _REPLACE_PAUSE_S = 0.02
 def temporary_name() -> str:
     """Return a name that nobody else uses, and by which leftovers are known."""
     return f".{uuid.uuid4().hex[:16]}{TEMPORARY_SUFFIX}"
+
+
+class IrregularFileError(OSError):
+    """What is there is no regular file, and was not opened; the text says what it is, and what to do."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(errno.EINVAL, what)
+
+
+def open_regular(path: str, flags: int = os.O_RDONLY, mode: int = 0o666) -> tuple[int, os.stat_result]:
+    """Open a regular file, which may be behind a link; whatever else is there is not waited for.
+
+    Raises
+    ------
+    IrregularFileError
+        It is a folder, a named pipe, a device, a link that leads nowhere, ...
+    FileNotFoundError, OSError
+        Nothing is there; the system refuses.
+    """
+    flags |= _BINARY
+    try:
+        # Without following links, which costs nothing, one that leads nowhere is told from no file.
+        descriptor = os.open(path, flags | _NO_FOLLOW | _NO_WAIT, mode)
+    except OSError as error:
+        if _NO_FOLLOW and isinstance(error, FileNotFoundError):
+            raise
+        descriptor = _open_after(error, path, flags)
+    try:
+        info = os.fstat(descriptor)
+        if not stat_module.S_ISREG(info.st_mode):
+            raise IrregularFileError(_what_is(info.st_mode))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor, info
+
+
+def _open_after(error: OSError, path: str, flags: int) -> int:
+    """Open what could not be opened at once, or say what it is."""
+    try:
+        info = os.lstat(path)
+        if stat_module.S_ISLNK(info.st_mode):
+            info = os.stat(path)
+    except FileNotFoundError:
+        if not os.path.lexists(path):
+            raise error from None
+        raise IrregularFileError(
+            f"it is a link to {os.readlink(path)!r}, where nothing is; bring that back, or delete the link"
+        ) from None
+    except OSError:
+        raise error from None
+    if not stat_module.S_ISREG(info.st_mode):
+        raise IrregularFileError(_what_is(info.st_mode))
+    if error.errno == errno.EAGAIN:
+        # Another machine, which has it open, is asked to let go of it first.
+        return os.open(path, flags)
+    if error.errno in (errno.ELOOP, errno.EMLINK):
+        return os.open(path, flags | _NO_WAIT)
+    raise error
+
+
+_KINDS = (
+    (stat_module.S_ISDIR, "a folder"),
+    (stat_module.S_ISFIFO, "a named pipe"),
+    (stat_module.S_ISSOCK, "a socket"),
+    (lambda mode: stat_module.S_ISCHR(mode) or stat_module.S_ISBLK(mode), "a device"),
+)
+
+
+def _what_is(mode: int) -> str:
+    what = next((what for is_one, what in _KINDS if is_one(mode)), "something else")
+    return f"it is {what} and no regular file; move it away"
+
+
+def is_odd(path: str) -> bool:
+    """Tell whether there is something other than a regular file at `path`; a link is what it leads to."""
+    try:
+        return not stat_module.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return os.path.lexists(path)
 
 
 def is_file(path: str) -> bool:
