@@ -33,6 +33,7 @@ ROWS_PER_GROUP = 131_072
 # What to say of a file without a single byte, in place of a parser's words.
 EMPTY = "it is empty (0 bytes)"
 
+_UNKNOWN_TO_PARQUET = (pa.types.is_interval, pa.types.is_union, pa.types.is_run_end_encoded)
 _ARROW_REFUSALS = (pa.ArrowException, OverflowError, UnicodeError, TypeError, ValueError)
 
 
@@ -143,6 +144,10 @@ def check_writable(name: str, arrow_type: pa.DataType, depth: int = 0) -> None:
     if pa.types.is_struct(arrow_type) and not arrow_type.num_fields:
         raise ColumnError(
             f"column {name!r} holds only empty objects, which Parquet cannot. Drop it.", column=name
+        )
+    if any(is_one(arrow_type) for is_one in _UNKNOWN_TO_PARQUET):
+        raise ColumnError(
+            f"column {name!r} has type {arrow_type}, which Parquet does not know. Convert it.", column=name
         )
     for index in range(arrow_type.num_fields):
         check_writable(name, arrow_type.field(index).type, depth + 1)

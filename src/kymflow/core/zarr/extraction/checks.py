@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from kymflow.core.zarr.extraction.batch import Batch
 from kymflow.core.zarr.extraction.plain_types import own_columns
+from kymflow.core.zarr.extraction.times import check_times
 from kymflow.core.zarr.indexers.base import IMAGE_ID
 from kymflow.core.zarr.indexers.contract import TableContract
 from kymflow.errors import ExtractionError, RowsError
@@ -76,7 +77,6 @@ def _finish(batch: Batch, contract: TableContract) -> Batch:
         columns[name] = declared.cast(values) if declared else values
     table = own_columns(pa.table(columns)) if columns else pa.table({})
     _check_storable(table)
-    _check_times(table)
     if batch.counts.any():
         missing = [name for name in contract.required if name not in table.column_names]
         if missing:
@@ -124,7 +124,7 @@ def _own_schemas(
 
 
 def _check_storable(table: pa.Table) -> None:
-    """Refuse columns that Parquet cannot hold, or that pandas would read back changed.
+    """Refuse columns that Parquet cannot hold, or that pandas would not read back, or changed.
 
     Raises
     ------
@@ -133,29 +133,13 @@ def _check_storable(table: pa.Table) -> None:
     """
     for name, values in zip(table.column_names, table.columns, strict=True):
         frames.check_writable(name, values.type)
+        check_times(name, values)
         if values.null_count and has_inexact_integers(values):
             raise ColumnError(
                 f"column {name!r} has missing values and integers beyond 2**53, which would come back "
                 "as other numbers. Give them as text.",
                 column=name,
             )
-
-
-def _check_times(table: pa.Table) -> None:
-    """Refuse times that pandas cannot read back, such as of a time zone that there is not.
-
-    Raises
-    ------
-    UnreadableParquet
-        Such a column is there.
-    """
-    times = [
-        name
-        for name, kind in zip(table.column_names, table.schema.types, strict=True)
-        if pa.types.is_temporal(kind)
-    ]
-    if times:
-        frames.arrow_to_frame(table.select(times))
 
 
 def _with_image_id(table: pa.Table, ids: pa.Array) -> pa.Table:

@@ -18,7 +18,8 @@ _JSON = "extension<arrow.json>"
 def own_columns(table: pa.Table) -> pa.Table:
     """Return one image's rows with plain types; a column without any value has no type yet (null).
 
-    Dictionaries are decoded, NaN becomes null, the many Arrow types of text become one.
+    Dictionaries are decoded, NaN becomes null, the many Arrow types of text become one; maps are lists of
+    objects with ``key`` and ``value``.
     """
     columns = {}
     for name, values in zip(table.column_names, table.columns, strict=True):
@@ -60,7 +61,10 @@ def plain_type(arrow_type: pa.DataType) -> pa.DataType:
     if types.is_struct(arrow_type):
         return pa.struct([(field.name, plain_type(field.type)) for field in arrow_type])
     if types.is_map(arrow_type):
-        return pa.map_(plain_type(arrow_type.key_type), plain_type(arrow_type.item_type))
+        # pandas gives maps as lists of pairs, of which it can make no column again.
+        return plain_type(
+            pa.list_(pa.struct([("key", arrow_type.key_type), ("value", arrow_type.item_type)]))
+        )
     if types.is_decimal(arrow_type) and arrow_type.precision <= MAX_DECIMAL128:
         return pa.decimal128(arrow_type.precision, arrow_type.scale)
     # Parquet has no seconds, and a day is a day; a table must come back as it was returned.

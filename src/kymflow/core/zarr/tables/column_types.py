@@ -53,7 +53,6 @@ def family(kind: pa.DataType) -> str:
         (types.is_duration, "duration"),
         (is_list, "list"),
         (types.is_struct, "object"),
-        (types.is_map, "map"),
     ):
         if is_one(kind):
             return word
@@ -90,10 +89,6 @@ def _divide(placed: Iterable[_Placed]) -> list[list[pa.DataType]]:
     match next(iter(groups)):
         case "list":
             return _divide((inner.value_type, whole) for inner, whole in placed)
-        case "map":
-            return _divide((inner.key_type, whole) for inner, whole in placed) or _divide(
-                (inner.item_type, whole) for inner, whole in placed
-            )
         case "object":
             for name in sorted({field.name for inner in inners for field in inner}):
                 found = _divide(
@@ -147,11 +142,6 @@ def _common_list(kinds: Sequence[pa.DataType]) -> pa.DataType | None:
     return None if inner is None else plain_type(pa.list_(inner))
 
 
-def _common_map(kinds: Sequence[pa.DataType]) -> pa.DataType | None:
-    key, item = (common_type(getattr(kind, part) for kind in kinds) for part in ("key_type", "item_type"))
-    return None if key is None or item is None else pa.map_(key, item)
-
-
 def _common_object(kinds: Sequence[pa.DataType]) -> pa.DataType | None:
     orders = {tuple(field.name for field in kind) for kind in kinds}
     names = orders.pop() if len(orders) == 1 else sorted({name for order in orders for name in order})
@@ -180,6 +170,5 @@ _JOINS: dict[str, Callable[[Sequence[pa.DataType]], pa.DataType | None]] = {
     "time": _common_time,
     "duration": lambda kinds: pa.duration(_finest(kinds)),
     "list": _common_list,
-    "map": _common_map,
     "object": _common_object,
 }

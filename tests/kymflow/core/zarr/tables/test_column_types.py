@@ -108,7 +108,7 @@ def test_every_three_plain_types_give_one_type_in_every_order() -> None:
         ),
         (
             [pa.map_(pa.string(), pa.int8()), pa.map_(pa.large_string(), pa.float64())],
-            pa.map_(pa.string(), pa.float64()),
+            pa.list_(pa.struct([("key", pa.string()), ("value", pa.float64())])),
         ),
     ],
     ids=str,
