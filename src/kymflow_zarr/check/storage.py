@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from kymflow_zarr import layout
@@ -23,7 +24,7 @@ from kymflow_zarr.formats.groups import ATTRS_DOCUMENT
 from kymflow_zarr.record.record import ZarrImageRecord
 from kymflow_zarr.sources.standing import SourcesStanding, standing_of
 from kymflow_zarr.sources.table import load_index
-from kymflow_zarr.store.base import StoreReader
+from kymflow_zarr.store.base import Fingerprint, StoreReader
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -32,6 +33,8 @@ OnProgress = Callable[[int, int], None]
 
 # A temporary file younger than this may belong to a write that is under way.
 LEFTOVER_AGE_S = 600.0
+# So often a record that goes on changing is looked at again.
+_LOOKS = 3
 
 
 @dataclass(frozen=True)
@@ -80,10 +83,9 @@ def check_storage(
     CancelledError
         `cancel` was set.
     """
-    problems = []
+    suspects = {}
     artifacts = 0
-    names = store.children(layout.IMAGES)
-    live = set(store.children(layout.IMAGES, having=[ATTRS_DOCUMENT[zarr_format]]))
+    names, live = _list_images(store, zarr_format)
     for done, image_id in enumerate(names):
         if cancel is not None and cancel.is_set():
             raise CancelledError(
@@ -92,18 +94,54 @@ def check_storage(
             )
         if on_progress is not None:
             on_progress(done, len(names))
-        if image_id not in live:
-            problems.append(_half_record(image_id))
-            continue
-        for problem in _check_record(store, zarr_format, image_id):
-            artifacts += 1
-            if problem is not None:
-                problems.append(problem)
+        looked_at = _look(store, zarr_format, image_id, image_id in live)
+        artifacts += len(looked_at) if image_id in live else 0
+        if any(looked_at):
+            suspects[image_id] = _stamps(store, image_id)
+    problems = _look_again(store, zarr_format, suspects)
     if on_progress is not None:
         on_progress(len(names), len(names))
     faults, sources = _check_sources(store)
     leftovers, sweepable = _find_leftovers(store, zarr_format)
     return StorageCheck(len(live), artifacts, [*problems, *faults, *leftovers], sweepable, sources)
+
+
+def _list_images(store: StoreReader, zarr_format: int) -> tuple[Sequence[str], Collection[str]]:
+    """Return the names of all images, whole or not, and of those that have their attributes."""
+    whole = store.children(layout.IMAGES, having=[ATTRS_DOCUMENT[zarr_format]])
+    return store.children(layout.IMAGES), set(whole)
+
+
+def _stamps(store: StoreReader, image_id: str) -> frozenset[Fingerprint]:
+    return frozenset(store.list(layout.record_prefix(image_id)))
+
+
+def _look(store: StoreReader, zarr_format: int, image_id: str, is_whole: bool) -> list[Problem | None]:
+    return [*_check_record(store, zarr_format, image_id)] if is_whole else [_half_record(image_id)]
+
+
+def _look_again(
+    store: StoreReader, zarr_format: int, suspects: Mapping[str, frozenset[Fingerprint]]
+) -> list[Problem]:
+    """Return what is wrong with records that nobody writes or deletes meanwhile.
+
+    What others are writing or deleting looks like what they left half. What is damaged looks the same twice.
+    """
+    problems: list[Problem] = []
+    for _ in range(_LOOKS):
+        if not suspects:
+            break
+        names, live = _list_images(store, zarr_format)
+        changed = {}
+        for image_id in sorted(suspects.keys() & set(names)):
+            found = [one for one in _look(store, zarr_format, image_id, image_id in live) if one]
+            stamps = _stamps(store, image_id)
+            if stamps == suspects[image_id]:
+                problems += found
+            elif found:
+                changed[image_id] = stamps
+        suspects = changed
+    return sorted(problems, key=attrgetter("image_id"))
 
 
 def _half_record(image_id: str) -> Problem:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kymflow import KymDataset
-from support.refreshing import age, kinds, table_path
+from support.refreshing import age, hooked, kinds, table_path
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links take a privilege there")
@@ -81,6 +83,58 @@ def test_half_a_record_is_named(lab: KymDataset) -> None:
         ("half record", "half"),
     ]
     assert "The next ingest of its folder completes it" in problems[1].message
+
+
+class Once:
+    """A hook that does something before the n-th call of an operation on keys that begin so."""
+
+    def __init__(self, operation: str, prefix: str, n: int, act: Callable[[], object]) -> None:
+        self.left = n
+        self.what = f"before {operation}", prefix
+        self.act = act
+
+    def __call__(self, operation: str, key: str) -> None:
+        if operation == self.what[0] and key.startswith(self.what[1]):
+            self.left -= 1
+            if self.left == 0:
+                self.act()
+
+
+@pytest.mark.parametrize("ends", ["deleted", "made again"])
+def test_an_image_that_is_being_deleted_is_no_half_record(lab: KymDataset, ends: str) -> None:
+    root = Path(lab.ds.path) / "images"
+    mark = root / "b" / "zarr.json"
+    kept = mark.read_bytes()
+    mark.unlink()
+
+    def go_on() -> None:
+        if ends == "deleted":
+            shutil.rmtree(root / "b")
+        else:
+            mark.write_bytes(kept)
+
+    # Its attributes are gone when it is listed first; the writer goes on before it is looked at again.
+    assert hooked(lab, Once("children", "images", 3, go_on)).check().problems == []
+
+
+@pytest.mark.parametrize("n", range(1, 8))
+def test_an_image_that_is_deleted_while_it_is_read_is_no_damage(lab: KymDataset, n: int) -> None:
+    act = Once("read", "images/b/", n, lambda: shutil.rmtree(Path(lab.ds.path) / "images" / "b"))
+    assert hooked(lab, act).check().problems == []
+    assert act.left <= 0
+
+
+def test_a_half_record_that_goes_on_changing_is_its_writers_concern(lab: KymDataset) -> None:
+    folder = Path(lab.ds.path) / "images" / "half" / "analysis"
+    folder.mkdir(parents=True)
+    number = itertools.count()
+
+    def write(operation: str, key: str) -> None:
+        if (operation, key) == ("before children", "images"):
+            (folder / f"{next(number)}.json").write_text("{}", "utf-8")
+
+    assert hooked(lab, write).check().problems == []
+    assert kinds(lab.check()) == [("half record", "half", False)]
 
 
 def test_a_damaged_sources_table_is_named(lab: KymDataset) -> None:

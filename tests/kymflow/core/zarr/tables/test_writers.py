@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from kymflow.testing import simulate_folder
 from support.processes import StartPython, start_together
 from support.refreshing import TABLE, CellsIndexer, assert_like_rebuild, assert_whole, cells, open_dataset
 from support.simple_indexers import add_image
@@ -19,13 +22,24 @@ path = sys.argv[1]
 kd = open_dataset(path)
 print("ready", flush=True)
 sys.stdin.readline()
+
+import itertools, threading
+asked_to_stop = threading.Event()
+threading.Thread(target=lambda: sys.stdin.readline() and asked_to_stop.set(), daemon=True).start()
+
+def rounds(most):
+    # So many, or until it is asked to stop; one at least.
+    for n in itertools.count(1):
+        yield n
+        if n == most or asked_to_stop.is_set():
+            return
 """
 
 WRITER = (
     BEGIN
     + """
 me, edits = int(sys.argv[2]), int(sys.argv[3])
-for n in range(1, edits + 1):
+for n in rounds(edits):
     # Every third edit is of an image that all writers edit.
     image_id = "shared" if n % 3 == 0 else f"own-{me}-{n % 2}"
     kd.ds.record(image_id).save_df_parquet(TABLE, cells(1000 * me + n))
@@ -42,7 +56,7 @@ DELETER = (
     + """
 from contextlib import suppress
 from support.simple_indexers import add_image
-for round in range(int(sys.argv[2])):
+for round in rounds(int(sys.argv[2])):
     for number in range(3):
         image_id = f"doomed-{number}"
         kd.ds.delete_image(image_id)
@@ -62,12 +76,9 @@ print("done")
 READER = (
     BEGIN
     + """
-import threading
-asked_to_stop = threading.Event()
-threading.Thread(target=lambda: (sys.stdin.readline(), asked_to_stop.set()), daemon=True).start()
 kd = open_dataset(path, "r")
-highest, looks = {}, 0
-while looks == 0 or not asked_to_stop.is_set():
+highest = {}
+for looks in rounds(0):
     table = kd.get_table(TABLE) if looks % 2 else kd.ds.load_table(TABLE)
     assert_whole(table)
     for image_id, n in table.groupby("image_id")["n"].first().items():
@@ -77,28 +88,71 @@ while looks == 0 or not asked_to_stop.is_set():
     if looks % 5 == 0:
         kd.plan(CellsIndexer())
         kd.status()
-    looks += 1
 print("done")
 """
 )
 
+# Its images come with cells; those of the folder are edited, and so come again.
+INGESTER = (
+    BEGIN
+    + """
+import pathlib
+folder = pathlib.Path(sys.argv[3])
+for n in rounds(int(sys.argv[2])):
+    source = sorted(folder.rglob("*.tif"))[n % 2]
+    with open(source, "ab") as file:
+        file.write(b"\\0")
+    report = kd.ingest_folder(folder)
+    assert (report.failed, report.conflicts) == ({}, []), report
+    for image_id in report.new:
+        kd.ds.record(image_id).save_df_parquet(TABLE, cells(n))
+    kd.refresh(CellsIndexer())
+print("done")
+"""
+)
 
-def write_together(tmp_path: Path, start: StartPython, writers: int, edits: int, rounds: int) -> None:
+REPAIRER = (
+    BEGIN
+    + """
+kd.registry.register(CellsIndexer())
+for n in rounds(0):
+    report = kd.check(repair=True)
+    # A deleter that stands still all the while leaves what a crash would; nothing else is damage.
+    half = {problem for problem in report.problems if problem.image_id.startswith("doomed-")}
+    assert {problem.kind for problem in half} <= {"half record"}, report.problems
+    assert set(report.problems) <= half, report.problems
+print("done")
+"""
+)
+
+# How long the long one lasts.
+STORM_S = float(os.environ.get("KYMFLOW_STORM_S", "600"))
+
+
+def write_together(
+    tmp_path: Path, start: StartPython, writers: int, edits: int, rounds: int, lasting_s: float = 0
+) -> None:
     path = tmp_path / "lab.zarr"
     kd = open_dataset(path)
     ids = [f"own-{me}-{number}" for me in range(writers) for number in range(2)]
     for image_id in [*ids, "shared", "doomed-0", "doomed-1", "doomed-2"]:
         add_image(kd, image_id).save_df_parquet(TABLE, cells(0))
     kd.rebuild(CellsIndexer())
+    simulate_folder(tmp_path / "in", 3, n_lines=40, n_pixels=8)
 
-    readers = [start(READER, path) for _ in range(2)]
+    others = [start(READER, path), start(READER, path), start(REPAIRER, path)]
     workers = [start(WRITER, path, me, edits) for me in range(1, writers)]
     workers += [start(WRITER, path, 0, edits), start(DELETER, path, rounds)]
-    start_together(*readers, *workers)
+    workers += [start(INGESTER, path, rounds, tmp_path / "in")]
+    start_together(*others, *workers)
+    if lasting_s:
+        # Nobody ends before they are told to.
+        with pytest.raises(subprocess.TimeoutExpired):
+            workers[0].wait(lasting_s)
     for process in workers:
-        out, problems = process.communicate(timeout=600)
+        out, problems = process.communicate("\n" if lasting_s else None, timeout=600)
         assert out == "done\n", problems[-3000:]
-    for process in readers:
+    for process in others:
         out, problems = process.communicate("\n", timeout=300)
         assert out == "done\n", problems[-3000:]
 
@@ -115,10 +169,12 @@ def write_together(tmp_path: Path, start: StartPython, writers: int, edits: int,
     assert_like_rebuild(kd, CellsIndexer())
 
 
-def test_three_writers_a_deleter_and_two_readers(tmp_path: Path, start_python: StartPython) -> None:
+def test_three_writers_a_deleter_an_ingester_a_repairer_and_two_readers(
+    tmp_path: Path, start_python: StartPython
+) -> None:
     write_together(tmp_path, start_python, writers=3, edits=15, rounds=2)
 
 
 @pytest.mark.long
-def test_eight_writers_a_deleter_and_two_readers(tmp_path: Path, start_python: StartPython) -> None:
-    write_together(tmp_path, start_python, writers=8, edits=50, rounds=10)
+def test_eight_writers_and_all_the_others_for_minutes(tmp_path: Path, start_python: StartPython) -> None:
+    write_together(tmp_path, start_python, writers=8, edits=0, rounds=0, lasting_s=STORM_S)
