@@ -24,9 +24,16 @@ def row_count(page: Page) -> Locator:
 
 def column(page: Page, name: str) -> Locator:
     """Return the cells of a column, from the first row in view to the last."""
-    labels = "heads => heads.map(head => (head.getAttribute('aria-label') ?? '').split(' [')[0])"
-    place = page.get_by_role("columnheader").evaluate_all(labels).index(name)
-    return page.locator(f"[role=row]:visible > :nth-child({place + 1} of [role=gridcell])")
+    head = page.get_by_role("columnheader").filter(has=page.get_by_label(f"Filter {name}", exact=True))
+    # Only columns in view have cells.
+    head.scroll_into_view_if_needed()
+    return page.locator(f"[role=gridcell][aria-colindex='{head.get_attribute('aria-colindex')}']:visible")
+
+
+def left_of(part: Locator) -> int:
+    box = part.bounding_box()
+    assert box is not None
+    return round(box["x"])
 
 
 @pytest.fixture
@@ -56,6 +63,38 @@ def test_the_back_button_leads_through_pages_with_their_filters(images: Page) ->
 
     expect(row_count(images)).to_have_text("1 of 11 rows")
     expect(images.get_by_role("searchbox")).to_have_value("three ro")
+
+
+def test_a_wide_table_has_the_cells_of_the_columns_in_view(images: Page) -> None:
+    images.set_viewport_size({"width": 600, "height": 600})
+    file_names = images.get_by_role("gridcell", name=LONG, exact=True)
+    last = images.get_by_role("columnheader").last
+    ids = images.locator(f"[role=gridcell][aria-colindex='{last.get_attribute('aria-colindex')}']:visible")
+    expect(file_names).to_be_visible()
+    expect(ids).to_have_count(0)
+    last.scroll_into_view_if_needed()
+
+    expect(ids).to_have_count(N_IMAGES)
+    expect(ids.first).to_be_in_viewport()
+    expect(file_names).to_have_count(0)
+    assert left_of(ids.first) == left_of(last)
+
+
+def test_a_column_that_is_made_wider_moves_those_beside_it(images: Page) -> None:
+    second = images.get_by_role("columnheader").nth(1)
+    cell = images.locator("[role=gridcell][aria-colindex='2']").first
+    before = left_of(second)
+    handle = images.locator(".tabulator-col-resize-handle").first.bounding_box()
+    assert handle is not None
+    images.mouse.move(handle["x"] + 1, handle["y"] + 1)
+    images.mouse.down()
+    images.mouse.move(handle["x"] + 81, handle["y"] + 1)
+    images.mouse.up()
+
+    assert left_of(second) == left_of(cell) == before + 80
+    images.reload()
+    expect(cell).to_be_visible()
+    assert left_of(second) == left_of(cell) == before + 80
 
 
 def test_a_filter_of_a_number_and_one_of_a_text(images: Page) -> None:

@@ -1,10 +1,11 @@
-// A long table on Tabulator. Tabulator draws the head, the columns and as many rows as fit; these rows are slots
-// that are filled with whatever part of the table is scrolled to. So a table of millions costs no more than its window.
+// A long table on Tabulator, which draws the head and has the widths of the columns; rows are there as many as fit, and
+// filled with whatever part of the table is scrolled to. So a table of millions costs no more than its window.
 
 import { FormatModule, ResizeColumnsModule, Tabulator } from "../vendor/tabulator/tabulator_esm.min.mjs";
-import { decimalsOf, fullText, isNumeric, shortText } from "./cells.js";
+import { decimalsOf, fullText, isNumeric } from "./cells.js";
 import { RowSource } from "./row_source.js";
 import { ScrollWindow } from "./scroll_window.js";
+import { Slots } from "./slots.js";
 import { ColumnHead } from "./table_head.js";
 import { widthOf } from "./widths.js";
 
@@ -15,7 +16,7 @@ const SPARE_ROWS = 12; // Above and below what is seen.
 
 export class TableView {
   #heads = new Map();
-  #slots = [];
+  #slots = null;
   #first = 0;
   #tabulator = null;
   #holder = null;
@@ -73,7 +74,7 @@ export class TableView {
   }
 
   focus() {
-    this.#slots.find((slot) => slot.element?.tabIndex === 0)?.element.focus({ preventScroll: true });
+    this.#slots?.tabbable?.focus({ preventScroll: true });
   }
 
   destroy() {
@@ -112,17 +113,16 @@ export class TableView {
       autoResize: false,
       columns: this.columns.map((column, index) => this.#definition(column, index)),
       columnDefaults: { resizable: "header" },
-      data: this.#slotData(),
       height: "100%",
       layout: "fitData",
       renderVertical: "basic",
-      rowHeight: ROW_HEIGHT,
     });
     this.#tabulator = tabulator;
     this.building = new Promise((done) => {
       // By then, other columns may be wanted, or another page.
       tabulator.on("tableBuilt", () => done(this.#tabulator === tabulator && this.#built(left, top)));
     });
+    tabulator.on("columnWidth", (column) => this.#widened(column));
     tabulator.on("columnResized", (column) => this.#options.onWidth?.(column.getDefinition().title, column.getWidth()));
   }
 
@@ -140,19 +140,17 @@ export class TableView {
       minWidth: 44,
       cssClass: isNumeric(column.kind) ? "number" : column.kind === "boolean" ? "boolean" : "",
       titleFormatter: () => this.#heads.get(column.name).element,
-      formatter: (cell) => {
-        const text = document.createTextNode("");
-        cell.getRow().getData().slot.cells[index] = { text, element: cell.getElement(), shown: null };
-        return text;
-      },
     };
   }
 
-  #slotData() {
-    const seen = Math.ceil((this.element.clientHeight || 600) / ROW_HEIGHT);
-    const count = seen + 2 * SPARE_ROWS;
-    this.#slots = Array.from({ length: count }, () => ({ cells: [], element: null, position: -1 }));
-    return this.#slots.map((slot) => ({ slot }));
+  #widened(column) {
+    if (!this.ready) return; // Of columns that are made, each is given its width.
+    this.#slots.resizeColumn(this.columns.findIndex(({ name }) => name === column.getDefinition().title), column.getWidth());
+    this.#scrolled();
+  }
+
+  #rowsThatFit() {
+    return Math.ceil((this.element.clientHeight || 600) / ROW_HEIGHT) + 2 * SPARE_ROWS;
   }
 
   #built(left, top) {
@@ -164,19 +162,21 @@ export class TableView {
     root.setAttribute("aria-label", this.#options.label);
     root.setAttribute("aria-multiselectable", "false");
     this.#holder.removeAttribute("tabindex"); // One row of the table has the focus, as grids do.
-    this.#adoptRows();
-    for (const column of this.#tabulator.getColumns()) column.getElement().setAttribute("aria-label", headLabel(this.columns, column));
+    root.setAttribute("aria-colcount", this.columns.length);
+    this.#slots = new Slots(this.#body, this.columns);
+    this.#slots.see(left, this.#holder.clientWidth);
+    this.#slots.grow(this.#rowsThatFit());
+    this.#first = 0;
+    this.#tabulator.getColumns().forEach((column, index) => {
+      column.getElement().setAttribute("aria-label", headLabel(this.columns[index]));
+      column.getElement().setAttribute("aria-colindex", index + 1);
+    });
     this.#listen(root);
     this.#markHeads();
     this.#place();
     this.#holder.scrollTo(left, top);
     this.resizes.disconnect();
     this.resizes.observe(this.element);
-  }
-
-  #adoptRows() {
-    for (const row of this.#tabulator.getRows()) row.getData().slot.element = row.getElement();
-    this.#first = 0;
   }
 
   #listen(root) {
@@ -194,25 +194,23 @@ export class TableView {
     root.addEventListener("scroll", (event) => {
       if (event.target === this.#holder) this.#scrolled();
       // A field of the head that gets the focus scrolls into view; the rows go with it.
-      else if (event.target.scrollLeft !== this.#holder.scrollLeft) this.#holder.scrollLeft = event.target.scrollLeft;
+      else if (event.target.matches(".tabulator-header-contents")) {
+        this.#holder.scrollLeft = event.target.scrollLeft;
+        event.target.scrollLeft = this.#holder.scrollLeft; // The head has more room to its right.
+      }
     }, { capture: true, passive: true });
     root.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
   }
 
   #positionOf(target) {
-    const row = target.closest?.(".tabulator-row");
-    const slot = row && this.#slots.find((each) => each.element === row);
-    return slot && slot.position >= 0 && slot.position < this.source.total ? slot.position : null;
+    const position = this.#slots?.positionOf(target) ?? -1;
+    return position >= 0 && position < this.source.total ? position : null;
   }
 
   /** The exact value as a tooltip, made when the mouse comes there. */
   #showFull(target) {
-    const cell = target.closest?.(".tabulator-cell");
-    const position = cell && this.#positionOf(cell);
-    if (position === null || position === undefined) return;
-    const index = this.#slots.find((slot) => slot.position === position).cells.findIndex((each) => each?.element === cell);
-    const column = this.columns[index];
-    if (column) cell.title = fullText(this.source.value(position, column.name), column);
+    const cell = this.#slots?.cellOf(target);
+    if (cell) cell.element.title = fullText(this.source.value(cell.position, cell.column.name), cell.column);
   }
 
   #wheel(event) {
@@ -255,7 +253,8 @@ export class TableView {
   #scrolled() {
     if (!this.ready) return;
     const { top, seen, isScaled } = this.#window;
-    if (isScaled || top < this.#first + 2 || top + seen > this.#first + this.#slots.length - 3) this.#place();
+    const isWider = this.#slots.see(this.#holder.scrollLeft, this.#holder.clientWidth);
+    if (isWider || isScaled || top < this.#first + 2 || top + seen > this.#first + this.#slots.length - 3) this.#place();
   }
 
   /** Put the slots where the table is scrolled to, and fill them. */
@@ -264,7 +263,7 @@ export class TableView {
     const rows = this.#slots.length;
     const { first, above, below } = this.#window.place(rows, SPARE_ROWS);
     const hadFocus = this.#holder.contains(document.activeElement);
-    this.#rotate(first - this.#first);
+    this.#slots.rotate(first - this.#first);
     this.#first = first;
     this.#body.style.paddingTop = `${above}px`;
     this.#body.style.paddingBottom = `${below}px`;
@@ -274,74 +273,29 @@ export class TableView {
     if (hadFocus) this.focus();
   }
 
-  /** Move the slots that are left behind to the other end, so that only those are filled anew. */
-  #rotate(by) {
-    if (!by || Math.abs(by) >= this.#slots.length) return;
-    const moved = by > 0 ? this.#slots.splice(0, by) : this.#slots.splice(by);
-    const elements = moved.map((slot) => slot.element);
-    if (by > 0) {
-      this.#slots.push(...moved);
-      this.#body.append(...elements);
-    } else {
-      this.#slots.unshift(...moved);
-      this.#body.prepend(...elements);
-    }
-  }
-
   #paint() {
     if (!this.ready) return;
     const { total } = this.source;
     const inWindow = this.active !== null && this.active >= this.#first && this.active < this.#first + this.#slots.length;
-    const tabbable = inWindow ? this.active : Math.min(total - 1, Math.ceil(this.#window.top));
-    this.#slots.forEach((slot, index) => {
-      const { element } = slot;
-      const position = this.#first + index;
-      if (element.hidden !== position >= total) element.hidden = position >= total;
-      if (position >= total) return;
-      const chosen = position === this.active;
-      if (slot.position !== position) element.setAttribute("aria-rowindex", position + 2);
-      if (element.tabIndex !== (position === tabbable ? 0 : -1)) element.tabIndex = position === tabbable ? 0 : -1;
-      if (element.classList.contains("active") !== chosen) {
-        element.classList.toggle("active", chosen);
-        element.setAttribute("aria-selected", chosen);
-      }
-      slot.position = position;
-      this.#fillSlot(slot);
+    this.#slots.paint({
+      first: this.#first,
+      total,
+      active: this.active,
+      tabbable: inWindow ? this.active : Math.min(total - 1, Math.ceil(this.#window.top)),
+      valueOf: (position, name) => this.source.value(position, name),
     });
     if (inWindow && this.#holder.contains(document.activeElement)) this.focus();
   }
 
-  #fillSlot(slot) {
-    for (let index = 0; index < this.columns.length; index += 1) {
-      const cell = slot.cells[index];
-      const column = this.columns[index];
-      const value = this.source.value(slot.position, column.name);
-      if (!cell || (cell.shown === value && value !== undefined)) continue;
-      cell.shown = value;
-      cell.text.data = shortText(value, column);
-      if (cell.element.title) cell.element.title = "";
-      if (column.kind === "boolean") cell.element.setAttribute("aria-label", fullText(value, column) || "missing");
-    }
-  }
-
-  async #resize() {
+  #resize() {
     if (!this.ready) return;
-    const need = Math.ceil(this.element.clientHeight / ROW_HEIGHT) + 2 * SPARE_ROWS;
-    if (need > this.#slots.length) {
-      this.ready = false;
-      const top = this.#holder.scrollTop;
-      await this.#tabulator.setData(this.#slotData());
-      if (!this.#tabulator) return;
-      this.#adoptRows();
-      this.ready = true;
+    const count = this.#rowsThatFit();
+    if (count > this.#slots.length) {
+      this.#slots.grow(count);
       this.#place();
-      this.#holder.scrollTop = top;
     }
     this.#scrolled();
   }
 }
 
-function headLabel(columns, component) {
-  const column = columns.find(({ name }) => name === component.getDefinition().title);
-  return column.unit ? `${column.name} [${column.unit}]` : column.name;
-}
+const headLabel = ({ name, unit }) => (unit ? `${name} [${unit}]` : name);
