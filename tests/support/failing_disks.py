@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import filelock
 import pytest
 
 from kymflow import KymDataset
 from kymflow_zarr.errors import StoreError
-from kymflow_zarr.store.disk import files, trees
+from kymflow_zarr.store.disk import files, lock, trees
 
 
 def litter(root: Path) -> list[Path]:
@@ -41,7 +40,7 @@ class Disk:
         for name in ("replace", "rename", "fsync", "makedirs", "unlink"):
             patch.setattr(os, name, self._guarded(getattr(os, name)))
         patch.setattr(files, "write_new", self._guarded(files.write_new))
-        patch.setattr(filelock.FileLock, "acquire", self._guarded(filelock.FileLock.acquire))
+        patch.setattr(lock, "_locked", self._guarded(lock._locked))
 
     def _guarded(self, call: Callable[..., Any]) -> Callable[..., Any]:
         def guarded(*arguments: Any, **options: Any) -> Any:
@@ -89,5 +88,5 @@ def read_only_medium(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
             patch.setattr(os, name, refuse(name))
         patch.setattr(files, "write_new", refuse("write_new"))
         patch.setattr(trees, "remove_tree", refuse("remove_tree"))
-        patch.setattr(filelock.FileLock, "acquire", refuse("acquire"))
+        patch.setattr(lock, "_locked", refuse("_locked"))
         yield tried

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
 
 LOCK_TIMEOUT_S = 60.0
-# Writes closer together than this may share one modification time.
+# Writes closer together than this may share one modification time: no file system's times are coarser.
 SETTLED_AFTER_NS = 2_000_000_000
 
 # Of what is there and cannot be read, as it is no regular file, and of linked folders, which are not

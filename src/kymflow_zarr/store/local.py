@@ -23,15 +23,18 @@ from kymflow_zarr.store.base import (
     OutdatedError,
     Store,
 )
-from kymflow_zarr.store.disk import expected, files, links, trees
+from kymflow_zarr.store.disk import entries, expected, files, links, trees
 from kymflow_zarr.store.disk.files import TEMPORARY_SUFFIX
-from kymflow_zarr.store.disk.lock import LockHeldError, file_lock
+from kymflow_zarr.store.disk.lock import HeldLock, LockHeldError, file_lock
 from kymflow_zarr.store.disk.paths import DiskPaths
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
 
 logger = logging.getLogger(__name__)
+
+# How often a change starts again whose lock was deleted while it was held.
+_LOCK_ATTEMPTS = 10
 
 
 class LocalStore(DiskPaths, Store):
@@ -54,7 +57,7 @@ class LocalStore(DiskPaths, Store):
             # `open` would take half as long again, and artifacts are many and small.
             descriptor, info = files.open_regular(path)
             try:
-                return files.read_whole(descriptor, info.st_size), _fingerprint(key, info)
+                return files.read_whole(descriptor, info.st_size), entries.fingerprint(key, info)
             finally:
                 os.close(descriptor)
         except FileNotFoundError:
@@ -77,7 +80,7 @@ class LocalStore(DiskPaths, Store):
             raise self._refusal(error, "read", key) from error
         # What reads it fails in its own words.
         with open(descriptor, "rb") as file:
-            yield file, _fingerprint(key, info)
+            yield file, entries.fingerprint(key, info)
 
     def stat(self, key: str) -> Fingerprint | None:
         path = self._path(key)
@@ -96,14 +99,23 @@ class LocalStore(DiskPaths, Store):
                 info = os.stat(path)
             except OSError:
                 return Fingerprint(key, UNREADABLE_SIZE, 0)
-        return _fingerprint(key, info)
+        return entries.fingerprint(key, info)
 
     def put(self, key: str, data: bytes, *, flush: bool = False) -> Fingerprint:
+        written = self._put(key, data, flush=flush)
+        if written is None:
+            raise AssertionError("without a lock, nothing keeps from writing")
+        return written
+
+    def _put(self, key: str, data: bytes, *, flush: bool, lock: HeldLock | None = None) -> Fingerprint | None:
+        """Write a key; if it is to be locked and is no longer, nothing is replaced, and None returned."""
         path = self._path_to_change(key, "write")
         folder = os.path.dirname(path)
         temporary = os.path.join(folder, files.temporary_name())
         try:
             info = files.write_new(temporary, data, flush=flush)
+            if lock is not None and not lock.still_holds:
+                return None
             files.replace(temporary, path)
             if flush:
                 files.flush_folder(folder)
@@ -112,7 +124,7 @@ class LocalStore(DiskPaths, Store):
         finally:
             with suppress(OSError):
                 os.unlink(temporary)
-        return _fingerprint(key, info)
+        return entries.fingerprint(key, info)
 
     def list(self, prefix: str = "") -> Iterator[Fingerprint]:
         folder = self._folder_to_list(prefix) if prefix else self.root
@@ -151,13 +163,13 @@ class LocalStore(DiskPaths, Store):
             folder, before = stack.pop()
             for entry in self._scan(folder):
                 key = before + entry.name
-                if entry.is_dir(follow_symlinks=False) and not _is_linked(entry):
+                if entry.is_dir(follow_symlinks=False) and not entries.is_linked(entry):
                     stack.append((entry.path, key + "/"))
                     if entry.name.endswith(FILE_ENDINGS):
                         # Where a file of this name is asked for, it cannot be read.
                         yield key, UNREADABLE_SIZE, 0
                     continue
-                size, mtime_ns = _look_at(entry)
+                size, mtime_ns = entries.look_at(entry)
                 if size < 0 and not os.path.lexists(entry.path):
                     continue
                 if size < 0:
@@ -194,7 +206,7 @@ class LocalStore(DiskPaths, Store):
         for entry in self._scan(self._folder_to_list(prefix)):
             if entry.name.startswith("."):
                 continue
-            if _is_linked(entry) or not entry.is_dir(follow_symlinks=False):
+            if entries.is_linked(entry) or not entry.is_dir(follow_symlinks=False):
                 if files.is_odd(entry.path):
                     odd.add(entry.name)
             elif not having or any(files.is_file(f"{entry.path}{os.sep}{name}") for name in having):
@@ -282,29 +294,44 @@ class LocalStore(DiskPaths, Store):
         return True
 
     def update(self, key: str, change: Change, *, timeout_s: float = LOCK_TIMEOUT_S) -> Fingerprint | None:
-        with self._locked(key, timeout_s):
-            # Not kept in a variable, so that `change` can free the bytes of a large table.
-            changed = change(self._bytes_or_none(key))
-            return None if changed is None else self.put(key, changed, flush=True)
+        mine: bytes | None = None
+        written: Fingerprint | None = None
+        for _ in range(_LOCK_ATTEMPTS):
+            with self._locked(key, timeout_s) as lock:
+                if written is not None and self._bytes_or_none(key) == mine:
+                    return written
+                # Not kept in a variable, so that `change` can free the bytes of a large table.
+                mine = change(self._bytes_or_none(key))
+                if mine is None:
+                    return written
+                now = self._put(key, mine, flush=True, lock=lock)
+                if lock.still_holds:
+                    return now
+                # Somebody deletes lock files. Another writer may have read before this was written, and
+                # have written since: so it is looked at again, under a new lock.
+                written = now or written
+        raise LockTimeoutError(
+            f"cannot write {key!r} in {self.url}: {_LOCK_ATTEMPTS} times its lock was deleted while it was "
+            "held. Stop what deletes lock files (a cleanup tool, perhaps), and try again.",
+            dataset=self.url,
+        )
 
     def _bytes_or_none(self, key: str) -> bytes | None:
         answer = self._read_or_none(key)
         return None if answer is None else answer[0]
 
     @contextmanager
-    def _locked(self, key: str, timeout_s: float) -> Iterator[None]:
+    def _locked(self, key: str, timeout_s: float) -> Iterator[HeldLock]:
         with ExitStack() as held:
             try:
-                held.enter_context(file_lock(self._path_to_change(key, "lock"), timeout_s))
+                lock = held.enter_context(file_lock(self._path_to_change(key, "lock"), timeout_s))
             except LockHeldError as error:
                 raise LockTimeoutError(
-                    f"waited {timeout_s:g} s for {key!r} in {self.url}: {error} is writing it. Try again "
-                    "when it is done.",
-                    dataset=self.url,
+                    f"waited {timeout_s:g} s for {key!r} in {self.url}: {error}", dataset=self.url
                 ) from error
             except OSError as error:
                 raise self._refusal(error, "lock", key) from error
-            yield
+            yield lock
 
     def leftovers(self) -> Sequence[Fingerprint]:
         found = []
@@ -356,24 +383,3 @@ def _digest_at(path: str) -> str:
         return hashlib.sha256(files.read_whole(descriptor, info.st_size)).hexdigest()
     finally:
         os.close(descriptor)
-
-
-def _fingerprint(key: str, info: os.stat_result) -> Fingerprint:
-    size = info.st_size if stat_module.S_ISREG(info.st_mode) else UNREADABLE_SIZE
-    return Fingerprint(key, size, info.st_mtime_ns)
-
-
-def _is_linked(entry: os.DirEntry[str]) -> bool:
-    # On Windows there are links that do not pass for such.
-    return entry.is_symlink() or (os.name == "nt" and links.is_link(entry.path))
-
-
-def _look_at(entry: os.DirEntry[str]) -> tuple[int, int]:
-    """Return size and modification time of a file; the size that says so, of what cannot be read."""
-    try:
-        info = entry.stat()
-    except OSError:
-        return UNREADABLE_SIZE, 0
-    if stat_module.S_ISREG(info.st_mode):
-        return info.st_size, info.st_mtime_ns
-    return LINKED_SIZE if stat_module.S_ISDIR(info.st_mode) else UNREADABLE_SIZE, 0
