@@ -54,6 +54,7 @@ from kymflow_zarr import ConflictError as ConflictError
 from kymflow_zarr import DatasetError as DatasetError
 from kymflow_zarr import KymflowError as KymflowError
 from kymflow_zarr import MetadataNotFoundError as MetadataNotFoundError
+from kymflow_zarr import PixelsReplacedError as PixelsReplacedError
 from kymflow_zarr import RecordNotFoundError as RecordNotFoundError
 from kymflow_zarr import SettingError as SettingError
 from kymflow_zarr import SourceError as SourceError

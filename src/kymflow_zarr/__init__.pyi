@@ -13,6 +13,7 @@ from kymflow_zarr.errors import InvalidNameError as InvalidNameError
 from kymflow_zarr.errors import KymflowError as KymflowError
 from kymflow_zarr.errors import LockTimeoutError as LockTimeoutError
 from kymflow_zarr.errors import MetadataNotFoundError as MetadataNotFoundError
+from kymflow_zarr.errors import PixelsReplacedError as PixelsReplacedError
 from kymflow_zarr.errors import ReadOnlyError as ReadOnlyError
 from kymflow_zarr.errors import RecordNotFoundError as RecordNotFoundError
 from kymflow_zarr.errors import SettingError as SettingError

@@ -118,6 +118,10 @@ class ArtifactError(KymflowError, ValueError):
     """An artifact or array is there but cannot be read as what it claims to be."""
 
 
+class PixelsReplacedError(ArtifactError):
+    """Pixels, or an array, were replaced or deleted while they were read piece by piece."""
+
+
 class TableNotFoundError(KymflowError, KeyError, FileNotFoundError):
     """The dataset has no table of this name."""
 

@@ -22,6 +22,7 @@ BUILTINS = {
     "KymflowError": [Exception],
     "LockTimeoutError": [TimeoutError],
     "MetadataNotFoundError": [KeyError, FileNotFoundError],
+    "PixelsReplacedError": [ValueError],
     "ReadOnlyError": [PermissionError],
     "RecordNotFoundError": [KeyError],
     "SettingError": [ValueError],

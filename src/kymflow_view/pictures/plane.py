@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from kymflow import ArtifactError, KymflowError
+from kymflow import ArtifactError, KymflowError, PixelsReplacedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,6 +91,8 @@ class Plane:
         """
         try:
             values = np.asarray(self._array[self._where(start, stop)])
+        except PixelsReplacedError as error:
+            raise ReplacedError(self.image_id) from error
         except (ValueError, TypeError, KeyError, RuntimeError, OSError) as error:
             self.check_current()
             raise ArtifactError(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 from kymflow_zarr.formats.zarr_import import require_zarr
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import zarr
 
     from kymflow_zarr.store.base import StoreReader
@@ -19,8 +21,12 @@ ARRAY_DOCUMENT = {2: ".zarray", 3: "zarr.json"}
 ATTRS_DOCUMENT = {2: ".zattrs", 3: "zarr.json"}
 
 
-def open_array(store: StoreReader, prefix: str, zarr_format: int) -> zarr.Array[Any]:
-    """Open the array at `prefix` for reading.
+def open_array(
+    store: StoreReader, prefix: str, zarr_format: int, replaced: Callable[[], Exception]
+) -> zarr.Array[Any]:
+    """Open the array at `prefix` for reading, as the one that it is now.
+
+    Reading a chunk of it raises what `replaced` makes if there is another array by then, or none.
 
     Raises
     ------
@@ -32,9 +38,11 @@ def open_array(store: StoreReader, prefix: str, zarr_format: int) -> zarr.Array[
     require_zarr()
     import zarr as zarr_library
 
-    return zarr_library.open_array(
-        store.zarr_store(), path=prefix, mode="r", zarr_format=cast("Any", zarr_format)
-    )
+    from kymflow_zarr.formats.pinned import PinnedStore
+
+    names = dict.fromkeys((ATTRS_DOCUMENT[zarr_format], ARRAY_DOCUMENT[zarr_format]))
+    pinned = PinnedStore(store.zarr_store(), [f"{prefix}/{name}" for name in names], replaced)
+    return zarr_library.open_array(pinned, path=prefix, mode="r", zarr_format=cast("Any", zarr_format))
 
 
 def read_documents(store: StoreReader, prefix: str, zarr_format: int) -> tuple[bytes, ...] | None:

@@ -8,6 +8,7 @@ from kymflow_zarr.errors import (
     ArtifactError,
     ArtifactNotFoundError,
     ColumnError,
+    PixelsReplacedError,
     ReadOnlyError,
     RecordNotFoundError,
 )
@@ -63,6 +64,14 @@ class RecordFaults:
         what = "the pixels" if artifact == "data" else f"artifact {artifact!r}"
         return ArtifactError(
             f"{what} of {self.who} cannot be read: {cause}. Write it again, or delete it.",
+            **self.where(artifact),
+        )
+
+    def replaced(self, artifact: str) -> PixelsReplacedError:
+        """Return the error for an array (or the pixels, ``data``) that is another one than was opened."""
+        what = "the pixels" if artifact == "data" else f"the values of array {artifact!r}"
+        return PixelsReplacedError(
+            f"{what} of {self.who} were replaced while they were read; open them again",
             **self.where(artifact),
         )
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kymflow_zarr import layout
+from kymflow_zarr.errors import KymflowError, PixelsReplacedError
 from kymflow_zarr.formats import arrays, ngff, pixels
 from kymflow_zarr.formats.groups import read_group, write_group
 from kymflow_zarr.record.artifacts import RecordArtifacts
@@ -20,7 +23,10 @@ if TYPE_CHECKING:
     from kymflow_zarr.store.source_files import SourceFile
 
 # How often an array that others keep replacing is read anew.
-_READ_ATTEMPTS = 10
+_READ_ATTEMPTS = 20
+# How long an array may be away while another one is put in its place.
+_REPLACED_WITHIN_S = 1.0
+_REPLACING_PAUSE_S = 0.005
 
 
 class ZarrImageRecord(RecordArtifacts):
@@ -200,6 +206,9 @@ class ZarrImageRecord(RecordArtifacts):
     def open_array(self) -> zarr.Array[Any]:
         """Open the pixels for reading piece by piece (a read-only zarr array).
 
+        What is read of it is of the pixels that were opened. Once they are replaced or deleted, reading
+        raises :class:`PixelsReplacedError`; open them again then.
+
         Raises
         ------
         ArtifactNotFoundError
@@ -210,7 +219,10 @@ class ZarrImageRecord(RecordArtifacts):
         return self._open_array(f"{self._prefix}/data", "data")
 
     def load_array(self) -> npt.NDArray[Any]:
-        """Read all pixels; errors as :meth:`open_array`."""
+        """Read all pixels: the old or the new ones, if they are replaced meanwhile.
+
+        Errors as :meth:`open_array`, and PixelsReplacedError where they are replaced again and again.
+        """
         return self._load_array(f"{self._prefix}/data", "data")
 
     def _array_document(self) -> str:
@@ -218,29 +230,40 @@ class ZarrImageRecord(RecordArtifacts):
 
     def _open_array(self, key: str, artifact: str) -> zarr.Array[Any]:
         # Read, not only looked for: these documents tell one content of the array from another.
-        if arrays.read_documents(self._store, key, self._zarr_format) is None:
+        if not self._is_array_there(key):
             raise self._faults.missing(artifact) if self.exists() else self._faults.no_record()
         try:
-            return arrays.open_array(self._store, key, self._zarr_format)
+            return arrays.open_array(
+                self._store, key, self._zarr_format, partial(self._faults.replaced, artifact)
+            )
+        except PixelsReplacedError:
+            raise
+        except FileNotFoundError as error:
+            raise self._faults.replaced(artifact) from error
         except (ValueError, TypeError, KeyError, AttributeError, OSError, RecursionError) as error:
             raise self._faults.damaged(artifact, error) from error
 
+    def _is_array_there(self, key: str) -> bool:
+        """Tell whether there is an array; one that is away while another one is put there is waited for."""
+        deadline = time.monotonic() + _REPLACED_WITHIN_S
+        while arrays.read_documents(self._store, key, self._zarr_format) is None:
+            if not self._store.is_replacing(key) or time.monotonic() > deadline:
+                # It may have come back in between.
+                return arrays.read_documents(self._store, key, self._zarr_format) is not None
+            time.sleep(_REPLACING_PAUSE_S)
+        return True
+
     def _load_array(self, key: str, artifact: str) -> npt.NDArray[Any]:
         for _ in range(_READ_ATTEMPTS):
-            before = arrays.read_documents(self._store, key, self._zarr_format)
-            array = self._open_array(key, artifact)
-            cause: Exception | None = None
             try:
-                values = np.asarray(array[...])
-            except (ValueError, TypeError, KeyError, RuntimeError, OSError) as error:
-                cause = error
-            if before != arrays.read_documents(self._store, key, self._zarr_format):
-                # Somebody replaced the array meanwhile: the chunks may be of both.
+                return np.asarray(self._open_array(key, artifact)[...])
+            except PixelsReplacedError:
                 continue
-            if cause is not None:
-                raise self._faults.damaged(artifact, cause) from cause
-            return values
-        raise self._faults.damaged(artifact, "it was replaced again and again while it was read")
+            except (ValueError, TypeError, KeyError, RuntimeError, OSError) as error:
+                if isinstance(error, KymflowError):
+                    raise
+                raise self._faults.damaged(artifact, error) from error
+        raise self._faults.replaced(artifact)
 
     # Array artifacts
 

@@ -16,6 +16,7 @@ DATA = "data"
 # Digests that no content has.
 ABSENT = ""
 DAMAGED = "damaged"
+_REPLACED = "replaced"
 
 
 @dataclass(frozen=True)
@@ -149,8 +150,11 @@ def read_digest(
     if _is_blob(part) or noted in (ABSENT, DAMAGED):
         return noted
     try:
-        array = arrays.open_array(store, _tree(prefix, part), zarr_format)
+        array = arrays.open_array(store, _tree(prefix, part), zarr_format, OutdatedError)
         return pixels.content_digest(array, noted, on_chunk)
+    except OutdatedError:
+        # By somebody else, just now.
+        return _REPLACED
     except KymflowError:
         raise
     except FileNotFoundError:
