@@ -293,7 +293,8 @@ class ZarrDataset(OpenedRoot):
         overwrite : bool
             Replace even what was edited in the dataset and has changed at its source too.
         verify : bool
-            Read all files again, whatever their sizes and times say; for ``reingest_if_changed``.
+            Read all files again, whatever their sizes and times say, and the pixels that came of them, which
+            are written again where they are damaged; for ``reingest_if_changed``.
         include_excluded : bool
             Take in again what :meth:`delete_images` has excluded; with `pattern`, only files so named.
         on_progress : callable, optional

@@ -83,7 +83,7 @@ def ingest(
         bool, typer.Option("--new-only", help="Do not look whether known files have changed.")
     ] = False,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Read all files again, whatever their sizes and times say.")
+        bool, typer.Option("--verify", help="Read all files again, and the pixels that came of them.")
     ] = False,
     include_excluded: Annotated[
         bool,

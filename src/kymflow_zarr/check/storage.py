@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from kymflow_zarr.formats.groups import ATTRS_DOCUMENT
 from kymflow_zarr.record.record import ZarrImageRecord
 from kymflow_zarr.sources.standing import SourcesStanding, standing_of
 from kymflow_zarr.sources.table import load_index
-from kymflow_zarr.store.base import Fingerprint, StoreReader
+from kymflow_zarr.store.base import Fingerprint, Store, StoreReader
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -132,8 +132,10 @@ def _look_again(
         if not suspects:
             break
         names, live = _list_images(store, zarr_format)
+        # A large array is written out of sight, before its record counts.
+        under_way = _under_way(store) - set(live)
         changed = {}
-        for image_id in sorted(suspects.keys() & set(names)):
+        for image_id in sorted((suspects.keys() & set(names)) - under_way):
             found = [one for one in _look(store, zarr_format, image_id, image_id in live) if one]
             stamps = _stamps(store, image_id)
             if stamps == suspects[image_id]:
@@ -142,6 +144,17 @@ def _look_again(
                 changed[image_id] = stamps
         suspects = changed
     return sorted(problems, key=attrgetter("image_id"))
+
+
+def _under_way(store: StoreReader) -> set[str]:
+    """Return the images in whose folders somebody is writing, as young temporary files tell."""
+    below = f"{layout.IMAGES}/"
+    found = [one.key[len(below) :].split("/") for one in store.leftovers() if _is_young(store, one)]
+    return {image_id for image_id, *rest in found if rest}
+
+
+def _is_young(store: StoreReader, found: Fingerprint) -> bool:
+    return found.mtime_ns > store.now_ns() - LEFTOVER_AGE_S * 1e9
 
 
 def _half_record(image_id: str) -> Problem:
@@ -215,8 +228,12 @@ def _check_array(
         if arrays.read_attrs(store, key, zarr_format) != before:
             # Written while it was read: the writer's concern.
             return None
+    except ArtifactNotFoundError as error:
+        message = f"{error}. The next ingest of its folder takes them in again; otherwise store them again."
+        return Problem("unreadable pixels", message, key=key, image_id=record.image_id)
     except (KymflowError, ValueError) as error:
-        return Problem("unreadable pixels", str(error), key=key, image_id=record.image_id)
+        message = f"{error} An ingest of its folder that verifies takes in again what it brought."
+        return Problem("unreadable pixels", message, key=key, image_id=record.image_id)
     if stored in (None, digest):
         return None
     return Problem(
@@ -248,17 +265,37 @@ def _find_leftovers(store: StoreReader, zarr_format: int) -> tuple[list[Problem]
     sweepable = []
     document = arrays.ARRAY_DOCUMENT[zarr_format]
     for found in store.leftovers():
-        if found.mtime_ns > store.now_ns() - LEFTOVER_AGE_S * 1e9:
+        if _is_young(store, found):
             continue
-        folder = found.key.rpartition("/")[0]
-        beside = f"{folder}/data/{document}"
-        if store.exists(f"{found.key}/{document}") and not store.exists(beside):
+        tree = _array_beside(found.key)
+        if tree and store.exists(f"{found.key}/{document}") and not store.exists(f"{tree}/{document}"):
             message = (
-                f"{found.key!r} holds a whole array, and there is none at {folder + '/data'!r}: a "
-                "replacement was interrupted. Ingest the image again, or rename the folder to 'data'."
+                f"{found.key!r} holds a whole array, and there is none at {tree!r}: a replacement was "
+                "interrupted. A check with repair puts it back, or rename the folder to 'data'."
             )
         else:
             message = f"{found.key!r} was left by an interrupted write; nothing needs it."
             sweepable.append(found.key)
         problems.append(Problem("leftover", message, key=found.key))
     return problems, sweepable
+
+
+def _array_beside(key: str) -> str:
+    """Return the array that lies beside a leftover, or would; empty where none can be."""
+    folder = key.rpartition("/")[0]
+    return f"{folder}/data" if folder.startswith(f"{layout.IMAGES}/") else ""
+
+
+def put_back(store: Store, zarr_format: int, problems: Sequence[Problem]) -> list[Problem]:
+    """Put back arrays that interrupted replacements have moved away, and note which problems that repairs."""
+    document = arrays.ARRAY_DOCUMENT[zarr_format]
+    away = {one.key for one in problems if one.kind == "unreadable pixels"}
+    away |= {_array_beside(one.key) for one in problems if one.kind == "leftover"}
+    back = {tree for tree in sorted(filter(None, away)) if store.put_back_tree(tree, document)}
+
+    def is_repaired(problem: Problem) -> bool:
+        if problem.kind == "leftover":
+            return _array_beside(problem.key) in back and not store.exists(f"{problem.key}/{document}")
+        return problem.kind == "unreadable pixels" and problem.key in back
+
+    return [replace(one, repaired=True) if is_repaired(one) else one for one in problems]

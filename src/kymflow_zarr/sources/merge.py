@@ -96,6 +96,7 @@ def merge_image(
     *,
     exists: bool,
     overwrite: bool,
+    verify: bool = False,
     on_chunk: OnChunk | None = None,
 ) -> dict[str, str]:
     """Write what has changed at the source, and keep what was edited in the dataset since.
@@ -113,6 +114,8 @@ def merge_image(
     overwrite : bool
         Whether the source wins where both have changed. What is edited while the merge runs is kept all the
         same.
+    verify : bool
+        Whether arrays that say they are the source's are read, and written again if that fails.
     on_chunk : callable, optional
         Told how many bytes of an array are done, and of how many, while it is read: of each array once
         to compare it with what the record holds, if it exists, and, if it has changed, once what the record
@@ -125,7 +128,7 @@ def merge_image(
         The conflicts: parts that changed on both sides and were kept, with the digest that the
         source gives (empty where it gives none).
     """
-    merge = _Merge(record, theirs, overwrite, on_chunk)
+    merge = _Merge(record, theirs, overwrite, verify, on_chunk)
     if exists:
         merge.run()
     else:
@@ -143,7 +146,12 @@ class _Merge:
     """One merge: part by part looked at, then those that are to change noted, then written."""
 
     def __init__(
-        self, record: Record, theirs: Mapping[str, Part], overwrite: bool, on_chunk: OnChunk | None
+        self,
+        record: Record,
+        theirs: Mapping[str, Part],
+        overwrite: bool,
+        verify: bool,
+        on_chunk: OnChunk | None,
     ) -> None:
         self.before = record.ingested()
         self.base_now: dict[str, str] = {}
@@ -152,6 +160,7 @@ class _Merge:
         self._record = record
         self._theirs = theirs
         self._overwrite = overwrite
+        self._verify = verify
         self._on_chunk = on_chunk
 
     def write_all(self) -> None:
@@ -182,7 +191,7 @@ class _Merge:
     def _settle(self, name: str) -> Present | None:
         """Return what there is of a part that is to be written or deleted; None if it is to stay."""
         wanted, present = self._wanted(name), self._record.find(name)
-        if present.digest == wanted:
+        if present.digest == wanted and not (self._verify and self._is_damaged(name, present)):
             self.same_pixels |= name == DATA
             self.base_now[name] = wanted
             return None
@@ -195,6 +204,9 @@ class _Merge:
             url = self._record.store.url
             raise InvalidNameError(f"{key!r} is no key of a dataset", dataset=url)
         return present
+
+    def _is_damaged(self, name: str, present: Present) -> bool:
+        return self._record.read_digest(name, present.digest, self._on_chunk) == DAMAGED
 
     def _is_edited(self, name: str, present: Present, wanted: str) -> bool:
         if name == DATA and (present.digest == DAMAGED or not self._record.has_pixels()):

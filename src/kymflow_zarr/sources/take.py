@@ -148,8 +148,15 @@ class Taker:
             files, _ = snapshot(Path(row.path), reader, ())
             image = reader.read(Path(row.path))
             encoded, axes = parts.encode_image(image, self._zarr_format)
-        overwrite = self._options.overwrite
-        conflicts = merge_image(record, encoded, axes, exists=exists, overwrite=overwrite, on_chunk=on_chunk)
+        conflicts = merge_image(
+            record,
+            encoded,
+            axes,
+            exists=exists,
+            overwrite=self._options.overwrite,
+            verify=self._options.verify,
+            on_chunk=on_chunk,
+        )
         now = replace(
             mended(row),
             ingested_epoch_ns=time.time_ns(),

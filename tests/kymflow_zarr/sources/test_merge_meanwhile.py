@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -329,3 +331,82 @@ def test_an_edit_after_an_ingest_was_cut_short_is_kept(known, folder, record, mo
     assert sorted(conflicts_of(ingest(known, folder))) == [PARAMS, "data"]
     assert record.load_json("params") == {"v": "edited"}
     assert (record.load_array() == 7).all()
+
+
+# Pixels that are half or gone
+
+
+def lose(known, record) -> None:
+    known._store.delete_tree(f"{record._prefix}/data")
+
+
+def bend_chunk(known, record) -> None:
+    for found in list(known._store.list(f"{record._prefix}/data")):
+        if not found.key.endswith(("zarr.json", ".zarray", ".zattrs")):
+            known._store.put(found.key, b"no chunk")
+
+
+def bend_document(known, record) -> None:
+    known._store.put(merge.Record(known._store, record._prefix, known.zarr_format).pixels_key, b"{")
+
+
+@pytest.mark.parametrize("mode", ["skip", REINGEST])
+def test_an_image_that_lost_its_pixels_is_taken_in_again(known, folder, record, mode) -> None:
+    before = record.load_array()
+    lose(known, record)
+    report = known.sync_from_folder(folder, mode=mode, reader=READER)
+    assert (report.changed, report.conflicts, report.unchanged) == ([record.image_id], [], 2)
+    np.testing.assert_array_equal(record.load_array(), before)
+    assert known.sync_from_folder(folder, mode=mode, reader=READER).unchanged == 3
+
+
+def test_edits_of_an_image_that_lost_its_pixels_are_kept(known, folder, record) -> None:
+    record.save_json("params", {"v": "edited"})
+    lose(known, record)
+    assert ingest(known, folder).conflicts == []
+    assert record.load_json("params") == {"v": "edited"}
+    np.testing.assert_array_equal(record.load_array(), pixels(2))
+
+
+def test_edited_pixels_that_were_moved_away_come_back_and_not_those_of_the_source(
+    known, folder, record
+) -> None:
+    record.save_array(np.full((6, 5), 7, np.uint16))
+    data = f"{known.path}/{record._prefix}/data"
+    os.rename(data, f"{known.path}/{record._prefix}/.0123456789abcdef.data.replaced.kymflow-tmp")
+    write_tiff(folder / "a.tif", 8)
+    assert conflicts_of(ingest(known, folder)) == ["data"]
+    assert (record.load_array() == 7).all()
+
+
+def test_a_sidecar_that_stayed_behind_is_not_lost_with_the_pixels(known, folder, record) -> None:
+    lose(known, record)
+    moved = folder / "elsewhere" / "a.tif"
+    moved.parent.mkdir()
+    (folder / "a.tif").rename(moved)
+    assert ingest(known, folder).failed == {}
+    assert record.load_json("params") == {"v": 1}
+
+
+@pytest.mark.parametrize("damage", [bend_chunk, bend_document])
+def test_damaged_pixels_are_taken_in_again_on_demand(known, folder, record, damage) -> None:
+    damage(known, record)
+    assert ingest(known, folder).unchanged == 3
+    report = ingest(known, folder, verify=True)
+    assert (report.conflicts, report.failed) == ([], {})
+    np.testing.assert_array_equal(record.load_array(), pixels(2))
+
+
+@pytest.mark.parametrize("damage", [lose, bend_chunk, bend_document])
+def test_damaged_pixels_of_a_changed_source_are_no_edit(known, folder, record, damage) -> None:
+    damage(known, record)
+    write_tiff(folder / "a.tif", 8)
+    assert ingest(known, folder).conflicts == []
+    np.testing.assert_array_equal(record.load_array(), pixels(8))
+
+
+def test_verified_pixels_that_were_edited_with_zarr_are_kept(known, folder, record) -> None:
+    edit_with_zarr(known, record.image_id)
+    for _ in range(2):
+        assert ingest(known, folder, verify=True).conflicts == []
+        assert (record.load_array() == 7).all()

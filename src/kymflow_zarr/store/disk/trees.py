@@ -13,8 +13,6 @@ from kymflow_zarr.store.disk import exchange, files
 
 # A temporary tree of this age belongs to no write that is under way.
 _ABANDONED_AFTER_S = 600.0
-
-
 # Another writer put its own tree there in between.
 _TAKEN = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 
@@ -93,7 +91,7 @@ def put_back(target: str, last: str) -> bool:
     before_s = time.time() - _ABANDONED_AFTER_S
 
     def is_abandoned(path: str) -> bool:
-        return os.path.getmtime(os.path.join(path, last)) < before_s
+        return os.path.getmtime(path) < before_s
 
     left = [path for path in _left_of(target, is_abandoned) if files.is_file(os.path.join(path, last))]
     for path in sorted(left, key=lambda path: os.path.getmtime(os.path.join(path, last)), reverse=True):

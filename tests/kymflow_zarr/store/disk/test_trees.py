@@ -132,9 +132,9 @@ def test_nothing_is_put_back_over_a_tree_nor_from_a_write_under_way(target, stag
 def test_an_old_tree_of_an_earlier_version_is_put_back_if_it_is_whole(target, staged) -> None:
     trees.remove_tree(str(target))
     half = write(staged.with_name(".fedcba9876543210.kymflow-tmp"), "half")
-    for tree in (staged, half):
-        os.utime(tree / DOCUMENT, (0, 0))
     (half / DOCUMENT).unlink()
+    for tree in (staged, half):
+        os.utime(tree, (0, 0))
     assert trees.put_back(str(target), DOCUMENT)
     assert content(target) == ["new", "new"]
     assert half.exists()

@@ -24,7 +24,7 @@ from kymflow.core.zarr.indexers.declared import DeclaredIndexer
 from kymflow.core.zarr.indexers.record import RecordIndexer
 from kymflow.errors import IndexerError
 from kymflow_zarr import ZarrDataset, ZarrImageRecord, layout
-from kymflow_zarr.errors import ColumnError, InvalidNameError, StoreError
+from kymflow_zarr.errors import ColumnError, InvalidNameError, PixelsReplacedError, StoreError
 from kymflow_zarr.formats import frames
 from kymflow_zarr.store.base import Listing, StoreReader
 from kymflow_zarr.store.dependencies import Dependencies
@@ -32,6 +32,8 @@ from kymflow_zarr.store.read_ahead import ReadAhead
 from kymflow_zarr.store.tracking import TrackingStore
 
 T = TypeVar("T")
+# How often an image is tried whose pixels are replaced while its indexer reads them.
+_ATTEMPTS = 3
 # Rows of images, and by image id why others gave none.
 Extracted = tuple[list[Batch], dict[str, IndexerError]]
 # Told how many images are about to be extracted; what it raises stops everything.
@@ -129,7 +131,7 @@ class Task:
         for image_id in image_ids:
             step(1)
             try:
-                found.append(extract(image_id))
+                found.append(_unmixed(extract, image_id))
             except IndexerError as error:
                 if not self._is_there(image_id):
                     continue
@@ -206,6 +208,17 @@ def _blaming(fault: ImageFault) -> Iterator[None]:
     # A panic of a library in another language, or a cancelled task, is no Exception.
     except BaseException as error:
         raise fault.extraction_error(error) from error
+
+
+def _unmixed(extract: Callable[[str], T], image_id: str) -> T:
+    """Extract an image; again where its pixels were replaced while its indexer read them."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return extract(image_id)
+        except IndexerError as error:
+            if not isinstance(error.__cause__, PixelsReplacedError):
+                raise
+    return extract(image_id)
 
 
 def _stacked(batches: Iterable[Batch]) -> Iterator[Batch]:

@@ -21,7 +21,7 @@ from kymflow.core.zarr.tables.state import TableState, find_state
 from kymflow.errors import SchemaError
 from kymflow_zarr import layout
 from kymflow_zarr.check.problems import Kind, Problem
-from kymflow_zarr.check.storage import LEFTOVER_AGE_S, check_storage
+from kymflow_zarr.check.storage import LEFTOVER_AGE_S, check_storage, put_back
 from kymflow_zarr.formats import frames
 from kymflow_zarr.store.dependencies import compare, same_contents
 
@@ -206,7 +206,7 @@ def check_dataset(
         Progress and cancellation.
     rebuild : callable, optional
         Rebuilds the table of an indexer. With it, what can be put right is: wrong tables are
-        rebuilt and checked again, and what interrupted writes left behind is deleted.
+        rebuilt and checked again, and what interrupted writes left behind is put back or deleted.
     on_table : callable, optional
         Called with the name of each table before it is begun.
 
@@ -216,7 +216,11 @@ def check_dataset(
         `cancel` was set.
     """
     stored = check_storage(ds.store, ds.zarr_format, on_progress=options.on_progress, cancel=options.cancel)
-    problems = [*stored.problems, *_check_ledgers(ds)]
+    faults = stored.problems
+    if rebuild is not None:
+        # Before the tables are checked, whose indexers may want the pixels.
+        faults = put_back(ds.store, ds.zarr_format, faults)
+    problems = [*faults, *_check_ledgers(ds)]
     report = CheckReport(stored.images, stored.artifacts, problems=problems, sources=stored.sources)
     by_table = {contract_of(indexer).table_name: indexer for indexer in indexers}
     for name in sorted({*by_table, *ds.list_table_names()}):
