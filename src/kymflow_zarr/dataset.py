@@ -7,6 +7,7 @@ import threading
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
@@ -112,9 +113,10 @@ class ZarrDataset(OpenedRoot):
         )
 
     def list_image_ids(self) -> list[str]:
-        """Return the ids of all images, sorted."""
+        """Return the ids of all images, sorted; a folder of a name that is no id holds none."""
         self.check_there()
-        return list(self._store.children(layout.IMAGES, having=[ATTRS_DOCUMENT[self.zarr_format]]))
+        names = self._store.children(layout.IMAGES, having=[ATTRS_DOCUMENT[self.zarr_format]])
+        return list(filter(layout.is_name, names))
 
     def attrs_key(self, image_id: str) -> str:
         """Return the key by which an image is there: that of its attributes."""
@@ -130,7 +132,9 @@ class ZarrDataset(OpenedRoot):
     def listing(self) -> Listing:
         """List all images and their artifacts at once: names, sizes and times, nothing is read."""
         self.check_there()
-        return self._store.list_records(layout.IMAGES, ATTRS_DOCUMENT[self.zarr_format], layout.ANALYSIS)
+        found = self._store.list_records(layout.IMAGES, ATTRS_DOCUMENT[self.zarr_format], layout.ANALYSIS)
+        names = list(filter(layout.is_name, found.names))
+        return found if len(names) == len(found.names) else replace(found, names=names)
 
     def iter_records(self) -> Iterator[ZarrImageRecord]:
         """Yield all records, ordered by image id."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from kymflow_zarr.errors import InvalidNameError
@@ -29,6 +30,7 @@ _WINDOWS_DEVICES = frozenset(
 
 # Artifacts and tables end so, and are no folders.
 FILE_ENDINGS = (".parquet", ".json", ".gz")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{5,200}").fullmatch
 
 # What file browsers leave behind; it says nothing of a dataset.
 BROWSER_LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
@@ -72,7 +74,8 @@ def _why_unusable(name: str) -> str | None:
 
 def is_name(name: str) -> bool:
     """Tell whether :func:`check_name` takes a name; what lies under any other is somebody else's."""
-    return _why_unusable(name) is None
+    # Most ids are so, as a glance tells: no device has a name of five letters and digits.
+    return _PLAIN_NAME(name) is not None or _why_unusable(name) is None
 
 
 def check_name(name: object, what: str) -> str:

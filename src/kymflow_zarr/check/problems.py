@@ -10,6 +10,7 @@ Kind = Literal[
     "unreadable pixels",
     "unreadable image",
     "half record",
+    "unusable name",
     "leftover",
     "unreadable sources",
     "failed source",

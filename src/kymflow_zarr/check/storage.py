@@ -23,7 +23,7 @@ from kymflow_zarr.formats import arrays, pixels
 from kymflow_zarr.formats.groups import ATTRS_DOCUMENT
 from kymflow_zarr.record.record import ZarrImageRecord
 from kymflow_zarr.sources.standing import SourcesStanding, standing_of
-from kymflow_zarr.sources.table import load_index
+from kymflow_zarr.sources.table import load_index, load_rows
 from kymflow_zarr.store.base import Fingerprint, Store, StoreReader
 
 if TYPE_CHECKING:
@@ -103,13 +103,14 @@ def check_storage(
         on_progress(len(names), len(names))
     faults, sources = _check_sources(store)
     leftovers, sweepable = _find_leftovers(store, zarr_format)
-    return StorageCheck(len(live), artifacts, [*problems, *faults, *leftovers], sweepable, sources)
+    problems = [*_find_unusable_names(store), *problems, *faults, *leftovers]
+    return StorageCheck(len(live), artifacts, problems, sweepable, sources)
 
 
 def _list_images(store: StoreReader, zarr_format: int) -> tuple[Sequence[str], Collection[str]]:
     """Return the names of all images, whole or not, and of those that have their attributes."""
     whole = store.children(layout.IMAGES, having=[ATTRS_DOCUMENT[zarr_format]])
-    return store.children(layout.IMAGES), set(whole)
+    return list(filter(layout.is_name, store.children(layout.IMAGES))), set(filter(layout.is_name, whole))
 
 
 def _stamps(store: StoreReader, image_id: str) -> frozenset[Fingerprint]:
@@ -157,6 +158,16 @@ def _is_young(store: StoreReader, found: Fingerprint) -> bool:
     return found.mtime_ns > store.now_ns() - LEFTOVER_AGE_S * 1e9
 
 
+def _find_unusable_names(store: StoreReader) -> Iterator[Problem]:
+    for name in store.children(layout.IMAGES):
+        key = f"{layout.IMAGES}/{name}"
+        try:
+            layout.check_name(name, "image id")
+        except InvalidNameError as error:
+            message = f"the folder {key!r} is passed over: {error} Rename it, or take it away."
+            yield Problem("unusable name", message, key=key)
+
+
 def _half_record(image_id: str) -> Problem:
     return Problem(
         "half record",
@@ -177,8 +188,8 @@ def _check_record(store: StoreReader, zarr_format: int, image_id: str) -> Iterat
         key = layout.record_prefix(image_id)
         yield Problem("unreadable image", str(error), key=key, image_id=image_id)
         return
-    except KymflowError as error:
-        yield Problem("half record", str(error), image_id=image_id)
+    except Exception as error:  # noqa: BLE001
+        yield Problem("half record", _cause(error, f"{layout.IMAGES}/{image_id}"), image_id=image_id)
         return
     prefix = layout.record_prefix(image_id)
     for key in keys:
@@ -198,11 +209,19 @@ def _check_artifact(record: ZarrImageRecord, key: str) -> Problem | None:
             except (ArtifactNotFoundError, InvalidNameError):
                 # Deleted since it was listed; or somebody else's, under a name that no artifact can have.
                 return None
-            except KymflowError as error:
-                return Problem("unreadable artifact", str(error), key=key, image_id=record.image_id)
+            # Whatever an artifact provokes in whoever decodes it: this concerns no other.
+            except Exception as error:  # noqa: BLE001
+                return Problem("unreadable artifact", _cause(error, key), key=key, image_id=record.image_id)
             return None
     # Somebody else's file; no indexer can ask for it.
     return None
+
+
+def _cause(error: Exception, key: str) -> str:
+    """Say what is wrong with a key: errors of our own do, those of a decoder know nothing of it."""
+    if isinstance(error, KymflowError):
+        return str(error)
+    return f"{key!r} cannot be read: {type(error).__name__}: {error}. Write it again, or delete it."
 
 
 def _readers(record: ZarrImageRecord) -> dict[str, Callable[[str], object]]:
@@ -231,8 +250,9 @@ def _check_array(
     except ArtifactNotFoundError as error:
         message = f"{error}. The next ingest of its folder takes them in again; otherwise store them again."
         return Problem("unreadable pixels", message, key=key, image_id=record.image_id)
-    except (KymflowError, ValueError) as error:
-        message = f"{error} An ingest of its folder that verifies takes in again what it brought."
+    # zarr and its codecs raise what they like, where documents or chunks are damaged.
+    except Exception as error:  # noqa: BLE001
+        message = f"{_cause(error, key)} An ingest that verifies takes in again what it brought."
         return Problem("unreadable pixels", message, key=key, image_id=record.image_id)
     if stored in (None, digest):
         return None
@@ -248,6 +268,8 @@ def _check_array(
 def _check_sources(store: StoreReader) -> tuple[list[Problem], SourcesStanding]:
     table = layout.SOURCES_TABLE
     try:
+        # Row by row first, as an ingest reads it.
+        load_rows(store)
         sources = standing_of(load_index(store))
     except TableError as error:
         fault = Problem("unreadable sources", str(error), key=layout.table_key(table), table_name=table)

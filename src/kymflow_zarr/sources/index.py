@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from kymflow_zarr import layout
 from kymflow_zarr.formats import frames
 from kymflow_zarr.sources.states import FileState
+from kymflow_zarr.store.source_files import refuse_odd_columns
 
+_NEEDED = ("image_id", "source_primary_path", "source_root", "source_rel_path")
 _SCHEMA = pa.schema(
     [
         ("source_primary_path", pa.string()),
@@ -104,9 +108,24 @@ def index_frame(data: bytes | None) -> pd.DataFrame:
     if data is None:
         return frames.arrow_to_frame(_SCHEMA.empty_table())
     table = frames.parquet_to_arrow(data)
-    if table.schema.names != _SCHEMA.names:
+    if not _is_whole(table):
         table = _to_table(decode_rows(data))
     return frames.arrow_to_frame(table)
+
+
+def _is_whole(table: pa.Table) -> bool:
+    """Tell whether all columns and values are there, so that rows need not be looked at one by one."""
+    try:
+        return (
+            table.schema.remove_metadata().equals(_SCHEMA)
+            and not any(column.null_count for column in table.columns)
+            and not any(pc.any(pc.equal(table[name], "")).as_py() for name in _NEEDED)
+            and all(
+                _texts(json.loads(one)) is not None for one in set(table["conflicts"].unique().to_pylist())
+            )
+        )
+    except (ValueError, RecursionError):
+        return False
 
 
 def encode_rows(rows: Sequence[SourceRow]) -> bytes:
@@ -155,34 +174,78 @@ def decode_rows(data: bytes) -> list[SourceRow]:
     UnreadableParquet
         It is damaged.
     """
+    return list(_rows(data))
+
+
+def mend_rows(data: bytes) -> list[SourceRow]:
+    """Read the rows; of damaged ones, only which image is of which file. Errors as :func:`decode_rows`.
+
+    With the next ingest of its folder, such a file is read again, under the id that it has.
+    """
+    return list(_rows(data, mend=True))
+
+
+def _rows(data: bytes, *, mend: bool = False) -> Iterator[SourceRow]:
     table = frames.parquet_to_arrow(data)
-    missing = {"source_primary_path", "image_id"} - set(table.column_names)
-    if missing:
-        raise frames.UnreadableParquet(f"the columns {sorted(missing)} are missing")
     try:
-        return [_from_values(values) for values in table.to_pylist()]
-    except (ValueError, TypeError, KeyError) as error:
-        raise frames.UnreadableParquet(f"a row is damaged: {error}") from error
+        refuse_odd_columns(table)
+    except ValueError as error:
+        raise frames.UnreadableParquet(str(error)) from error
+    for values in table.to_pylist():
+        try:
+            yield _from_values(values)
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+            path, image_id = values["source_primary_path"], values["image_id"]
+            if not mend:
+                who = repr(str(path or image_id)[:200])
+                raise frames.UnreadableParquet(f"the row of {who} is damaged: {error}") from error
+            if path and image_id and layout.is_name(image_id):
+                yield _from_legacy_values({"source_primary_path": path, "image_id": image_id})
 
 
 def _from_values(values: dict[str, Any]) -> SourceRow:
+    layout.check_name(values["image_id"], "image id")
+    if not values["source_primary_path"]:
+        raise ValueError("it has no path")
     if not values.get("source_rel_path"):
         return _from_legacy_values(values)
+    if not values["source_root"]:
+        raise ValueError("it has no folder")
     return SourceRow(
         root=values["source_root"],
         relative_path=values["source_rel_path"],
         image_id=values["image_id"],
-        ingested_epoch_ns=values["ingested_epoch_ns"],
-        files=tuple(FileState(**state) for state in json.loads(values["source_files"])),
-        conflicts=dict(json.loads(values["conflicts"])),
+        ingested_epoch_ns=_number(values["ingested_epoch_ns"]),
+        files=tuple(_state(**state) for state in json.loads(values["source_files"])),
+        conflicts=_texts(json.loads(values["conflicts"])),
         reader=values.get("reader") or "",
         failure=values.get("failure") or "",
-        failed_epoch_ns=values.get("failed_epoch_ns") or 0,
-        gone_epoch_ns=values.get("gone_epoch_ns") or 0,
+        failed_epoch_ns=_number(values.get("failed_epoch_ns") or 0),
+        gone_epoch_ns=_number(values.get("gone_epoch_ns") or 0),
         # Earlier versions of kymflow did not note it.
         returned=values.get("returned") is not False,
-        excluded_epoch_ns=values.get("excluded_epoch_ns") or 0,
+        excluded_epoch_ns=_number(values.get("excluded_epoch_ns") or 0),
     )
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"expected a whole number, got {value!r}")
+    return value
+
+
+def _texts(value: object) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise ValueError(f"expected texts by name, got {str(value)[:80]}")
+    return value
+
+
+def _state(
+    path: str, size: int, mtime_ns: int, sha256: str, settled: bool, stayed: bool = False
+) -> FileState:
+    if not (isinstance(path, str) and isinstance(sha256, str)):
+        raise ValueError(f"expected a file's path and digest, got {path!r} and {sha256!r}")
+    return FileState(path, _number(size), int(mtime_ns), sha256, bool(settled), bool(stayed))
 
 
 def _from_legacy_values(values: dict[str, Any]) -> SourceRow:

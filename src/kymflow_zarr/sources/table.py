@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from kymflow_zarr import layout, tables
 from kymflow_zarr.errors import SourceError
 from kymflow_zarr.formats import frames
-from kymflow_zarr.sources.index import SourceRow, decode_rows, encode_rows, index_frame
+from kymflow_zarr.sources.index import SourceRow, decode_rows, encode_rows, index_frame, mend_rows
 from kymflow_zarr.store.source_files import SOURCES_KEY
 
 if TYPE_CHECKING:
@@ -54,6 +54,18 @@ def update_rows(store: Store, change: Callable[[list[SourceRow]], Sequence[Sourc
         return None if rows is None else encode_rows(rows)
 
     store.update(SOURCES_KEY, change_bytes)
+
+
+def mend_index(store: Store) -> None:
+    """Write the sources table anew without what is damaged of its rows; errors as :func:`load_index`."""
+
+    def change(present: bytes | None) -> bytes | None:
+        try:
+            return None if present is None else encode_rows(mend_rows(present))
+        except frames.UnreadableParquet as error:
+            raise tables.damaged_table(store, layout.SOURCES_TABLE, error) from error
+
+    store.update(SOURCES_KEY, change)
 
 
 def _decode(store: StoreReader, present: bytes | None) -> list[SourceRow]:

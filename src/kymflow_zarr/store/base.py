@@ -158,7 +158,7 @@ class StoreReader(ABC):
         try:
             files = {} if answer is None else decode_source_files(answer[0])
         # Whatever the bytes make the decoder raise: they are no table.
-        except (ValueError, KeyError, TypeError, OSError) as error:
+        except Exception as error:
             raise TableError(
                 f"table {SOURCES_TABLE!r} of {self.url} cannot be read: {error}",
                 dataset=self.url,

@@ -6,8 +6,12 @@ import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from kymflow_zarr import layout
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SOURCES_KEY = layout.table_key(layout.SOURCES_TABLE)
 _COLUMNS = (
@@ -19,6 +23,10 @@ _COLUMNS = (
     "ingested_epoch_ns",
     "gone_epoch_ns",
     "excluded_epoch_ns",
+)
+_TEXT_COLUMNS = (
+    *("image_id", "source_primary_path", "source_root", "source_rel_path", "source_sha256"),
+    *("source_files", "conflicts", "reader", "failure"),
 )
 
 
@@ -57,6 +65,26 @@ class SourceFile:
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
+def refuse_odd_columns(table: pa.Table) -> None:
+    """Refuse a sources table that lacks columns, or whose text is no text; others are not looked at.
+
+    Raises
+    ------
+    ValueError
+        It is one.
+    """
+    import pyarrow as pa
+
+    missing = {"source_primary_path", "image_id"}.difference(table.column_names)
+    if missing:
+        raise ValueError(f"the columns {sorted(missing)} are missing")
+    for name in _TEXT_COLUMNS:
+        for column in [table.column(name)] if name in table.column_names else []:
+            kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+            if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)):
+                raise ValueError(f"column {name!r} must be text, got {column.type}")
+
+
 def decode_source_files(data: bytes) -> Mapping[str, SourceFile]:
     """Read the sources table; return the file of each image, by its id.
 
@@ -68,7 +96,8 @@ def decode_source_files(data: bytes) -> Mapping[str, SourceFile]:
     import pyarrow.parquet as pq
     from pyarrow import BufferReader
 
-    table = pq.read_table(BufferReader(data))
+    table = pq.ParquetFile(BufferReader(data)).read(use_threads=False)
+    refuse_odd_columns(table)
     # An earlier version of kymflow wrote fewer columns.
     found = {name: table.column(name).to_pylist() for name in table.column_names if name in _COLUMNS}
     ids, paths = found["image_id"], found["source_primary_path"]
@@ -79,6 +108,8 @@ def decode_source_files(data: bytes) -> Mapping[str, SourceFile]:
     for image_id, path, root, relative, sha256, ingested, gone, excluded in zip(
         ids, paths, *(found.get(name, nothing) for name in _COLUMNS[2:]), strict=True
     ):
+        if None in (image_id, path) or (relative and root is None):
+            raise ValueError(f"the row of {path or image_id!r} lacks the image, the file or its folder")
         file = SourceFile(root, relative) if relative else SourceFile(*os.path.split(path))
         if sha256 and ingested and not gone and not excluded:
             same = first.setdefault(sha256, file)

@@ -22,7 +22,9 @@ from kymflow.errors import SchemaError
 from kymflow_zarr import layout
 from kymflow_zarr.check.problems import Kind, Problem
 from kymflow_zarr.check.storage import LEFTOVER_AGE_S, check_storage, put_back
+from kymflow_zarr.errors import TableError
 from kymflow_zarr.formats import frames
+from kymflow_zarr.sources.table import mend_index
 from kymflow_zarr.store.dependencies import compare, same_contents
 
 if TYPE_CHECKING:
@@ -108,7 +110,7 @@ def _read(found: TableCheck) -> TableState | None:
     try:
         if state is not None:
             frames.arrow_to_frame(state.table)
-    except (pa.ArrowException, OSError, frames.UnreadableParquet) as error:
+    except (pa.ArrowException, OSError, frames.UnreadableParquet, MemoryError) as error:
         found.add("unreadable table", f"cannot be read: {error}. Rebuild it.")
         return None
     if state is None and there:
@@ -221,6 +223,8 @@ def check_dataset(
         # Before the tables are checked, whose indexers may want the pixels.
         faults = put_back(ds.store, ds.zarr_format, faults)
     problems = [*faults, *_check_ledgers(ds)]
+    if rebuild is not None:
+        problems = [_with_mended_sources(ds, problem) for problem in problems]
     report = CheckReport(stored.images, stored.artifacts, problems=problems, sources=stored.sources)
     by_table = {contract_of(indexer).table_name: indexer for indexer in indexers}
     for name in sorted({*by_table, *ds.list_table_names()}):
@@ -244,6 +248,17 @@ def check_dataset(
     if rebuild is not None:
         _sweep(ds, report, stored.sweepable)
     return report
+
+
+def _with_mended_sources(ds: ZarrDataset, problem: Problem) -> Problem:
+    """Mend the sources table where it is what is wrong, as far as its file can be read at all."""
+    if problem.kind != "unreadable sources":
+        return problem
+    try:
+        mend_index(ds.store)
+    except TableError:
+        return problem
+    return replace(problem, repaired=True)
 
 
 def _after_repair(before: TableCheck, after: TableCheck) -> TableCheck:

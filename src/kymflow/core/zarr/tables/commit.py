@@ -201,7 +201,7 @@ class _Attempt:
         if changes.whole:
             pa.default_memory_pool().release_unused()
         commit_id = uuid.uuid4().hex
-        footer = {**self._footer_of(state), COMMIT.decode(): commit_id}
+        footer = {**self._footer_of(state), COMMIT: commit_id.encode()}
         file = TableFile(frames.arrow_to_parquet(merged.replace_schema_metadata(footer)))
         self.written = self._put_ledger(new, commit_id, file)
         self.result = Commit(merged, file, None, new, removed, outdated)
@@ -287,11 +287,13 @@ class _Attempt:
         """Return what the images that do not change gave."""
         if state is None:
             return nothing_kept()
-        if ledger is None:
-            return keep_failed(state.table, self.changes.failed, self.contract)
-        if self.changes.whole and live <= set(rows.image_ids):
+        if ledger is not None and self.changes.whole and live <= set(rows.image_ids):
             return nothing_kept()
-        return Kept(state.table, ledger)
+        if ledger is not None and state.fits(ledger):
+            return Kept(state.table, ledger)
+        if not self.changes.whole:
+            raise LedgerLost
+        return keep_failed(state.table, self.changes.failed, self.contract)
 
     def is_in_place(self) -> bool:
         """Tell whether the table is this commit's, whatever went wrong after it was written."""
@@ -309,10 +311,10 @@ class _Attempt:
             self.ds.store.discard(self.written)
             self.written = None
 
-    def _footer_of(self, state: TableState | None) -> Mapping[str, str]:
-        if self.footer is not None or state is None:
-            return self.footer or {}
-        return {key.decode(): value.decode() for key, value in (state.schema.metadata or {}).items()}
+    def _footer_of(self, state: TableState | None) -> Mapping[bytes, bytes]:
+        if self.footer is None and state is not None:
+            return dict(state.schema.metadata or {})
+        return {key.encode(): value.encode() for key, value in (self.footer or {}).items()}
 
     def _leaves_the_file(self, state: TableState, merge: Merge) -> bool:
         if commit_of(state.schema) is None:

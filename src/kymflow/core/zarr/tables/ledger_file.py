@@ -6,6 +6,7 @@ import hashlib
 import io
 from dataclasses import dataclass
 from functools import cached_property
+from typing import get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,14 +14,18 @@ import pyarrow.parquet as pq
 
 from kymflow.core.zarr.tables.ledger import SCHEMA, Ledger
 from kymflow_zarr import layout
-from kymflow_zarr.formats import frames
 from kymflow_zarr.store.base import Store
+from kymflow_zarr.store.tracking import DependencyKind
 
 COMMIT = b"kymflow.commit"
 _SIZE = b"kymflow.table_size"
 _SHA256 = b"kymflow.table_sha256"
 _VERSION = b"kymflow.ledger_version"
 _LEDGER_VERSION = b"2"
+# More than any table has, and so few that those of all images can be added up.
+_MOST_ROWS = 2**40
+# What would lead elsewhere as part of a key.
+_NO_ID = r"[/\\\x00]|^\.{0,2}$"
 # Where Parquet keeps what is in the lists.
 _SEEN = "seen.list.element"
 
@@ -92,7 +97,8 @@ def find_ledger(store: Store, table_name: str, schema: pa.Schema, file: TableFil
             and proof.get(_SHA256) == file.sha256.encode()
         )
         return _decode(parquet.read(use_threads=False)) if belongs else None
-    except (FileNotFoundError, frames.UnreadableParquet, pa.ArrowException, OSError, KeyError, ValueError):
+    # Whatever its bytes provoke: it is no ledger.
+    except Exception:  # noqa: BLE001
         return None
 
 
@@ -114,14 +120,47 @@ def _decode(found: pa.Table) -> Ledger:
     columns = columns.cast(SCHEMA)
     columns.validate(full=True)
     ledger = Ledger(columns, schemas)
-    ids = ledger.column("image_id")
+    _refuse_bent(ledger)
+    return ledger
+
+
+def _refuse_bent(ledger: Ledger) -> None:
+    """Refuse what no commit writes: each entry is a promise about the table, and each key is looked for.
+
+    Raises
+    ------
+    ValueError
+        Something is missing, out of order or out of bounds.
+    """
+    ids, n_rows, codes = (ledger.column(name) for name in ("image_id", "n_rows", "schema"))
+    flat = ledger.dependencies.flat
+    told = [ledger.column(name) for name in SCHEMA.names]
+    told += [flat, *(flat.field(name) for name in ("key", "asked", "sha256", "seen_ns"))]
+    if any(values.null_count for values in told):
+        raise ValueError("a value is missing")
     if len(ids) > 1 and not pc.all(pc.less(ids[:-1], ids[1:])).as_py():
         raise ValueError("image ids are not in order")
-    return ledger
+    if pc.any(pc.match_substring_regex(ids, _NO_ID)).as_py():
+        raise ValueError("an image id is no name")
+    if not (_within(n_rows, _MOST_ROWS) and _within(codes, len(ledger.schemas))):
+        raise ValueError("a number is out of bounds")
+    if any(len(set(schema.names)) < len(schema) for schema in ledger.schemas):
+        raise ValueError("a column stands twice")
+    if not set(pc.unique(flat.field("asked")).to_pylist()) <= set(get_args(DependencyKind)):
+        raise ValueError("a dependency is of no known kind")
+    # Below the record, or behind a slash below the dataset; of a listing, all of it.
+    keys = pc.unique(flat.field("key")).to_pylist()
+    if not all(layout.is_key(key.removeprefix("/")) for key in keys if key != "/"):
+        raise ValueError("a dependency is no key of a dataset")
+
+
+def _within(numbers: pa.Array, end: int) -> bool:
+    # Of no numbers, Arrow says neither yes nor no.
+    return pc.all(pc.and_(pc.greater_equal(numbers, 0), pc.less(numbers, end))).as_py() is not False
 
 
 def commit_of(schema: pa.Schema) -> str | None:
     """Return the commit id in a table's footer; None if kymflow did not commit it, or it is no name."""
     raw = (schema.metadata or {}).get(COMMIT)
     text = raw.decode("utf-8", "replace") if raw else ""
-    return text if text.isalnum() else None
+    return text if text.isascii() and text.isalnum() and layout.is_name(text) else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -14,6 +15,8 @@ import pyarrow.parquet as pq
 from kymflow.core.zarr.indexers.base import IMAGE_ID
 from kymflow.core.zarr.tables.ledger import Ledger
 from kymflow.core.zarr.tables.ledger_file import TableFile, find_ledger
+from kymflow.core.zarr.tables.schema import table_schema
+from kymflow.errors import SchemaError
 from kymflow_zarr import layout
 from kymflow_zarr.formats import frames
 
@@ -93,12 +96,28 @@ class TableState:
             if before.get(name) != now.get(name):
                 kinds = [kind or "nothing" for kind in (before.get(name), now.get(name))]
                 return f"column {name!r} is declared {kinds[1]}, was {kinds[0]}"
+        try:
+            table_schema(contract, self.ledger)
+        except SchemaError:
+            return "its ledger tells of columns that do not go together"
         return None
+
+    def fits(self, ledger: Ledger) -> bool:
+        """Tell whether the rows of each image are where a ledger says, by the first and the last of them."""
+        if self.schema.names.count(IMAGE_ID) != 1 or ledger.n_rows != self.table.num_rows:
+            return False
+        counts = ledger.column("n_rows").to_numpy()
+        filled = np.flatnonzero(counts)
+        ends = np.cumsum(counts)[filled]
+        ids = self.table.column(IMAGE_ID)
+        owners = pa.chunked_array([ledger.column(IMAGE_ID).take(pa.array(filled))])
+        places = (ends - counts[filled], ends - 1)
+        return all(ids.take(pa.array(place)).equals(owners) for place in places)
 
     def _declared(self) -> dict[str, str]:
         try:
             declared = json.loads((self.schema.metadata or {}).get(DECLARED.encode(), b"{}"))
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return declared if isinstance(declared, dict) else {}
 
@@ -117,8 +136,8 @@ def read_state(store: Store, table_name: str, data: bytes | None) -> TableState 
         elif state.ledger.n_rows != n_rows:
             return TableState(file, schema, n_rows, None)
         return state
-    except (frames.UnreadableParquet, pa.ArrowException, OSError, ValueError, TypeError, KeyError):
-        # A damaged table is made anew; its bytes stay until then.
+    # Whatever its bytes provoke: a damaged table is made anew; they stay until then.
+    except Exception:  # noqa: BLE001
         return None
 
 

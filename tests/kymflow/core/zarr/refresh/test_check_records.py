@@ -9,10 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from kymflow import KymDataset
 from support.refreshing import age, hooked, kinds, table_path
+from support.tiff_folders import write_tiff
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links take a privilege there")
@@ -209,3 +212,21 @@ def test_a_record_whose_pixels_are_being_written_is_no_half_one(lab: KymDataset)
     assert lab.check().is_clean
     age(staged)
     assert sorted(kinds(lab.check())) == [("half record", "half", False), ("leftover", "", False)]
+
+
+def test_rows_of_the_sources_table_are_mended(lab: KymDataset, tmp_path: Path) -> None:
+    write_tiff(tmp_path / "folder" / "a.tif", 1)
+    (image_id,) = lab.ds.refresh_from_folder(tmp_path / "folder")
+    path = Path(lab.ds.path) / "tables" / "sources.parquet"
+    table = pq.read_table(path)
+    pq.write_table(pa.Table.from_pylist([{**table.to_pylist()[0], "source_root": None}], table.schema), path)
+    assert kinds(lab.check()) == [("unreadable sources", "", False)]
+
+    assert kinds(lab.check(repair=True)) == [("unreadable sources", "", True)]
+    assert kinds(lab.check()) == []
+    assert lab.ds.refresh_from_folder(tmp_path / "folder") == []
+    assert lab.ds.record(image_id).get_source() is not None
+
+    path.write_bytes(b"PAR1 no more")
+    assert kinds(lab.check(repair=True)) == [("unreadable sources", "", False)]
+    assert path.read_bytes() == b"PAR1 no more"
