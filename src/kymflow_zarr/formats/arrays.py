@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, cast
 
+from kymflow_zarr.formats.array_claims import refuse_false_claims
 from kymflow_zarr.formats.zarr_import import require_zarr
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def open_array(
     FileNotFoundError
         There is none.
     ValueError, TypeError, KeyError
-        Its documents are damaged.
+        Its documents are damaged, or claim more than there can be.
     """
     require_zarr()
     import zarr as zarr_library
@@ -42,7 +43,9 @@ def open_array(
 
     names = dict.fromkeys((ATTRS_DOCUMENT[zarr_format], ARRAY_DOCUMENT[zarr_format]))
     pinned = PinnedStore(store.zarr_store(), [f"{prefix}/{name}" for name in names], replaced)
-    return zarr_library.open_array(pinned, path=prefix, mode="r", zarr_format=cast("Any", zarr_format))
+    array = zarr_library.open_array(pinned, path=prefix, mode="r", zarr_format=cast("Any", zarr_format))
+    refuse_false_claims(array, store, prefix)
+    return array
 
 
 def read_documents(store: StoreReader, prefix: str, zarr_format: int) -> tuple[bytes, ...] | None:

@@ -133,7 +133,12 @@ class ZarrImageRecord(RecordArtifacts):
             raise self._faults.damaged("data", error) from error
         if shape is None:
             raise self._faults.missing("data") if self.exists() else self._faults.no_record()
-        return dict(zip(self.get_axes() or pixels.check_axes(len(shape), None), shape, strict=True))
+        try:
+            names = self.get_axes() or pixels.check_axes(len(shape), None)
+            return dict(zip(names, shape, strict=True))
+        except ValueError as error:
+            # Nobody has named so many axes, or so few.
+            raise self._faults.damaged("data", f"its shape is {shape}: {error}") from error
 
     def get_image_bounds(self) -> dict[str, int]:
         """Return ``width`` (x), ``height`` (y; time, in a line scan) and ``num_slices`` (z), in pixels.
