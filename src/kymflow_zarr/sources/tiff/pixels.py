@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from kymflow_zarr.sources.tiff.unpacking import refuse_bomb, refuse_long_segments
+
 if TYPE_CHECKING:
     import numpy.typing as npt
     import tifffile
@@ -237,6 +239,7 @@ class _Layout:
         if offset and count:
             file.seek(offset)
             data = file.read(count)
+            refuse_bomb(data, self.keyframe, number)
         tables = {} if page.jpegtables is None else {"jpegtables": page.jpegtables}
         return self._decoder(data, number, **tables)
 
@@ -269,6 +272,7 @@ def refuse_false_claims(pages: Sequence[AnyPage], shape: tuple[int, ...], size_b
             offset + length for offset, length in zip(page.dataoffsets, page.databytecounts, strict=False)
         ]
         _refuse_lost_segments(page, keyframe, number)
+        refuse_long_segments(page, keyframe, number)
         if keyframe.is_final:
             values = math.prod(shape) if len(pages) == 1 else math.prod(keyframe.shaped)
             ends.append(page.dataoffsets[0] + values * itemsize)

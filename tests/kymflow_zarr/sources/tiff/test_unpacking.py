@@ -1,0 +1,91 @@
+"""Strips that unpack to far more than the tags say: refused before they are unpacked."""
+
+from __future__ import annotations
+
+import lzma
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from kymflow_zarr import SourceError, ZarrDataset
+from kymflow_zarr.sources.tiff import read_tiff
+from support.tiff_folders import write_tiff
+
+SIDE = 100
+
+
+def write_strip(path: Path, compression: int, strip: bytes, side: int = SIDE) -> None:
+    """Write a TIFF of one page and one strip, of pixels of 16 bits."""
+    tags = {
+        **{256: (3, side), 257: (3, side), 258: (3, 16), 259: (3, compression), 262: (3, 1)},
+        **{277: (3, 1), 278: (3, side), 279: (4, len(strip))},
+    }
+    tags[273] = (4, 8 + 2 + 12 * (len(tags) + 1) + 4)
+    entries = b"".join(
+        struct.pack("<HHII", code, kind, 1, value) for code, (kind, value) in sorted(tags.items())
+    )
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags))
+    path.write_bytes(head + entries + bytes(4) + strip)
+
+
+def zeros(n_bytes: int) -> bytes:
+    deflate = zlib.compressobj(9)
+    pieces = [deflate.compress(bytes(10**6)) for _ in range(n_bytes // 10**6)]
+    return b"".join([*pieces, deflate.flush()])
+
+
+BOMBS = {
+    "deflate": (8, zeros(200_000_000)),
+    "old deflate": (32946, zeros(200_000_000)),
+    "packed bits": (32773, b"\x81\0" * 100_000),
+    "LZMA": (34925, lzma.compress(bytes(300_000_000), preset=0)),
+}
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+def test_a_strip_that_is_longer_than_its_pixels_is_refused(tmp_path: Path, kind: str) -> None:
+    compression, strip = BOMBS[kind]
+    assert len(strip) < 300_000
+    write_strip(tmp_path / "bomb.tif", compression, strip)
+
+    with pytest.raises(SourceError, match=r"cannot read .*bomb.tif as TIFF: .* holds at most 20000 bytes"):
+        np.asarray(read_tiff(tmp_path / "bomb.tif").pixels)
+
+
+@pytest.mark.parametrize("kind", ["deflate", "old deflate", "LZMA"])
+def test_a_strip_that_unpacks_to_more_than_its_pixels_is_refused(tmp_path: Path, kind: str) -> None:
+    # As long as its pixels, so that only what comes out tells.
+    compression, strip = BOMBS[kind]
+    side = 300
+    assert len(strip) < side * side * 2 * 2
+    write_strip(tmp_path / "bomb.tif", compression, strip, side)
+
+    with pytest.raises(
+        SourceError, match="unpacks to more than 425536 bytes, and holds at most 180000 bytes"
+    ):
+        np.asarray(read_tiff(tmp_path / "bomb.tif").pixels)
+
+
+@pytest.mark.parametrize("side", [100, 3000])
+@pytest.mark.parametrize("values", ["zeros", "noise"])
+def test_a_strip_of_its_own_pixels_is_read(tmp_path: Path, side: int, values: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 2**16, (side, side), "u2")
+    pixels = noise if values == "noise" else np.zeros_like(noise)
+    tifffile.imwrite(tmp_path / "good.tif", pixels, compression="zlib", rowsperstrip=side)
+
+    np.testing.assert_array_equal(np.asarray(read_tiff(tmp_path / "good.tif").pixels), pixels)
+
+
+def test_a_bomb_spoils_no_other_file_of_its_folder(tmp_path: Path) -> None:
+    write_tiff(tmp_path / "lab" / "good.tif", 1)
+    write_strip(tmp_path / "lab" / "bomb.tif", *BOMBS["deflate"])
+
+    report = ZarrDataset(tmp_path / "lab.zarr").sync_from_folder(tmp_path / "lab")
+
+    assert len(report.new) == 1
+    (failed,) = report.failed
+    assert failed.endswith("bomb.tif")
