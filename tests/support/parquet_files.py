@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kymflow_zarr.formats import bulk, frames
+from kymflow_zarr.formats.stored_index import restore_index
 
 
 def parquet(table: pa.Table | dict[str, Any], **how: Any) -> bytes:
@@ -33,7 +34,7 @@ def check(blobs: list[bytes]) -> dict[int, pa.Table]:
             begin += count
     for place, blob in enumerate(blobs):
         try:
-            expected = frames.parquet_to_arrow(blob).replace_schema_metadata(None)
+            expected = restore_index(frames.parquet_to_arrow(blob)).replace_schema_metadata(None)
         except frames.UnreadableParquet:
             assert place not in found
             continue

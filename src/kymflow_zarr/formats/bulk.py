@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow as pa
 
 from kymflow_zarr.formats import frames
+from kymflow_zarr.formats.stored_index import restore_index
 
 # Beyond this the text of one column no longer fits into one piece of Arrow's plain text type.
 _ONE_PIECE_BYTES = 2**31 - 1
@@ -79,7 +80,7 @@ def _read_some(blobs: Sequence[bytes]) -> list[pa.Table | None]:
 
 def _read(blob: bytes) -> pa.Table | None:
     try:
-        return frames.read_parquet(blob, limited=True)
+        return restore_index(frames.read_parquet(blob, limited=True))
     except frames.UnreadableParquet:
         return None
 

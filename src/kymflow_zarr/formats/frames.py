@@ -285,7 +285,7 @@ def _unreadable(error: Exception) -> UnreadableParquet:
 
 
 def arrow_to_frame(table: pa.Table) -> pd.DataFrame:
-    """Convert to a DataFrame as ``pd.read_parquet`` does, with a RangeIndex.
+    """Convert to a DataFrame as ``pd.read_parquet`` does, an index among the columns.
 
     Raises
     ------
@@ -295,13 +295,36 @@ def arrow_to_frame(table: pa.Table) -> pd.DataFrame:
     """
     try:
         frame: pd.DataFrame = table.to_pandas()
-        if isinstance(frame.index, pd.RangeIndex) and frame.index.name is None:
+        index = frame.index
+        if (
+            isinstance(index, pd.RangeIndex)
+            and index.name is None
+            and index.equals(pd.RangeIndex(len(frame)))
+        ):
             return frame
         # Other programs store an index; as columns nothing of it is lost.
-        return frame.reset_index(drop=list(frame.index.names) == [None])
+        return _with_index(frame)
     # Anything may stand in pandas' metadata, and pyarrow and pandas trip over it in as many ways.
     except Exception as error:
         raise _unpandable(table, error) from error
+
+
+def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a DataFrame with its index as columns, as :func:`.stored_index.restore_index` has them in Arrow.
+
+    Row numbers without a name are left out, and what has the name of a column.
+    """
+    index = frame.index
+    numbers = index.nlevels == 1 and index.name is None and pd.api.types.is_integer_dtype(index.dtype)
+    default = "index" if index.nlevels == 1 else None
+    out = [
+        level
+        for level, name in enumerate(index.names)
+        if numbers or (default if name is None else name) in frame.columns
+    ]
+    if len(out) == index.nlevels:
+        return frame.reset_index(drop=True)
+    return (frame.reset_index(level=out, drop=True) if out else frame).reset_index()
 
 
 def _unpandable(table: pa.Table, error: Exception) -> UnreadableParquet:

@@ -11,6 +11,7 @@ from kymflow_zarr import layout
 from kymflow_zarr.errors import ArtifactNotFoundError, MetadataNotFoundError
 from kymflow_zarr.formats import documents, frames
 from kymflow_zarr.formats.groups import ATTRS_DOCUMENT
+from kymflow_zarr.formats.stored_index import restore_index
 from kymflow_zarr.record.faults import RecordFaults
 from kymflow_zarr.store.base import LINKED_SIZE, Fingerprint, Store, StoreReader
 
@@ -146,12 +147,18 @@ class RecordArtifacts:
             It is damaged.
         """
         try:
-            return frames.arrow_to_frame(self.load_arrow(name))
+            return frames.arrow_to_frame(self._load_parquet(name))
         except frames.UnreadableParquet as error:
             raise self._faults.damaged(f"{name}.parquet", error) from error
 
     def load_arrow(self, name: str) -> pa.Table:
-        """Read ``analysis/<name>.parquet`` as an Arrow table; errors as :meth:`load_df_parquet`."""
+        """Read ``analysis/<name>.parquet`` as an Arrow table, with pandas' index as its first columns.
+
+        Errors as :meth:`load_df_parquet`.
+        """
+        return restore_index(self._load_parquet(name))
+
+    def _load_parquet(self, name: str) -> pa.Table:
         artifact = f"{name}.parquet"
         try:
             data = self._store.read(self._analysis_key(name) + ".parquet")[0]

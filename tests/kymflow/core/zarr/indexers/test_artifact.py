@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from kymflow import ArtifactIndexer, Column, KymDataset, ZarrImageRecord
+from kymflow import ArtifactIndexer, Column, IndexerRegistry, KymDataset, ZarrImageRecord
 from kymflow_zarr import ArtifactError, ColumnError, InvalidNameError
 from support.dtypes import TEXT
-from support.simple_indexers import frame
+from support.simple_indexers import add_image, frame
 
 
 class StallIndexer(ArtifactIndexer):
@@ -173,3 +173,22 @@ def test_a_column_declared_twice_is_refused_where_it_is_written() -> None:
         class Twice(ArtifactIndexer):
             name = "twice"
             columns = (Column("x"), Column("x"))
+
+
+def test_rows_have_the_index_that_pandas_stored_in_bulk_and_one_by_one(tmp_path: Path) -> None:
+    class Events(ArtifactIndexer):
+        name = "events"
+        columns = (Column("roi_id", "int"), Column("score", "float"))
+
+    kd = KymDataset(tmp_path / "lab.zarr", "a", registry=IndexerRegistry(()))
+    events = pd.DataFrame({"roi_id": [1, 2, 3], "score": [0.5, 1.5, 2.5]})
+    for image_id in "ab":
+        record = add_image(kd, image_id)
+        path = tmp_path / "lab.zarr" / "images" / image_id / "analysis" / "events.parquet"
+        path.parent.mkdir()
+        # Of 1, 2, 3, pandas makes an index that is in the metadata only.
+        events.set_index("roi_id").to_parquet(path)
+        assert record.load_df_parquet("events").equals(events)
+        assert Events().extract_rows(record)["roi_id"].tolist() == [1, 2, 3]
+
+    assert kd.rebuild(Events())["roi_id"].tolist() == [1, 2, 3, 1, 2, 3]
