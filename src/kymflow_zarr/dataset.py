@@ -17,6 +17,7 @@ from kymflow_zarr.errors import KymflowError, SourceError
 from kymflow_zarr.formats.groups import ATTRS_DOCUMENT
 from kymflow_zarr.opened import OpenedRoot
 from kymflow_zarr.record.attrs import delete_record
+from kymflow_zarr.record.copies import find_copies
 from kymflow_zarr.record.record import ZarrImageRecord
 from kymflow_zarr.root import Mode
 from kymflow_zarr.sources import sync, table
@@ -113,10 +114,30 @@ class ZarrDataset(OpenedRoot):
         )
 
     def list_image_ids(self) -> list[str]:
-        """Return the ids of all images, sorted; a folder of a name that is no id holds none."""
+        """Return the ids of all images, sorted.
+
+        A folder of a name that is no id holds none, and what :meth:`find_copies` finds is none.
+        """
+        names = self._record_names()
+        copies = find_copies(self._store, names, self.zarr_format, known=names)
+        return [name for name in names if name not in copies and layout.is_name(name)]
+
+    def find_copies(self, names: Collection[str] | None = None) -> dict[str, str]:
+        """Return which records are copies that sync programs left, by name, each with the id of its image.
+
+        Parameters
+        ----------
+        names : collection of str, optional
+            Only these records; by default all.
+        """
+        if names is not None:
+            return find_copies(self._store, names, self.zarr_format)
+        known = self._record_names()
+        return find_copies(self._store, known, self.zarr_format, known=known)
+
+    def _record_names(self) -> Sequence[str]:
         self.check_there()
-        names = self._store.children(layout.IMAGES, having=[ATTRS_DOCUMENT[self.zarr_format]])
-        return list(filter(layout.is_name, names))
+        return self._store.children(layout.IMAGES, having=[ATTRS_DOCUMENT[self.zarr_format]])
 
     def attrs_key(self, image_id: str) -> str:
         """Return the key by which an image is there: that of its attributes."""
@@ -127,13 +148,16 @@ class ZarrDataset(OpenedRoot):
         """Return which of these images there are."""
         ids = list(image_ids)
         found = self._store.stat_many([self.attrs_key(image_id) for image_id in ids])
-        return {image_id for image_id, there in zip(ids, found, strict=True) if there is not None}
+        there = {image_id for image_id, one in zip(ids, found, strict=True) if one is not None}
+        return there.difference(self.find_copies(there))
 
     def listing(self) -> Listing:
         """List all images and their artifacts at once: names, sizes and times, nothing is read."""
         self.check_there()
-        found = self._store.list_records(layout.IMAGES, ATTRS_DOCUMENT[self.zarr_format], layout.ANALYSIS)
-        names = list(filter(layout.is_name, found.names))
+        mark = ATTRS_DOCUMENT[self.zarr_format]
+        found = self._store.list_records(layout.IMAGES, mark, layout.ANALYSIS)
+        copies = find_copies(self._store, found.names, self.zarr_format, known=found.names)
+        names = [name for name in found.names if name not in copies and layout.is_name(name)]
         return found if len(names) == len(found.names) else replace(found, names=names)
 
     def iter_records(self) -> Iterator[ZarrImageRecord]:

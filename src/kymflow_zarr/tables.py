@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kymflow_zarr import layout
+from kymflow_zarr.copied_names import copied_files
 from kymflow_zarr.errors import ColumnError, InvalidNameError, KymflowError, TableError, TableNotFoundError
 from kymflow_zarr.formats import frames
 from kymflow_zarr.formats.integers import check_concat_keeps_integers
@@ -23,10 +24,14 @@ if TYPE_CHECKING:
 def list_table_names(store: StoreReader) -> list[str]:
     """Return the names of all tables, sorted; ``sources`` has its own method and is not among them.
 
-    A file under a name that no table can have is somebody else's.
+    A file under a name that no table can have is somebody else's, and a sync program's copy is none.
     """
-    files = [found.key[len(layout.TABLES) + 1 :] for found in store.list(layout.TABLES)]
-    names = {file.removesuffix(".parquet") for file in files if file.endswith(".parquet")}
+    keys = [found.key for found in store.list(layout.TABLES)]
+    names = {
+        key[len(layout.TABLES) + 1 :].removesuffix(".parquet")
+        for key in set(keys).difference(copied_files(keys))
+        if key.endswith(".parquet")
+    }
     return sorted(name for name in names - layout.RESERVED_TABLES if layout.is_name(name))
 
 

@@ -46,6 +46,12 @@ def show_status(dataset: str, *, as_json: bool) -> None:
     if status.missing_sources:
         paths = [here(path) for path in status.missing_sources.values()]
         say(f"kymflow: the source files of {len(paths)} images are not where they were: {named(paths)}")
+    if status.copies:
+        folders = counted(len(status.copies), "folder")
+        say(
+            f"kymflow: {folders} of images that a sync program has copied, in no table: "
+            f"{named(list(status.copies))}; `{call('check', dataset)}` says more"
+        )
     if status.problem:
         say(f"kymflow: {status.problem}")
     if not all(table.is_fresh for table in status.tables):

@@ -22,6 +22,7 @@ Kind = Literal[
     "wrong columns",
     "stray ledger",
     "failed",
+    "conflicted copy",
 ]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kymflow_zarr import layout
 from kymflow_zarr.check.problems import Problem
+from kymflow_zarr.copied_names import copied_files
 from kymflow_zarr.errors import (
     ArtifactNotFoundError,
     CancelledError,
@@ -21,6 +22,7 @@ from kymflow_zarr.errors import (
 )
 from kymflow_zarr.formats import arrays, pixels
 from kymflow_zarr.formats.groups import ATTRS_DOCUMENT
+from kymflow_zarr.record.copies import find_copies
 from kymflow_zarr.record.record import ZarrImageRecord
 from kymflow_zarr.sources.standing import SourcesStanding, standing_of
 from kymflow_zarr.sources.table import load_index, load_rows
@@ -103,14 +105,18 @@ def check_storage(
         on_progress(len(names), len(names))
     faults, sources = _check_sources(store)
     leftovers, sweepable = _find_leftovers(store, zarr_format)
-    problems = [*_find_unusable_names(store), *problems, *faults, *leftovers]
+    named = [*_find_unusable_names(store, zarr_format), *_find_copies(store, zarr_format)]
+    problems = [*named, *problems, *faults, *leftovers]
     return StorageCheck(len(live), artifacts, problems, sweepable, sources)
 
 
 def _list_images(store: StoreReader, zarr_format: int) -> tuple[Sequence[str], Collection[str]]:
     """Return the names of all images, whole or not, and of those that have their attributes."""
     whole = store.children(layout.IMAGES, having=[ATTRS_DOCUMENT[zarr_format]])
-    return list(filter(layout.is_name, store.children(layout.IMAGES))), set(filter(layout.is_name, whole))
+    names = store.children(layout.IMAGES)
+    passed = find_copies(store, names, zarr_format, known=whole)
+    images = [name for name in names if name not in passed and layout.is_name(name)]
+    return images, set(whole).intersection(images)
 
 
 def _stamps(store: StoreReader, image_id: str) -> frozenset[Fingerprint]:
@@ -158,8 +164,12 @@ def _is_young(store: StoreReader, found: Fingerprint) -> bool:
     return found.mtime_ns > store.now_ns() - LEFTOVER_AGE_S * 1e9
 
 
-def _find_unusable_names(store: StoreReader) -> Iterator[Problem]:
-    for name in store.children(layout.IMAGES):
+def _find_unusable_names(store: StoreReader, zarr_format: int) -> Iterator[Problem]:
+    names = store.children(layout.IMAGES)
+    copies = find_copies(store, names, zarr_format)
+    for name in names:
+        if name in copies:
+            continue
         key = f"{layout.IMAGES}/{name}"
         try:
             layout.check_name(name, "image id")
@@ -192,8 +202,9 @@ def _check_record(store: StoreReader, zarr_format: int, image_id: str) -> Iterat
         yield Problem("half record", _cause(error, f"{layout.IMAGES}/{image_id}"), image_id=image_id)
         return
     prefix = layout.record_prefix(image_id)
+    copies = copied_files(keys)
     for key in keys:
-        yield _check_artifact(record, key)
+        yield _copied_file(key, copies[key], image_id) if key in copies else _check_artifact(record, key)
     yield _check_array(record, store, f"{prefix}/data", zarr_format, record.load_array)
     for name in arrays:
         key = f"{prefix}/analysis_arrays/{name}/data"
@@ -262,6 +273,35 @@ def _check_array(
         "It is damaged, or another program wrote it. Store it again.",
         key=key,
         image_id=record.image_id,
+    )
+
+
+def _find_copies(store: StoreReader, zarr_format: int) -> list[Problem]:
+    """Return the records and tables that sync programs or file browsers have copied."""
+    names = store.children(layout.IMAGES)
+    whole = store.children(layout.IMAGES, having=[ATTRS_DOCUMENT[zarr_format]])
+    records = [
+        Problem(
+            "conflicted copy",
+            f"{f'{layout.IMAGES}/{name}'!r} is a copy of image {original!r} that a sync program or a file "
+            "browser left; it is in no table. Compare the two, keep in the image what is right, and "
+            "delete the copy's folder.",
+            key=f"{layout.IMAGES}/{name}",
+            image_id=original,
+        )
+        for name, original in find_copies(store, names, zarr_format, known=whole).items()
+    ]
+    tables = copied_files([found.key for found in store.list(layout.TABLES)])
+    return [*records, *(_copied_file(key, original) for key, original in sorted(tables.items()))]
+
+
+def _copied_file(key: str, original: str, image_id: str = "") -> Problem:
+    return Problem(
+        "conflicted copy",
+        f"{key!r} is a copy of {original!r} that a sync program or a file browser left; nobody reads it. "
+        "Compare the two, keep under the old name what is right, and delete the copy.",
+        key=key,
+        image_id=image_id,
     )
 
 

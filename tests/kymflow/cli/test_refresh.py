@@ -105,7 +105,7 @@ def test_status_in_json(run: Run, lab: Path, tmp_path: Path) -> None:
 
     found = read_json(run("status", lab, "--json"))
     assert sorted(found) == [
-        *("dataset", "images", "missing_sources", "not_analysed", "problem", "sources", "tables")
+        *("copies", "dataset", "images", "missing_sources", "not_analysed", "problem", "sources", "tables")
     ]
     assert (found["dataset"], found["images"]) == (str(lab), 3)
     assert found["tables"] == [

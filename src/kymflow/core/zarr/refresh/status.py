@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from kymflow.core.runs.options import RunOptions
@@ -85,6 +85,8 @@ class DatasetStatus(Summarised):
         ``images`` calls not analysed; None if there is no such table.
     problem : str
         Why the sources are not known; empty if they are.
+    copies : dict of str to str
+        Id of the image, by the name of a record that is a copy of it, which a sync program left: in no table.
     plans : dict of str to RefreshPlan
         What a refresh of each table with an indexer would do, image by image and why, by table name.
     """
@@ -95,6 +97,7 @@ class DatasetStatus(Summarised):
     sources: SourcesStanding = field(default_factory=SourcesStanding)
     not_analysed: dict[str, str] | None = None
     problem: str = ""
+    copies: dict[str, str] = field(default_factory=dict)
     plans: dict[str, RefreshPlan] = field(default_factory=dict)
 
     def _summary(self) -> Summary:
@@ -116,6 +119,7 @@ class DatasetStatus(Summarised):
         details = [
             Details("table", columns, rows, whole=True),
             *self.sources.details(),
+            Details("conflicted copy", ("folder", "copy of image"), list(self.copies.items())),
             Details("problem", ("problem",), [(self.problem,)] if self.problem else []),
         ]
         return Summary("DatasetStatus", values, details)
@@ -132,6 +136,7 @@ class DatasetStatus(Summarised):
             "not_analysed": None
             if self.not_analysed is None
             else [{"image_id": one, "source": path} for one, path in self.not_analysed.items()],
+            "copies": [{"name": name, "image_id": image_id} for name, image_id in self.copies.items()],
             "problem": self.problem,
         }
 
@@ -177,13 +182,16 @@ def dataset_status(ds: ZarrDataset, registry: IndexerRegistry, options: RunOptio
                 or ("other columns" if plan.rewrite else ""),
             )
         )
-    images = len(listing.names)
+    status = DatasetStatus(len(listing.names), tables, copies=ds.find_copies(), plans=plans)
     try:
-        return DatasetStatus(
-            images, tables, _missing_sources(ds), ds.sources_standing(), _not_analysed(ds), plans=plans
+        return replace(
+            status,
+            missing_sources=_missing_sources(ds),
+            sources=ds.sources_standing(),
+            not_analysed=_not_analysed(ds),
         )
     except TableError as error:
-        return DatasetStatus(images, tables, problem=str(error), plans=plans)
+        return replace(status, problem=str(error))
 
 
 def _describe(ds: ZarrDataset, name: str) -> TableInfo:

@@ -216,7 +216,8 @@ class _Attempt:
             [self.ds.attrs_key(image_id) for image_id in ids],
             self.changes.rows.dependencies,
         )
-        return {image_id for image_id, is_there in zip(ids, there, strict=True) if is_there}, comparison
+        live = {image_id for image_id, is_there in zip(ids, there, strict=True) if is_there}
+        return live.difference(self.ds.find_copies(live)), comparison
 
     def _ledger(self, state: TableState | None) -> Ledger | None:
         """Return what the images in the table gave, as far as it still holds.

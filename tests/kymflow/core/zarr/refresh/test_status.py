@@ -40,6 +40,7 @@ def test_status_counts_fresh_stale_failed_missing_and_removed(lab: KymDataset, i
         "missing_sources": [],
         "sources": {"failed": [], "gone": [], "conflicts": [], "duplicates": [], "excluded": []},
         "not_analysed": None,
+        "copies": [],
         "problem": "",
     }
     assert not status.tables[0].is_fresh
