@@ -147,10 +147,10 @@ def _nearest_floats(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
     from kymflow_zarr.formats.integers import LARGEST_EXACT_INT
 
-    floats = values.cast(pa.string()).cast(pa.float64())
-    if pc.any(pc.greater(pc.abs(floats), LARGEST_EXACT_INT)).as_py():
+    largest = max(abs(bound) for bound in pc.min_max(values).as_py().values())
+    if largest > LARGEST_EXACT_INT:
         raise pa.ArrowInvalid("beyond 2**53 a float would be another number")
-    return floats
+    return values.cast(pa.string()).cast(pa.float64())
 
 
 def _same_kind(got: pa.DataType, wanted: pa.DataType) -> bool:

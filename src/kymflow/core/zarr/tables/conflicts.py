@@ -143,11 +143,12 @@ def _ids_in(tables: Iterable[pa.Table]) -> set[str]:
 
 
 def _own_types(ledger: Ledger, column: str) -> list[pa.DataType | None]:
-    """Return the type of a column in each of a ledger's schemas; None where it has none."""
+    """Return the type of a column in each of a ledger's schemas; None where no image has one."""
+    used = set(ledger.column("schema").unique().to_pylist())
     found = []
-    for schema in ledger.schemas:
+    for code, schema in enumerate(ledger.schemas):
         place = schema.get_field_index(column)
-        kind = None if place < 0 else schema.field(place).type
+        kind = None if place < 0 or code not in used else schema.field(place).type
         found.append(None if kind is None or pa.types.is_null(kind) else kind)
     return found
 

@@ -12,6 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from kymflow import ArtifactIndexer, KymDataset, SchemaError
+from kymflow.core.zarr.indexers.contract import contract_of
+from kymflow.core.zarr.tables.conflicts import type_clash
+from kymflow.core.zarr.tables.ledger import Ledger, LedgerEntry
 from support.refreshing import assert_like_rebuild, open_dataset
 from support.simple_indexers import add_image
 
@@ -195,3 +198,13 @@ def test_kinds_that_go_together_do_in_every_order_of_ids_at_once_and_one_by_one(
                 kd.refresh(Probe())
             assert_like_rebuild(kd, Probe())
     assert len(found) == 1
+
+
+def test_a_schema_that_no_image_has_any_more_is_on_no_side() -> None:
+    schemas = [pa.schema([("v", kind)]) for kind in (pa.bool_(), pa.int64(), pa.string())]
+    both = Ledger.of({name: LedgerEntry(1, schemas[place], "1") for name, place in (("a", 1), ("b", 2))})
+    columns = both.columns.set_column(2, both.columns.schema.field(2), pa.array([1, 2], pa.int32()))
+    error = type_clash(contract_of(Probe()), Ledger(columns, schemas), "v")
+
+    assert set(error.causes) == {"b"}
+    assert error.types == (pa.string(), pa.int64())
