@@ -22,7 +22,7 @@ def not_an_import() -> Any: ...
 INIT = """
 from kymflow_zarr.lazy import attach_stub
 
-__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)
+__getattr__, __dir__ = attach_stub(__name__, __file__)
 """
 MARS = """
 class Rover:

@@ -5,4 +5,4 @@ Everything public is importable from here, and loaded when it is first used. ``_
 
 from kymflow_zarr.lazy import attach_stub
 
-__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)
+__getattr__, __dir__ = attach_stub(__name__, __file__)
