@@ -38,6 +38,8 @@ class Progress:
         Whether a bar stays when it is full.
     in_logs : bool
         Whether to write lines where neither a terminal nor a notebook shows a bar.
+    file : file object, optional
+        Where it is shown; by default standard error, as it is when a bar begins.
 
     See Also
     --------
@@ -45,8 +47,11 @@ class Progress:
         Makes one.
     """
 
-    def __init__(self, name: str = "", *, leave: bool = True, in_logs: bool = True) -> None:
+    def __init__(
+        self, name: str = "", *, leave: bool = True, in_logs: bool = True, file: TextIO | None = None
+    ) -> None:
         self._name = name
+        self._file = file
         self._leave = leave
         self._in_logs = in_logs
         self._bar: _Bar | None = None
@@ -63,7 +68,8 @@ class Progress:
         if not total or (done, total) == self._ended:
             return
         if bar is None:
-            bar = self._bar = _open(self._name, total, done, leave=self._leave, in_logs=self._in_logs)
+            file = sys.stderr if self._file is None else self._file
+            bar = self._bar = _open(self._name, total, done, file, leave=self._leave, in_logs=self._in_logs)
         bar.update(round(done - bar.n, 2))
         self._ended = None
         if done >= total:
@@ -125,8 +131,7 @@ def progress(name: str = "") -> Progress:
     return Progress(name)
 
 
-def _open(name: str, total: int, done: float, *, leave: bool, in_logs: bool) -> _Bar:
-    file = sys.stderr
+def _open(name: str, total: int, done: float, file: TextIO | None, *, leave: bool, in_logs: bool) -> _Bar:
     in_notebook = _is_notebook()
     # A terminal that cannot go back to the start of a line shows no bar.
     on_terminal = file is not None and file.isatty() and os.environ.get("TERM") != "dumb"

@@ -10,6 +10,7 @@ from kymflow.cli.data_package import write_data_package
 from kymflow.cli.datasets import open_existing
 from kymflow.cli.failures import USAGE, fail
 from kymflow.cli.hints import call
+from kymflow.cli.lines import print_line
 from kymflow.cli.output import print_json
 from kymflow.cli.rows import Rows, Selection, read_rows
 from kymflow.cli.writers import check_outside, contents
@@ -87,6 +88,6 @@ def _report(files: Sequence[tuple[Path, Sequence[Rows]]], description: Path | No
         return
     for path, tables in files:
         what = ", ".join(f"{rows.info.name} ({len(rows.frame)} rows)" for rows in tables)
-        print(f"{what} -> {path}")
+        print_line(f"{what} -> {path}")
     if description is not None:
-        print(f"description -> {description}")
+        print_line(f"description -> {description}")

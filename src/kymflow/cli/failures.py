@@ -35,7 +35,7 @@ def say(message: str) -> None:
 
 def fail(message: str, code: int = FAILED) -> NoReturn:
     """Print why, and end with `code`."""
-    say(f"kymflow: {_one_line(message)}")
+    say(f"kymflow: {' '.join(message.split())}")
     raise typer.Exit(code)
 
 
@@ -102,12 +102,6 @@ def _noting_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _one_line(message: object) -> str:
-    """Return a message as one line that a terminal takes for text, whatever names are in it."""
-    line = " ".join(str(message).split())
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
-
-
 def _show_warning(
     message: Warning | str,
     category: type[Warning],
@@ -116,4 +110,4 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    say(f"kymflow: warning: {_one_line(message)}")
+    say(f"kymflow: warning: {' '.join(str(message).split())}")

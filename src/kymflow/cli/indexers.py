@@ -35,9 +35,11 @@ def list_indexers(*, verbose: bool, as_json: bool) -> None:
     if verbose:
         _print_details(infos)
         for observer in observers:
-            print(f"\nfollows changes of tables: {observer}")
+            print()
+            print_line(f"follows changes of tables: {observer}")
         for plugin in registry.switched_off():
-            print(f"\nswitched off by {plugin.by}: {plugin.origin} ({plugin.entry_point})")
+            print()
+            print_line(f"switched off by {plugin.by}: {plugin.origin} ({plugin.entry_point})")
     if not infos:
         say(f"kymflow: {with_pip(registry.what_there_is())}")
     elif not any(info.status == "ok" for info in infos):
@@ -46,8 +48,9 @@ def list_indexers(*, verbose: bool, as_json: bool) -> None:
 
 def _print_details(infos: Sequence[IndexerInfo]) -> None:
     for info in infos:
-        print(f"\n{info.name} ({info.entry_point or 'registered by this program'})")
-        print(f"  schema version: {info.schema_version or '-'}")
+        print()
+        print_line(f"{info.name} ({info.entry_point or 'registered by this program'})")
+        print_line(f"  schema version: {info.schema_version or '-'}")
         print_line(f"  required columns: {', '.join(info.required_columns) or '-'}")
         if info.error:
             print_line(f"  error: {info.error}")

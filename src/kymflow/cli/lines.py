@@ -7,9 +7,12 @@ import sys
 import textwrap
 from typing import TextIO
 
+from kymflow.cli.visible import visible_line
+
 
 def in_lines(text: str, stream: TextIO) -> str:
-    """Return one line of text as it is to be printed there."""
+    """Return one line of text as it is to be printed there; nothing in it steers the terminal."""
+    text = visible_line(text)
     if not stream.isatty():
         return text
     indent = text[: len(text) - len(text.lstrip())]

@@ -40,7 +40,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         from kymflow import __version__
 
-        typer.echo(f"kymflow {__version__}")
+        print(f"kymflow {__version__}", flush=True)
         raise typer.Exit
 
 

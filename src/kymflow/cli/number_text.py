@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+from kymflow.cli.visible import visible_line
+
 DIGITS = 5
 # Beyond these, each number is easier to read by itself, with a power of ten.
 _MOST_DIGITS, _MOST_DECIMALS = 10, 8
@@ -22,7 +22,7 @@ def column_texts(values: pd.Series[Any]) -> list[str]:
         numbers = [math.nan if gone else float(value) for value, gone in zip(values, missing, strict=True)]
         return _float_texts(numbers)
     plain = values.astype(object).tolist()
-    return ["" if gone else printable(str(value)) for value, gone in zip(plain, missing, strict=True)]
+    return ["" if gone else visible_line(str(value)) for value, gone in zip(plain, missing, strict=True)]
 
 
 def exact_texts(values: pd.Series[Any]) -> list[str]:
@@ -55,14 +55,7 @@ def _formatted(number: float, how: str) -> str:
     return format(number, how) if math.isfinite(number) else str(number)
 
 
-def printable(text: str) -> str:
-    """Return a text that a terminal takes for text, on one line."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
-
-
 def _field(value: Any) -> str:
     """Return a value that neither ends a field nor a line."""
     text = str(value)
-    return text if type(value) is float else _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+    return text if type(value) is float else visible_line(text)

@@ -10,6 +10,8 @@ from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from kymflow.cli.lines import print_line
+from kymflow.cli.streams import painted
+from kymflow.cli.visible import visible_json, visible_line
 
 if TYPE_CHECKING:
     from kymflow.core.runs.reports import UpdateReport
@@ -41,8 +43,14 @@ def print_json(content: Any) -> None:
     """Print one JSON document."""
     out = _results[-1] if _results else sys.stdout
     readable = (out.encoding or "").lower().replace("-", "") == "utf8"
-    json.dump(content, out, indent=2, ensure_ascii=not readable, allow_nan=False)
+    encoder = json.JSONEncoder(indent=2, ensure_ascii=not readable, allow_nan=False)
+    out.writelines(map(visible_json, encoder.iterencode(content)))
     out.write("\n")
+
+
+def print_data(pieces: Iterable[str]) -> None:
+    """Print what is for another program as it is; a terminal gets it as text."""
+    (sys.stdout if sys.stdout.isatty() else painted(sys.stdout)).writelines(pieces)
 
 
 def print_table(
@@ -71,7 +79,7 @@ def print_table(
     whole : collection of int
         Places of columns whose cells are not wrapped if that can be: paths, say.
     """
-    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    cells = [["" if cell is None else visible_line(str(cell)) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         _print_plainly(title, [list(columns), *cells], right)
         return
@@ -82,13 +90,13 @@ def print_table(
 
     size = shutil.get_terminal_size()
     # Of a terminal that calls itself dumb, as that of Emacs, rich takes the width for 80.
-    console = Console(width=size.columns, height=size.lines)
+    console = Console(file=painted(sys.stdout), width=size.columns, height=size.lines)
     every = [list(columns), *cells]
     widths = _column_widths(every, console.width, whole) or _column_widths(every, console.width)
     if widths is None:
         print_records(title, columns, cells)
         return
-    print(title)
+    print(visible_line(title))
     table = Table(
         box=SIMPLE_HEAD,
         show_edge=False,
@@ -104,7 +112,7 @@ def print_table(
 
 
 def _print_plainly(title: str, rows: Sequence[Sequence[str]], right: Collection[int]) -> None:
-    print(title)
+    print(visible_line(title))
     widths = [max(map(width_of, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         padded = []
@@ -143,12 +151,12 @@ def _column_widths(rows: Sequence[Sequence[str]], room: int, whole: Collection[i
 
 def print_records(title: str, names: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print rows one below the other, as lines of name and value."""
-    print(title)
+    print(visible_line(title))
     longest = max(map(width_of, names), default=0)
     for row in rows:
         print()
         for name, value in zip(names, row, strict=True):
-            print(f"{name}:{' ' * (longest - width_of(name))} {value}".rstrip())
+            print(visible_line(f"{name}:{' ' * (longest - width_of(name))} {value}".rstrip()))
 
 
 def print_reports(reports: Mapping[str, UpdateReport]) -> None:

@@ -50,4 +50,4 @@ def show_plan(dataset: str, indexers: Sequence[str] | None, *, as_json: bool) ->
         for image_id, reasons in plan.stale.items():
             print_line(f"  {image_id}: {'; '.join(reasons)}")
         for image_id in plan.removed:
-            print(f"  {image_id}: deleted from the dataset")
+            print_line(f"  {image_id}: deleted from the dataset")

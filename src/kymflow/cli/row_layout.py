@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from kymflow.cli.failures import say
-from kymflow.cli.number_text import column_texts, exact_texts, printable
+from kymflow.cli.number_text import column_texts, exact_texts
 from kymflow.cli.output import GAP, print_records, print_table, width_of
+from kymflow.cli.visible import visible_line
 from kymflow.core.zarr.image_names import short_ids, told_apart
 from kymflow.core.zarr.indexers.base import IMAGE_ID
 
@@ -85,7 +86,7 @@ def print_as_text(rows: Rows, *, one_below_the_other: bool) -> None:
     if left_out:
         more = "one more column" if len(left_out) == 1 else f"{len(left_out)} more columns"
         shows = "" if rows.chosen else "--columns NAME,NAME shows those you name, "
-        say(f"kymflow: {more}: {printable(', '.join(left_out))}. {shows}-o FILE.csv writes all.")
+        say(f"kymflow: {more}: {', '.join(left_out)}. {shows}-o FILE.csv writes all.")
 
 
 def _title(rows: Rows, columns: list[_Column]) -> str:
@@ -143,7 +144,7 @@ def _column(rows: Rows, name: str, values: pd.Series[Any]) -> _Column:
     # t0_s tells its unit itself.
     header = f"{name} ({unit})" if unit and not name.endswith(f"_{unit.replace('/', '_per_')}") else name
     wraps = not rows.chosen and name in rows.telling
-    return _Column(name, printable(header), texts, _rank(rows, name, texts), is_number, wraps)
+    return _Column(name, visible_line(header), texts, _rank(rows, name, texts), is_number, wraps)
 
 
 def _rank(rows: Rows, name: str, texts: Sequence[str]) -> float:

@@ -9,8 +9,8 @@ from pathlib import Path
 from kymflow.cli.datasets import open_existing
 from kymflow.cli.failures import USAGE, fail
 from kymflow.cli.groups import summed_up
-from kymflow.cli.lines import counted
-from kymflow.cli.output import print_json, print_table
+from kymflow.cli.lines import counted, print_line
+from kymflow.cli.output import print_data, print_json, print_table
 from kymflow.cli.row_layout import print_as_text
 from kymflow.cli.rows import Rows, Selection, no_images_yet, read_rows, sorted_rows
 from kymflow.cli.writers import check_outside, contents
@@ -78,14 +78,14 @@ def show_table(dataset: str, table: str, selection: Selection, *, output: str | 
         selection = replace(selection, source=True)
     rows = _asked_rows(kd, table, selection)
     if output == STANDARD_OUTPUT:
-        sys.stdout.writelines(csv_pieces(*contents([rows])))
+        print_data(csv_pieces(*contents([rows])))
     elif output is not None:
         check_outside(Path(output), kd.ds.path)
         write_tables(contents([rows]), output)
         if as_json:
             print_json({"rows": rows.total, "written": len(rows.frame), "output": output})
         else:
-            print(f"{len(rows.frame)} of {rows.total} rows -> {output}")
+            print_line(f"{len(rows.frame)} of {rows.total} rows -> {output}")
     elif as_json:
         content = {**rows.info.to_dict(), "problem": _absent(kd, rows.info)}
         print_json({**content, "rows": rows.total, "data": to_records(rows.frame)})

@@ -7,9 +7,11 @@ import io
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO, cast
+
+from kymflow.cli.visible import visible
 
 # What shells say of a program that SIGPIPE has ended.
 NOBODY_READS = 141
@@ -40,16 +42,47 @@ class _Watched(io.FileIO):
             raise KeyboardInterrupt from None
 
 
+class _Shown(io.TextIOWrapper):
+    """A stream of the command line: whatever is printed, and by whom, steers no terminal.
+
+    Names, values and the texts of plugins and their errors come from elsewhere. Pipes get the same: their
+    last reader is a terminal, too.
+    """
+
+    def write(self, text: str, /) -> int:
+        super().write(visible(text))
+        return len(text)
+
+
+class _Painted:
+    """A stream of the command line for who makes control sequences itself, such as a progress bar."""
+
+    def __init__(self, stream: _Shown) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return io.TextIOWrapper.write(self._stream, text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def painted(stream: TextIO) -> TextIO:
+    """Return a stream as it is for control sequences, and for data; what else is in it must be visible."""
+    return cast("TextIO", _Painted(stream)) if isinstance(stream, _Shown) else stream
+
+
 @contextmanager
 def watched_streams() -> Iterator[None]:
     """Print in such a way that a reader who has seen enough ends the program quietly."""
+    # The colours in which newer versions of Python print a traceback would be shown as text.
+    os.environ["PYTHON_COLORS"] = "0"
     for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if isinstance(stream, io.TextIOWrapper):
-            # A console that lacks a letter shows its number.
-            stream.reconfigure(errors="backslashreplace")
-            if not stream.isatty():
-                setattr(sys, name, _watched(stream))
+        setattr(sys, name, shown(getattr(sys, name)))
     try:
         yield
     finally:
@@ -57,12 +90,22 @@ def watched_streams() -> Iterator[None]:
             sys.exit(NOBODY_READS)
 
 
-def _watched(stream: io.TextIOWrapper) -> io.TextIOWrapper:
-    raw = _Watched(stream.fileno(), "w", closefd=False)
-    return io.TextIOWrapper(
-        raw if stream.write_through else io.BufferedWriter(raw),
+def shown(stream: TextIO) -> TextIO:
+    """Return a standard stream as one of the command line."""
+    if not isinstance(stream, io.TextIOWrapper) or isinstance(stream, _Shown):
+        # None, where there is no console, or what a test has put there.
+        return stream
+    return _Shown(
+        # The console of Windows is no file.
+        stream.buffer if os.name == "nt" and stream.isatty() else _buffer(stream),
         encoding=stream.encoding,
-        errors=stream.errors,
+        # A console that lacks a letter shows its number.
+        errors="backslashreplace",
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     )
+
+
+def _buffer(stream: io.TextIOWrapper) -> Any:
+    raw = _Watched(stream.fileno(), "w", closefd=False)
+    return raw if stream.write_through else io.BufferedWriter(raw)

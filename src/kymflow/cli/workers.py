@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from kymflow.cli.failures import USAGE, fail
 from kymflow.cli.hints import with_pip
+from kymflow.cli.streams import shown
 
 # So long a Dask scheduler may take to answer.
 ANSWER_TIMEOUT_S = 10
@@ -35,7 +36,7 @@ def executor_of(workers: int, dask: str | None) -> Iterator[Executor | None]:
 
 def _print_no_results() -> None:
     # What plugins print in a worker would come between the results, and spoil a JSON document.
-    sys.stdout = sys.stderr
+    sys.stdout = sys.stderr = shown(sys.stderr)
 
 
 @contextmanager

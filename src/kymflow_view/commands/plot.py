@@ -78,7 +78,7 @@ def plot(
         )
         made, notes = plotted, plotted.pooled.notes
     write_whole(output, made.to_bytes(next(form for form in FORMATS if form == suffix)))
-    typer.echo(f"wrote {output}{f' ({notes})' if notes else ''}")
+    print(f"wrote {output}{f' ({notes})' if notes else ''}")
 
 
 def _image_id(kd: KymDataset, name: str) -> str:

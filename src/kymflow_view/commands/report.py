@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import typer
-
 from kymflow_view.commands.options import Dataset, Output
 
 
@@ -19,4 +17,4 @@ def report(dataset: Dataset, output: Output) -> None:
     kd = KymDataset(dataset, mode="r")
     content = report_html(kd).encode("utf-8")
     write_whole(output, content)
-    typer.echo(f"wrote {output} ({len(content) / 1e6:.1f} MB)")
+    print(f"wrote {output} ({len(content) / 1e6:.1f} MB)")
