@@ -15,7 +15,9 @@ import pytest
 from hypothesis import HealthCheck, is_hypothesis_test, settings
 
 from kymflow_zarr import ZarrDataset
+from support import bad_network as bad_network_proxy
 from support import s3_servers
+from support.bad_network import BadNetwork
 from support.faults.injector import build
 from support.paths import REPO, TESTS
 from support.processes import StartPython
@@ -151,6 +153,15 @@ def s3_bucket(request: pytest.FixtureRequest) -> Iterator[str]:
         for name, value in s3_servers.environment(port).items():
             patch.setenv(name, value)
         yield f"s3://{bucket}"
+
+
+@pytest.fixture
+def bad_network(s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[BadNetwork]:
+    """An S3 server behind a proxy that does to requests what the test says; ``AWS_*`` point to the proxy."""
+    server_port = int(os.environ["AWS_ENDPOINT_URL"].rpartition(":")[2])
+    with bad_network_proxy.between(server_port) as (port, faults):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+        yield BadNetwork(f"{s3_bucket}/{uuid.uuid4().hex}/lab.zarr", faults, monkeypatch)
 
 
 # Whole command lines, pages and environments: each of these tests starts other processes.

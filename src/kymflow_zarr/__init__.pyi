@@ -20,6 +20,7 @@ from kymflow_zarr.errors import SettingError as SettingError
 from kymflow_zarr.errors import SourceError as SourceError
 from kymflow_zarr.errors import StoreError as StoreError
 from kymflow_zarr.errors import StorePermissionError as StorePermissionError
+from kymflow_zarr.errors import StoreUnavailableError as StoreUnavailableError
 from kymflow_zarr.errors import TableError as TableError
 from kymflow_zarr.errors import TableNotFoundError as TableNotFoundError
 from kymflow_zarr.formats.ngff import Calibration as Calibration

@@ -94,6 +94,10 @@ class StorePermissionError(StoreError, PermissionError):
     """The disk or object store did not permit a read or a write."""
 
 
+class StoreUnavailableError(KymflowError, ConnectionError):
+    """The server of an object store does not answer: it is no matter of one image or file."""
+
+
 class LockTimeoutError(KymflowError, TimeoutError):
     """Another writer held a table for longer than we wait."""
 

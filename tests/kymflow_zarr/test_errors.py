@@ -29,6 +29,7 @@ BUILTINS = {
     "SourceError": [ValueError],
     "StoreError": [OSError],
     "StorePermissionError": [PermissionError, OSError],
+    "StoreUnavailableError": [ConnectionError, OSError],
     "TableError": [ValueError],
     "TableNotFoundError": [KeyError, FileNotFoundError],
 }

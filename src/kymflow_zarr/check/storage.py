@@ -18,6 +18,7 @@ from kymflow_zarr.errors import (
     InvalidNameError,
     KymflowError,
     StoreError,
+    StoreUnavailableError,
     TableError,
 )
 from kymflow_zarr.formats import arrays, pixels
@@ -194,6 +195,8 @@ def _check_record(store: StoreReader, zarr_format: int, image_id: str) -> Iterat
         record = ZarrImageRecord(store, image_id, zarr_format=zarr_format)
         record.get_attrs()
         keys, arrays = record.list_analysis_keys(), record.list_array_artifacts()
+    except StoreUnavailableError:
+        raise
     except StoreError as error:
         key = layout.record_prefix(image_id)
         yield Problem("unreadable image", str(error), key=key, image_id=image_id)
@@ -220,6 +223,8 @@ def _check_artifact(record: ZarrImageRecord, key: str) -> Problem | None:
             except (ArtifactNotFoundError, InvalidNameError):
                 # Deleted since it was listed; or somebody else's, under a name that no artifact can have.
                 return None
+            except StoreUnavailableError:
+                raise
             # Whatever an artifact provokes in whoever decodes it: this concerns no other.
             except Exception as error:  # noqa: BLE001
                 return Problem("unreadable artifact", _cause(error, key), key=key, image_id=record.image_id)
@@ -258,6 +263,8 @@ def _check_array(
         if arrays.read_attrs(store, key, zarr_format) != before:
             # Written while it was read: the writer's concern.
             return None
+    except StoreUnavailableError:
+        raise
     except ArtifactNotFoundError as error:
         message = f"{error}. The next ingest of its folder takes them in again; otherwise store them again."
         return Problem("unreadable pixels", message, key=key, image_id=record.image_id)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kymflow_zarr import layout
-from kymflow_zarr.errors import KymflowError, PixelsReplacedError
+from kymflow_zarr.errors import KymflowError, PixelsReplacedError, StoreError, StoreUnavailableError
 from kymflow_zarr.formats import arrays, ngff, pixels
 from kymflow_zarr.formats.groups import read_group, write_group
 from kymflow_zarr.record.artifacts import RecordArtifacts
@@ -241,7 +241,7 @@ class ZarrImageRecord(RecordArtifacts):
             return arrays.open_array(
                 self._store, key, self._zarr_format, partial(self._faults.replaced, artifact)
             )
-        except PixelsReplacedError:
+        except (PixelsReplacedError, StoreError, StoreUnavailableError):
             raise
         except FileNotFoundError as error:
             raise self._faults.replaced(artifact) from error

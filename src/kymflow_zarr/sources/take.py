@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from kymflow_zarr import layout
-from kymflow_zarr.errors import KymflowError, SourceError
+from kymflow_zarr.errors import KymflowError, SourceError, StoreUnavailableError
 from kymflow_zarr.formats.pixels import OnChunk
 from kymflow_zarr.sources import parts
 from kymflow_zarr.sources.claims import failing, mended
@@ -203,7 +203,7 @@ def _blamed_on(row: SourceRow, reader: SourceReader) -> Iterator[None]:
     """Turn whatever a reader raises into a failure of its one source."""
     try:
         yield
-    except SourceError:
+    except (SourceError, StoreUnavailableError):
         raise
     except KymflowError as error:
         raise SourceError(str(error), path=row.path) from error

@@ -345,8 +345,9 @@ class Store(StoreReader):
             What to change.
         change : callable
             Gets the present bytes, or None if there are none; returns the new bytes, or None
-            to leave everything as it is. It may be called again if another writer was first,
-            and may raise :class:`OutdatedError` where it sees that itself.
+            to leave everything as it is. It may be called again if another writer was first (or
+            came right after a write whose answer was lost: to make it twice must do no harm), and
+            may raise :class:`OutdatedError` where it sees that itself.
         timeout_s : float
             How long to wait for other writers, in seconds.
 

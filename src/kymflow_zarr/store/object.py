@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import os
-import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, PreconditionError
-from obstore.store import MemoryStore, from_url
+from obstore.store import MemoryStore
 
-from kymflow_zarr.errors import (
-    DatasetError,
-    InvalidNameError,
-    LockTimeoutError,
-    StoreError,
-    StorePermissionError,
-)
+from kymflow_zarr.errors import DatasetError, InvalidNameError
 from kymflow_zarr.layout import is_key
 from kymflow_zarr.store.base import LOCK_TIMEOUT_S, Change, Fingerprint, OutdatedError, R, T
 from kymflow_zarr.store.listed import ListedStore
+from kymflow_zarr.store.object_requests import Requests
+from kymflow_zarr.store.object_update import PUT_ID, ConditionalPut
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
@@ -58,7 +54,6 @@ class ObjectStore(ListedStore):
 
     def __init__(self, url: str) -> None:
         super().__init__(url.rstrip("/"))
-        self._store: Any
         global _used
         if _forked:
             # A fork copies no threads: the first request would wait forever for those of obstore.
@@ -74,21 +69,11 @@ class ObjectStore(ListedStore):
                 "Choose another name, or write them as %23 and %3F.",
                 dataset=url,
             )
-        if self.url.startswith("memory:"):
-            self._store = _memory.setdefault(self.url, MemoryStore())
-            return
-        try:
-            self._store = from_url(self.url)
-        except (BaseError, ValueError) as error:
-            raise DatasetError(f"cannot open {url!r}: {_first_line(error)}", dataset=url) from error
+        memory = _memory.setdefault(self.url, MemoryStore()) if self.url.startswith("memory:") else None
+        self.requests = Requests(self.url, memory)
 
     def __reduce__(self) -> tuple[type[ObjectStore], tuple[str]]:
         return (ObjectStore, (self.url,))
-
-    def _refusal(self, error: BaseException, doing: str, key: str) -> StoreError:
-        denied = isinstance(error, PermissionDeniedError | PermissionError)
-        kind = StorePermissionError if denied else StoreError
-        return kind(f"cannot {doing} {key!r} in {self.url}: {_first_line(error)}", dataset=self.url)
 
     def _check(self, key: str) -> str:
         if not is_key(key):
@@ -100,13 +85,16 @@ class ObjectStore(ListedStore):
         return data, _fingerprint(key, meta)
 
     def _get(self, key: str) -> tuple[bytes, Any]:
+        self._check(key)
+
+        def get(client: Any) -> tuple[bytes, Any]:
+            answer = obstore.get(client, key)
+            return bytes(answer.bytes()), {**answer.meta, PUT_ID: answer.attributes.get(PUT_ID)}
+
         try:
-            answer = obstore.get(self._store, self._check(key))
-            return bytes(answer.bytes()), answer.meta
+            return self.requests.ask("read", key, get)
         except FileNotFoundError:
             raise FileNotFoundError(f"no {key!r} in {self.url}") from None
-        except (BaseError, OSError) as error:
-            raise self._refusal(error, "read", key) from error
 
     def each(self, ask: Callable[[T], R], items: Sequence[T]) -> Sequence[R]:
         if len(items) < 2:
@@ -116,27 +104,48 @@ class ObjectStore(ListedStore):
             return list(threads.map(ask, items))
 
     def put(self, key: str, data: bytes, *, flush: bool = False) -> Fingerprint:
-        try:
-            result = obstore.put(self._store, self._check(key), data)
-        except (BaseError, OSError) as error:
-            raise self._refusal(error, "write", key) from error
+        self._check(key)
+        result = self.requests.ask(
+            "write", key, lambda client: obstore.put(client, key, data), n_sent=len(data), may_lack=False
+        )
         return Fingerprint(key, len(data), time.time_ns(), _bare_tag(result["e_tag"]))
 
     def stat(self, key: str) -> Fingerprint | None:
+        self._check(key)
         try:
-            return _fingerprint(key, obstore.head(self._store, self._check(key)))
+            found = self.requests.ask("look at", key, lambda client: obstore.head(client, key))
         except FileNotFoundError:
             return None
-        except (BaseError, OSError) as error:
-            raise self._refusal(error, "look at", key) from error
+        return _fingerprint(key, found)
 
     def _pages(self, prefix: str, after: str | None = None) -> Iterator[Sequence[Fingerprint]]:
         below = self._check(prefix) + "/" if prefix else None
-        try:
-            for batch in obstore.list(self._store, below, offset=after, chunk_size=self._page):
-                yield [_fingerprint(str(meta["path"]), meta) for meta in batch]
-        except (BaseError, OSError) as error:
-            raise self._refusal(error, "list", prefix) from error
+        if not self._lists_in_order:
+            # It cannot go on after a key: a listing that breaks off begins anew.
+            whole = self.requests.ask(
+                "list", prefix, lambda client: [*self._batches(client, below, after)], may_lack=False
+            )
+            yield from whole
+            return
+        batches: Iterator[Sequence[Fingerprint]] | None = None
+
+        def next_page(client: Any) -> Sequence[Fingerprint] | None:
+            nonlocal batches
+            if batches is None:
+                batches = self._batches(client, below, after)
+            try:
+                return next(batches, None)
+            except BaseException:
+                batches = None
+                raise
+
+        while (page := self.requests.ask("list", prefix, next_page, may_lack=False)) is not None:
+            yield page
+            after = page[-1].key
+
+    def _batches(self, client: Any, below: str | None, after: str | None) -> Iterator[Sequence[Fingerprint]]:
+        for batch in obstore.list(client, below, offset=after, chunk_size=self._page):
+            yield [_fingerprint(str(meta["path"]), meta) for meta in batch]
 
     def delete(self, key: str) -> bool:
         # The answer to a deletion does not tell whether there was anything.
@@ -145,12 +154,9 @@ class ObjectStore(ListedStore):
         return there
 
     def discard(self, key: str) -> None:
-        try:
-            obstore.delete(self._store, self._check(key))
-        except FileNotFoundError:
-            return
-        except (BaseError, OSError) as error:
-            raise self._refusal(error, "delete", key) from error
+        self._check(key)
+        with suppress(FileNotFoundError):
+            self.requests.ask("delete", key, lambda client: obstore.delete(client, key))
 
     def replace(self, key: str, data: bytes | None, sha256: str) -> None:
         outdated = False
@@ -175,15 +181,14 @@ class ObjectStore(ListedStore):
         for name in first:
             self.discard(f"{prefix}/{name}")
         keys = [found.key for found in self.list(self._check(prefix))]
-        try:
-            for start in range(0, len(keys), self._page):
-                obstore.delete(self._store, keys[start : start + self._page])
-        except FileNotFoundError:
-            # Somebody else is deleting the same tree.
-            for key in keys:
-                self.discard(key)
-        except (BaseError, OSError) as error:
-            raise self._refusal(error, "delete", prefix) from error
+        for start in range(0, len(keys), self._page):
+            some = keys[start : start + self._page]
+            try:
+                self.requests.ask("delete", prefix, partial(_delete_all, keys=some))
+            except FileNotFoundError:
+                # Somebody else is deleting the same tree.
+                for key in some:
+                    self.discard(key)
 
     def put_tree(
         self,
@@ -195,7 +200,7 @@ class ObjectStore(ListedStore):
     ) -> None:
         keep: set[str] = set()
         document = b""
-        for batch in _batches(blobs):
+        for batch in _in_batches(blobs):
             if not keep:
                 if before_swap is not None:
                     before_swap()
@@ -203,7 +208,8 @@ class ObjectStore(ListedStore):
                 self.discard(f"{prefix}/{last}")
             document = dict(batch).get(last, document)
             others = [blob for blob in batch if blob[0] != last]
-            self.each(lambda blob: self.put(f"{prefix}/{blob[0]}", blob[1]), others)
+            with self.requests.sending(sum(len(data) for _, data in others)):
+                self.each(lambda blob: self.put(f"{prefix}/{blob[0]}", blob[1]), others)
             keep.update(f"{prefix}/{name}" for name, _ in batch)
         self.put(f"{prefix}/{last}", document)
         self.each(self.discard, [found.key for found in self.list(prefix) if found.key not in keep])
@@ -213,33 +219,11 @@ class ObjectStore(ListedStore):
         return False
 
     def update(self, key: str, change: Change, *, timeout_s: float = LOCK_TIMEOUT_S) -> Fingerprint | None:
-        deadline = time.monotonic() + timeout_s
-        races = 0
-        while True:
-            present: bytes | None
-            mode: Any
-            try:
-                present, meta = self._get(key)
-                mode = {"e_tag": meta["e_tag"]}
-            except FileNotFoundError:
-                present, mode = None, "create"
-            try:
-                changed = change(present)
-                if changed is None:
-                    return None
-                result = obstore.put(self._store, key, changed, mode=mode)
-                return Fingerprint(key, len(changed), time.time_ns(), _bare_tag(result["e_tag"]))
-            except (AlreadyExistsError, PreconditionError, OutdatedError) as error:
-                races += 1
-                if time.monotonic() > deadline:
-                    raise LockTimeoutError(
-                        f"waited {timeout_s:g} s for {key!r} in {self.url}: other writers were "
-                        f"first {races} times. Try again when they are done.",
-                        dataset=self.url,
-                    ) from error
-                time.sleep(random.uniform(0, min(0.02 * 2 ** min(races, 6), 1.0)))
-            except (BaseError, OSError) as error:
-                raise self._refusal(error, "write", key) from error
+        written = ConditionalPut(self.requests, self._get, self._check(key), change, timeout_s).run()
+        if written is None:
+            return None
+        data, told = written
+        return Fingerprint(key, len(data), time.time_ns(), _bare_tag(told["e_tag"]))
 
     def leftovers(self) -> Sequence[Fingerprint]:
         # A put is atomic: it leaves nothing when it is interrupted.
@@ -249,12 +233,16 @@ class ObjectStore(ListedStore):
         return next(iter(self.list()), None) is None
 
     def zarr_store(self) -> ZarrStore:
-        from zarr.storage import ObjectStore as ZarrObjectStore
+        from kymflow_zarr.store.object_pixels import PixelStore
 
-        return ZarrObjectStore(self._store, read_only=True)
+        return PixelStore(self.requests)
 
 
-def _batches(blobs: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
+def _delete_all(client: Any, keys: Sequence[str]) -> None:
+    obstore.delete(client, keys)
+
+
+def _in_batches(blobs: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
     """Yield what is put at the same time: few enough blobs to be held in memory."""
     batch = []
     size = 0
@@ -275,7 +263,3 @@ def _fingerprint(key: str, meta: Any) -> Fingerprint:
 def _bare_tag(etag: str | None) -> str | None:
     """Return an entity tag without its quotes: some servers leave them out in listings."""
     return etag[1:-1] if etag and etag[0] == etag[-1] == '"' else etag
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0]

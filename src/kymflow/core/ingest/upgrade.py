@@ -9,7 +9,7 @@ from kymflow.core.ingest.line_scan import header_calibration, scale_and_units
 from kymflow.core.runs.options import RunOptions
 from kymflow.core.runs.reports import UpgradeReport
 from kymflow_zarr import Calibration, MetadataNotFoundError, ZarrDataset
-from kymflow_zarr.errors import CancelledError, KymflowError, RecordNotFoundError
+from kymflow_zarr.errors import CancelledError, KymflowError, RecordNotFoundError, StoreUnavailableError
 from kymflow_zarr.record.upgrade import RecordUpgrade, apply_upgrade, plan_upgrade
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ def _upgrade(ds: ZarrDataset, image_id: str) -> RecordUpgrade | KymflowError:
     record = ds.record(image_id)
     try:
         upgrade = plan_upgrade(ds.store, ds.zarr_format, image_id, lambda names: _calibration(record, names))
+    except StoreUnavailableError:
+        raise
     except KymflowError as error:
         return error
     # A medium that refuses to be written is no fault of this image.

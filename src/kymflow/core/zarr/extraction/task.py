@@ -24,7 +24,13 @@ from kymflow.core.zarr.indexers.declared import DeclaredIndexer
 from kymflow.core.zarr.indexers.record import RecordIndexer
 from kymflow.errors import IndexerError
 from kymflow_zarr import ZarrDataset, ZarrImageRecord, layout
-from kymflow_zarr.errors import ColumnError, InvalidNameError, PixelsReplacedError, StoreError
+from kymflow_zarr.errors import (
+    ColumnError,
+    InvalidNameError,
+    PixelsReplacedError,
+    StoreError,
+    StoreUnavailableError,
+)
 from kymflow_zarr.formats import frames
 from kymflow_zarr.store.base import Listing, StoreReader
 from kymflow_zarr.store.dependencies import Dependencies
@@ -203,7 +209,8 @@ def _blaming(fault: ImageFault) -> Iterator[None]:
     """Run a plugin's own code; whatever it raises concerns one image."""
     try:
         yield
-    except (KeyboardInterrupt, GeneratorExit):
+    except (KeyboardInterrupt, GeneratorExit, StoreUnavailableError):
+        # The last is no matter of one image.
         raise
     # A panic of a library in another language, or a cancelled task, is no Exception.
     except BaseException as error:
