@@ -8,11 +8,13 @@ asks somebody whom nobody meant. So a client is made only with credentials that 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import obstore
 from obstore.exceptions import BaseError
@@ -89,6 +91,8 @@ def make_client(url: str, *, answer_s: float, connect_s: float) -> Any:
     """
     try:
         cloud = _CLOUD.get(obstore.parse_scheme(url))
+        if cloud == "AWS":
+            _check_server()
         how: dict[str, Any] = {} if cloud is None else _credentials(url, cloud)
         options: dict[str, Any] = {
             "connect_timeout": timedelta(seconds=connect_s),
@@ -101,6 +105,31 @@ def make_client(url: str, *, answer_s: float, connect_s: float) -> Any:
         return from_url(url, **how)
     except (BaseError, ValueError) as error:
         raise DatasetError(f"cannot open {url!r}: {fault_of(error).what}", dataset=url) from error
+
+
+def _check_server() -> None:
+    """Raise ValueError where obstore's library would panic, as no request could be addressed."""
+    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"):
+        server = os.environ.get(name)
+        if server and not _is_address(server):
+            raise ValueError(f"{name} must be like https://host or http://host:port, got {server!r}")
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        region = os.environ.get(name, "")
+        if not re.fullmatch(r"[\w.-]*", region, re.ASCII):
+            raise ValueError(f"{name} must be the name of a region, got {region!r}")
+
+
+def _is_address(server: str) -> bool:
+    try:
+        parts = urlsplit(server)
+        return (
+            parts.scheme in ("http", "https")
+            and not re.search(r"\s|^$", parts.hostname or "")
+            and parts.port != 0
+        )
+    except ValueError:
+        # Not even its port is a number.
+        return False
 
 
 def _options_of_environment(prefix: str) -> dict[str, str]:

@@ -126,7 +126,8 @@ _ADDRESS = re.compile(r"performing [A-Z]+ (https?://[^/\s]+)")
 _PROVIDER = re.compile(r"credential provider: (?:\w+: )?(.*)")
 # Markup, and what a library says of its own settings.
 _RAW = re.compile(
-    r"<.*|,? after \d+ retries, max_retries: \d+, retry_timeout: \S+ *| in [\d.]+(?:ns|µs|ms|s)\b"
+    r"^Generic \w+ error: |<.*|,? after \d+ retries, max_retries: \d+, retry_timeout: \S+ *"
+    r"| in [\d.]+(?:ns|µs|ms|s)\b"
 )
 
 
@@ -170,7 +171,8 @@ def _of_status(status: int, code: str | None) -> Fault:
         return _BY_STATUS[status]
     if status >= 500:
         return Fault(f"the server failed (HTTP {status})", _AGAIN, passes=True)
-    return Fault(f"the server refuses the request (HTTP {status}{f', {code}' if code else ''})", "")
+    what = f"the server refuses the request (HTTP {status}{f', {code}' if code else ''})"
+    return Fault(what, "Check the credentials, AWS_REGION and AWS_ENDPOINT_URL.")
 
 
 def _with_region(fault: Fault, text: str) -> Fault:

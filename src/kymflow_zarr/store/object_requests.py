@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -16,6 +18,7 @@ from kymflow_zarr.store.object_faults import Fault, fault_of, is_missing_bucket
 from kymflow_zarr.store.patience import BYTES_PER_S, Attempts, Patience
 
 T = TypeVar("T")
+_READING = ("read", "look at", "list")
 
 
 class Requests:
@@ -103,12 +106,18 @@ class Requests:
         attempts = self.attempts()
         while True:
             try:
-                answer = call(self.client(n_sent))
+                client = self.client(n_sent)
+                answer = _in_a_thread(call, client) if self._can_be_left(doing) else call(client)
             except (BaseError, OSError) as error:
                 time.sleep(self._pause(error, attempts, doing, key, may_lack))
             else:
                 self.note_answer()
                 return answer
+
+    def _can_be_left(self, doing: str) -> bool:
+        """Tell whether Ctrl-C need not wait for a request: it writes nothing that might come about later."""
+        is_main = threading.current_thread() is threading.main_thread()
+        return is_main and self._memory is None and doing in _READING
 
     def __reduce__(self) -> tuple[type[Requests], tuple[str]]:
         return (Requests, (self.url,))
@@ -150,3 +159,18 @@ class Requests:
         what = f"{key!r} in {self.url}" if key else self.url
         message = f"cannot {doing} {what}: {fault.what}{tried}. {fault.advice}".rstrip()
         return kind(message, dataset=self.url)
+
+
+def _in_a_thread(call: Callable[[Any], T], client: Any) -> T:
+    """Return what a call gives, made in a thread that may be left: within obstore, Ctrl-C is not heard."""
+    answer: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(call(client))
+        # All of it is raised where the answer is waited for.
+        except BaseException as error:  # noqa: BLE001
+            answer.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return answer.result()

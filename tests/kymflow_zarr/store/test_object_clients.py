@@ -199,3 +199,34 @@ def test_options_of_the_environment_are_kept_beside_ours(monkeypatch: pytest.Mon
     monkeypatch.setenv("AWS_READ_TIMEOUT", "soon")
     with pytest.raises(DatasetError, match="cannot open 's3://bucket/lab.zarr': .*soon"):
         open_store("s3://bucket/lab.zarr")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        *(
+            ("AWS_ENDPOINT_URL", value, "like https://host or http://host:port")
+            for value in (
+                "localhost:9000",
+                "http://",
+                "http://[::1",
+                "ftp://host",
+                "http://a b/",
+                "http://h:x",
+            )
+        ),
+        ("AWS_ENDPOINT_URL_S3", "minio", "like https://host"),
+        ("AWS_REGION", "eu west", "the name of a region"),
+    ],
+)
+def test_an_address_that_is_none_is_told(
+    name: str, value: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, usual in s3_servers.environment(1).items():
+        monkeypatch.setenv(variable, usual)
+    monkeypatch.setenv(name, value)
+    told = (
+        rf"^cannot open 's3://bucket/lab\.zarr': {name} must be {expected}.*, got {re.escape(repr(value))}$"
+    )
+    with pytest.raises(DatasetError, match=told):
+        open_store("s3://bucket/lab.zarr")

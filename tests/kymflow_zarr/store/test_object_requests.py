@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import signal
+import sys
 
 import numpy as np
 import pytest
@@ -123,6 +126,18 @@ def test_the_time_to_send_much_is_no_silence(monkeypatch: pytest.MonkeyPatch) ->
     assert all(
         wait_s - 10 >= n / 2**18 - 1 for wait_s, n in zip(waits, (0, 2**18, 2**20, 2**26), strict=True)
     )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there, no waiting for a thread is interrupted")
+def test_an_interrupt_does_not_wait_for_an_answer(bad_network: BadNetwork) -> None:
+    # By itself it would fail in hours.
+    bad_network.patience(10_000, answer_s=5_000)
+    store, faults = open_store(bad_network.url), bad_network.faults
+    faults.next(HANG, "GET", times=1000)
+    faults.before = lambda request: os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        store.read("k")
+    assert faults.count("GET") <= 1
 
 
 # Pixels, which zarr reads
