@@ -180,22 +180,22 @@ class LocalStore(DiskPaths, Store):
 
     def _scan(self, folder: str) -> Iterator[os.DirEntry[str]]:
         try:
-            scan = os.scandir(folder)
+            # A disk may fail in the middle of a folder, too.
+            with os.scandir(folder) as scan:
+                for entry in scan:
+                    try:
+                        # Nearly all names are ASCII, and isascii() is the faster check.
+                        if not entry.name.isascii():
+                            entry.name.encode("utf-8")
+                    except UnicodeEncodeError:
+                        logger.warning("ignoring %r in %s: its name is no UTF-8", entry.name, folder)
+                        continue
+                    if not entry.name.endswith(TEMPORARY_SUFFIX):
+                        yield entry
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
             raise self._refusal(error, "list", os.path.relpath(folder, self.root)) from error
-        with scan:
-            for entry in scan:
-                try:
-                    # Nearly all names are ASCII, and isascii() is the faster check.
-                    if not entry.name.isascii():
-                        entry.name.encode("utf-8")
-                except UnicodeEncodeError:
-                    logger.warning("ignoring %r in %s: its name is no UTF-8", entry.name, folder)
-                    continue
-                if not entry.name.endswith(TEMPORARY_SUFFIX):
-                    yield entry
 
     def children(self, prefix: str, having: Sequence[str] = ()) -> Sequence[str]:
         return self._children(prefix, having)[0]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Iterator
 
 import pytest
 
@@ -164,6 +166,32 @@ def test_listing_goes_on_past_odd_entries(disk, caplog) -> None:
     }
     for name in (*sizes, "no UTF-8"):
         assert name in caplog.text
+
+
+def test_a_folder_that_fails_while_it_is_listed_is_named(disk, monkeypatch) -> None:
+    for name in "xyz":
+        disk.put(f"images/{name}/zarr.json", b"1")
+
+    class Failing:
+        def __init__(self, folder: str) -> None:
+            self.scan = scandir(folder)
+
+        def __enter__(self) -> Failing:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self.scan.close()
+
+        def __iter__(self) -> Iterator[os.DirEntry[str]]:
+            yield next(self.scan)
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", Failing)
+    for look in (lambda: disk.children("images"), lambda: [*disk.list("images")]):
+        with pytest.raises(StoreError, match="cannot list 'images' in .*: Input/output error") as caught:
+            look()
+        assert caught.value.errno == errno.EIO
 
 
 def test_children_go_on_past_odd_entries(disk) -> None:
