@@ -74,13 +74,17 @@ class LocalStore(DiskPaths, Store):
             raise self._refused_link(link, "read", key)
         try:
             descriptor, info = files.open_regular(path)
+            file = open(descriptor, "rb")  # noqa: SIM115 - what reads it fails in its own words
         except FileNotFoundError:
             raise FileNotFoundError(f"no {key!r} in {self.url}") from None
         except OSError as error:
             raise self._refusal(error, "read", key) from error
-        # What reads it fails in its own words.
-        with open(descriptor, "rb") as file:
+        try:
             yield file, entries.fingerprint(key, info)
+        finally:
+            # A disk that fails at the end of reading has told all that was wanted.
+            with suppress(OSError):
+                file.close()
 
     def stat(self, key: str) -> Fingerprint | None:
         path = self._path(key)

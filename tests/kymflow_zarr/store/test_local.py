@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 from collections.abc import Iterator
 
 import pytest
 
 from kymflow_zarr import LockTimeoutError, StoreError, StorePermissionError
+from kymflow_zarr.store import local
 from kymflow_zarr.store.base import LINKED_SIZE, UNREADABLE_SIZE
 
 
@@ -192,6 +194,32 @@ def test_a_folder_that_fails_while_it_is_listed_is_named(disk, monkeypatch) -> N
         with pytest.raises(StoreError, match="cannot list 'images' in .*: Input/output error") as caught:
             look()
         assert caught.value.errno == errno.EIO
+
+
+def test_what_was_read_stands_if_the_file_cannot_be_closed(disk, monkeypatch) -> None:
+    disk.put("a", b"1")
+
+    class Unclosable(io.BytesIO):
+        def close(self) -> None:
+            super().close()
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(
+        local, "open", lambda descriptor, mode: Unclosable(os.read(descriptor, 9)), raising=False
+    )
+    with disk.open("a") as (file, _):
+        assert file.read() == b"1"
+
+
+def test_a_file_that_fails_while_it_is_opened_is_named(disk, monkeypatch) -> None:
+    disk.put("a", b"1")
+
+    def failing(descriptor: int, mode: str) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(local, "open", failing, raising=False)
+    with pytest.raises(StoreError, match="cannot read 'a' in .*: Input/output error"), disk.open("a"):
+        pass
 
 
 def test_children_go_on_past_odd_entries(disk) -> None:

@@ -124,12 +124,22 @@ def read_whole(descriptor: int, size: int) -> bytes:
     return b"".join(pieces)
 
 
+def make_folder(path: str) -> None:
+    """Make a folder and those above it; it may be there already."""
+    try:
+        os.makedirs(path, exist_ok=True)
+    except FileExistsError:
+        # One that the system cannot look at is taken for a file: the error is that of looking.
+        if not stat_module.S_ISDIR(os.stat(path).st_mode):
+            raise
+
+
 def write_new(path: str, data: bytes, *, flush: bool) -> os.stat_result:
     """Write a file that nobody else knows of yet, making its folders."""
     try:
         file = open(path, "xb")  # noqa: SIM115
     except FileNotFoundError:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+        make_folder(os.path.dirname(path))
         file = open(path, "xb")  # noqa: SIM115
     with file:
         file.write(data)

@@ -69,7 +69,7 @@ def file_lock(path: str, timeout_s: float) -> Iterator[HeldLock]:
         The disk refused.
     """
     lock_path = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.lock")
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+    files.make_folder(os.path.dirname(path))
     deadline = time.monotonic() + timeout_s
     take = _locked_by_library if os.name == "nt" else _locked
     try:

@@ -80,3 +80,18 @@ def test_links_that_lead_nowhere_are_known_without_the_flag_for_it(
         files.open_regular(str(tmp_path / "link"))
     with pytest.raises(FileNotFoundError, match="No such file"):
         files.open_regular(str(tmp_path / "absent"))
+
+
+def test_a_folder_that_cannot_be_looked_at_is_not_said_to_exist(tmp_path: Path, monkeypatch) -> None:
+    files.make_folder(str(tmp_path / "a" / "b"))
+    files.make_folder(str(tmp_path / "a" / "b"))
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError):
+        files.make_folder(str(tmp_path / "file"))
+
+    def failing(path: str, **options: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+
+    monkeypatch.setattr(os, "stat", failing)
+    with pytest.raises(OSError, match="Input/output error"):
+        files.make_folder(str(tmp_path / "a"))
