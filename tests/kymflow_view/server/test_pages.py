@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from starlette.testclient import TestClient
 
-from kymflow_view.server.pages import STATIC
+from kymflow_view.server.pages import JOINED, STATIC
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,14 @@ def test_every_file_has_a_type_that_a_browser_takes(client: TestClient) -> None:
         assert answer.content == path.read_bytes()
         if path.suffix in expected:
             assert answer.headers["content-type"] == expected[path.suffix]
+
+
+@pytest.mark.parametrize("name", JOINED)
+def test_styles_come_in_one_file_and_in_order(client: TestClient, name: str) -> None:
+    answer = client.get(f"/static/{name}")
+
+    assert answer.headers["content-type"] == "text/css; charset=utf-8"
+    assert answer.content == b"\n".join((STATIC / part).read_bytes() for part in JOINED[name])
 
 
 def test_a_file_that_is_the_same_is_not_sent_again(client: TestClient) -> None:

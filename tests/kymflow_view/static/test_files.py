@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import kymflow_view
+from kymflow_view.server.pages import JOINED
 
 STATIC = Path(kymflow_view.__file__).parent / "static"
 VENDOR = STATIC / "vendor"
@@ -50,7 +51,7 @@ def test_the_page_asks_for_files_that_are_there_and_has_nothing_inline() -> None
     asked = re.findall(r'(?:src|href)="/static/([^"]+)"', page)
 
     assert asked
-    assert [name for name in asked if not (STATIC / name).is_file()] == []
+    assert [name for name in asked if name not in JOINED and not (STATIC / name).is_file()] == []
     assert re.findall(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", page) == []
 
 
@@ -91,6 +92,12 @@ def test_a_script_takes_no_text_for_html_or_code(path: Path) -> None:
 @pytest.mark.parametrize("path", OWN_STYLES, ids=_name)
 def test_a_style_asks_for_nothing(path: Path) -> None:
     assert re.findall(r"url\(|@import", path.read_text()) == []
+
+
+def test_each_style_is_sent() -> None:
+    sent = [STATIC / part for parts in JOINED.values() for part in parts]
+
+    assert sorted(sent) == sorted(STATIC.rglob("*.css"))
 
 
 def _loaded(script: Path, *, but: frozenset[Path] = frozenset()) -> set[Path]:

@@ -31,7 +31,18 @@ export async function get(path, parameters = {}, { signal } = {}) {
 
 /** Answer to GET as JSON; raises ApiError. */
 export async function getJson(path, parameters = {}, options = {}) {
-  return (await get(path, parameters, options)).json();
+  const begun = ahead.get(address(path, parameters));
+  ahead.delete(address(path, parameters));
+  return (await (begun ?? get(path, parameters, options))).json();
+}
+
+const ahead = new Map();
+
+/** Ask before what asks is there: the next `getJson` of the same gets this answer. */
+export function askAhead(path, parameters = {}) {
+  const answer = get(path, parameters);
+  answer.catch(() => {}); // Who gets it is told.
+  ahead.set(address(path, parameters), answer);
 }
 
 /** Send `body` as JSON; raises ApiError. */

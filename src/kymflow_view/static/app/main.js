@@ -1,6 +1,6 @@
 // Starts the page: asks for the dataset, shows the header, and mounts the page that the URL names.
 
-import { ApiError, onServer, tell, untell } from "./api.js";
+import { ApiError, askAhead, onServer, tablePath, tell, untell } from "./api.js";
 import { dataset, hasTable, loadDataset } from "./dataset.js";
 import { fill, h } from "./dom.js";
 import { mountHeader } from "./header.js";
@@ -13,6 +13,9 @@ let header = null;
 let shown = { key: null, page: null };
 
 async function start() {
+  const first = route();
+  PAGES[first.page]().catch(() => {}); // What fails is told when it is shown.
+  if (first.page === "table" && first.table === "images") askAhead(tablePath("images"));
   try {
     await loadDataset();
   } catch (error) {
