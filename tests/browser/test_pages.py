@@ -106,6 +106,21 @@ def test_a_dataset_that_cannot_be_read_is_told_of_until_it_can(page: Page, serve
     assert told == []
 
 
+def test_a_plot_is_drawn_once(page: Page, server: Viewer) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/plot?" in request.url else None)
+    page.clock.install()
+    page.goto(f"{server.origin}/plots/radon_report")
+    expect(page.locator("#plot-groups")).to_be_visible()
+    # Past the pause after which a plot of another size is drawn.
+    page.clock.run_for(1_000)
+    assert len(asked) == 1
+
+    page.set_viewport_size({"width": 700, "height": 600})
+    with page.expect_request("**/plot?*"):
+        page.clock.run_for(1_000)
+
+
 def test_a_change_between_the_rows_and_the_first_event_is_seen(page: Page, server: Viewer) -> None:
     held: list[Route] = []
     page.route("**/api/changes", lambda route: held.append(route))

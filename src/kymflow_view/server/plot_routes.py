@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,9 @@ SIZES, RATIOS = (100, 4_000), (0.5, 4)
 MAX_PIXELS = 32_000_000
 # What tells of which image and folder a row is.
 _OF_IMAGES = ("image_id", "rel_path", "root")
+# One after the other: of millions of rows, each takes some hundred megabytes, and a browser that has given up
+# a plot for another one does not end it.
+_POOLING = threading.Lock()
 
 
 def _plot(request: Request) -> Response:
@@ -42,7 +46,8 @@ def _plot(request: Request) -> Response:
     ratio = min(get_number(request, "ratio", 1, *RATIOS), math.sqrt(MAX_PIXELS / (width * height)))
     # The order of rows is not in a plot.
     view = get_tables(request).view(request.path_params["name"], replace(get_query(request), sort=""))
-    pooled = pool(_measured(request, view), kind, average=average)
+    with _POOLING:
+        pooled = pool(_measured(request, view), kind, average=average)
     # Loaded with the first plot: the server is to listen before.
     from kymflow_view.figures import plot_figure
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 import uvicorn
 
 from kymflow import KymflowError
+from kymflow_view.server.allocation import give_back_large_arrays
 from kymflow_view.server.app import create_app
 from kymflow_view.server.context import Context
 from kymflow_view.server.security import HOST
@@ -54,6 +55,7 @@ def serve(dataset: str, port: int | None, *, read_only: bool, open_browser: bool
     PortError
         The port is taken, or not permitted.
     """
+    give_back_large_arrays()
     context = Context(dataset, read_only=read_only)
     listening = bind(port)
     port = listening.getsockname()[1]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +44,25 @@ def picture_of(told: dict[str, Any]) -> Any:
     kind, content = told["picture"].split(",")
     assert kind == "data:image/png;base64"
     return matplotlib.image.imread(io.BytesIO(base64.b64decode(content)), format="png")
+
+
+def test_plots_are_pooled_one_after_the_other(cells: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = threading.Barrier(2)
+    pool = plot_routes.pool
+
+    def watched(*args: Any, **options: Any) -> Any:
+        # Two that are there at once meet here.
+        with contextlib.suppress(threading.BrokenBarrierError):
+            together.wait(0.2)
+            met.append(True)
+        return pool(*args, **options)
+
+    met: list[bool] = []
+    monkeypatch.setattr(plot_routes, "pool", watched)
+    with ThreadPoolExecutor(2) as threads:
+        answers = threads.map(lambda y: cells.get("/api/tables/cells/plot", params={"y": y}), ["hz", "age"])
+        assert [answer.status_code for answer in answers] == [200, 200]
+    assert met == []
 
 
 def test_a_large_picture_has_fewer_pixels(cells: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,8 +41,9 @@ class PlotsPage {
     fill(element, h("div", { class: "plots" },
       h("div", { class: "plot-head" }, h("h1", {}, `Plots of ${table}`), this.rows),
       this.controls, this.picture.element, this.note, this.groups));
-    this.redraw = debounced(() => this.#draw(route()), 150);
-    this.resizes = new ResizeObserver(() => this.#width() !== this.width && this.redraw());
+    // An observer tells of the first size, too: a plot in it is on its way.
+    this.redraw = debounced(() => this.width && this.#width() !== this.width && this.#draw(route()), 150);
+    this.resizes = new ResizeObserver(() => this.redraw());
     this.resizes.observe(element);
     this.ends = [onTheme(() => this.#draw(route())), onTables(() => [table, "images"], () => this.#tableChanged())];
   }
