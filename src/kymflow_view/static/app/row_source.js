@@ -28,7 +28,7 @@ export class RowSource {
   /** Ask for the rows of `query` with `columns` (names); first those around position `near`. */
   async start(query, columns, near = 0) {
     this.#next?.controller.abort();
-    const next = { query, columns, pages: new Map(), pending: new Set(), total: 0, index: null, controller: new AbortController() };
+    const next = { query, columns, pages: new Map(), pending: new Set(), total: 0, index: null, needed: null, controller: new AbortController() };
     this.#next = next;
     const first = Math.floor(near / PAGE);
     const came = await this.#load(next, first);
@@ -45,8 +45,10 @@ export class RowSource {
   need(first, last) {
     const now = this.#now;
     if (!now?.total) return;
+    const begin = Math.floor(Math.max(0, first) / PAGE);
     const end = Math.floor(Math.min(last, now.total - 1) / PAGE);
-    for (let page = Math.floor(Math.max(0, first) / PAGE); page <= end; page += 1) {
+    now.needed = { begin, end };
+    for (let page = begin; page <= end; page += 1) {
       const rows = now.pages.get(page);
       if (rows) {
         // The oldest are dropped first: what is in view counts as new.
@@ -96,7 +98,7 @@ export class RowSource {
       const answer = await getJson(tablePath(this.#table, "rows"), parameters, { signal: batch.controller.signal });
       batch.index = new Map(answer.columns.map((name, index) => [name, index]));
       batch.pages.set(page, answer.rows);
-      if (batch.pages.size > KEPT_PAGES) batch.pages.delete(batch.pages.keys().next().value);
+      if (batch.pages.size > KEPT_PAGES) batch.pages.delete(oldest(batch));
       batch.total = answer.total;
       return true;
     } catch (error) {
@@ -106,4 +108,10 @@ export class RowSource {
       batch.pending.delete(page);
     }
   }
+}
+
+/** The page that was needed longest ago; of those that come late, none takes the place of one in view. */
+function oldest({ pages, needed }) {
+  const inView = (page) => needed !== null && page >= needed.begin && page <= needed.end;
+  return [...pages.keys()].find((page) => !inView(page));
 }
