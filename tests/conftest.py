@@ -15,6 +15,8 @@ import pytest
 from hypothesis import HealthCheck, is_hypothesis_test, settings
 
 from kymflow_zarr import ZarrDataset
+from kymflow_zarr.store.base import SETTLED_AFTER_NS
+from kymflow_zarr.store.disk import clock
 from support import bad_network as bad_network_proxy
 from support import s3_servers
 from support.bad_network import BadNetwork
@@ -82,6 +84,20 @@ def no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The clock stands still: whatever is written from now on stays young, however slow the machine is."""
     now_ns = time.time_ns()
     monkeypatch.setattr(time, "time_ns", lambda: now_ns)
+
+    def settled(self: clock.DiskClock, info: os.stat_result, *, look: bool) -> bool:
+        return info.st_mtime_ns < now_ns - SETTLED_AFTER_NS
+
+    monkeypatch.setattr(clock.DiskClock, "settled", settled)
+
+
+@pytest.fixture(autouse=True)
+def times_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file is as old as its modification time says, so that tests can make old ones by ``os.utime``.
+
+    Elsewhere the time of the last change counts, too, which nobody can set: ``store/disk/test_clock.py``.
+    """
+    monkeypatch.setattr(clock, "_latest_ns", lambda info: info.st_mtime_ns)
 
 
 @pytest.fixture

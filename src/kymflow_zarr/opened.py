@@ -41,6 +41,12 @@ class OpenedRoot:
             root = create(self._store, zarr_format)
         self.zarr_format = root.zarr_format
         self.attrs = root.attrs
+        self._tell_store()
+
+    def _tell_store(self) -> None:
+        # Not before: what is at the path may be somebody else's.
+        if not (self.read_only or self._is_absent):
+            self._store.writable = True
 
     @property
     def path(self) -> str:
@@ -87,3 +93,4 @@ class OpenedRoot:
         # Somebody else may have made it meanwhile.
         if root is not None:
             self.zarr_format, self.attrs, self._is_absent = root.zarr_format, root.attrs, False
+            self._tell_store()

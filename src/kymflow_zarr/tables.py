@@ -18,7 +18,7 @@ from kymflow_zarr.formats import frames
 from kymflow_zarr.formats.integers import check_concat_keeps_integers
 
 if TYPE_CHECKING:
-    from kymflow_zarr.store.base import Store, StoreReader
+    from kymflow_zarr.store.base import Fingerprint, Store, StoreReader
 
 
 def list_table_names(store: StoreReader) -> list[str]:
@@ -43,8 +43,13 @@ def read_table(store: StoreReader, name: str) -> bytes:
     TableNotFoundError
         There is no such table.
     """
+    return read_file(store, name)[0]
+
+
+def read_file(store: StoreReader, name: str) -> tuple[bytes, Fingerprint]:
+    """Return the bytes of a table's Parquet file, and their fingerprint; errors as :func:`read_table`."""
     try:
-        return store.read(layout.table_key(name))[0]
+        return store.read(layout.table_key(name))
     except FileNotFoundError:
         raise _no_table(store, name) from None
 

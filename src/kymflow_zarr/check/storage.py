@@ -121,7 +121,11 @@ def _list_images(store: StoreReader, zarr_format: int) -> tuple[Sequence[str], C
 
 
 def _stamps(store: StoreReader, image_id: str) -> frozenset[Fingerprint]:
-    return frozenset(store.list(layout.record_prefix(image_id)))
+    try:
+        return frozenset(store.list(layout.record_prefix(image_id)))
+    except StoreError:
+        # Its folder is a link, or the disk refuses it, and does so again.
+        return frozenset()
 
 
 def _look(store: StoreReader, zarr_format: int, image_id: str, is_whole: bool) -> list[Problem | None]:

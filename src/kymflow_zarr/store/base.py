@@ -46,12 +46,27 @@ class Fingerprint(NamedTuple):
         Modification time, ns since 1970 by the file system's (or object store's) clock.
     etag : str or None
         The object store's entity tag; None on a local disk.
+    settled : bool
+        Of what was read or written on a local disk: whether it was so old that another write would have
+        given it another time. If not, only its content tells whether it is still the same. It does not
+        count when fingerprints are compared.
     """
 
     key: str
     size: int
     mtime_ns: int
     etag: str | None = None
+    settled: bool = True
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Fingerprint) and self[:4] == other[:4]
+
+    def __hash__(self) -> int:
+        return hash(self[:4])
+
+    def proves_since(self, seen_ns: int) -> int:
+        """Return when it was read, `seen_ns`; where its time proves nothing later, a time too early."""
+        return seen_ns if self.settled else min(seen_ns, self.mtime_ns)
 
 
 class OutdatedError(Exception):
@@ -105,10 +120,12 @@ class StoreReader(ABC):
     """
 
     url: str
+    # Whether this is known to be a dataset that may be written: so a disk's clock can be looked at.
+    writable = False
     # How many chunks of artifacts are worth reading before they are wanted: none on a disk.
     chunks_ahead = 0
-    # What the sources table said last, what file it was, and when that was looked at.
-    _sources: tuple[Mapping[str, SourceFile], Fingerprint | None, int] | None = None
+    # What the sources table said last, and what file it was.
+    _sources: tuple[Mapping[str, SourceFile], Fingerprint | None] | None = None
 
     @abstractmethod
     def read(self, key: str) -> tuple[bytes, Fingerprint]:
@@ -147,12 +164,10 @@ class StoreReader(ABC):
         TableError
             The sources table is damaged.
         """
-        seen_ns = self.now_ns()
         found = self.stat(SOURCES_KEY)
         if self._sources is not None:
-            files, before, before_ns = self._sources
-            settled = found is None or found.etag or found.mtime_ns < before_ns - SETTLED_AFTER_NS
-            if found == before and settled:
+            files, before = self._sources
+            if found == before and (before is None or before.settled):
                 return files
         answer = None if found is None else self._read_or_none(SOURCES_KEY)
         try:
@@ -164,7 +179,7 @@ class StoreReader(ABC):
                 dataset=self.url,
                 table_name=SOURCES_TABLE,
             ) from error
-        self._sources = (files, None if answer is None else answer[1], seen_ns)
+        self._sources = (files, None if answer is None else answer[1])
         return files
 
     def read_many(self, keys: Sequence[str]) -> Sequence[tuple[bytes, Fingerprint] | None]:

@@ -333,11 +333,13 @@ def _revalidated(
         place: one for place, one in zip(places, fingerprints, strict=True) if one is not None and same[place]
     }
     if reread:
-        mask = np.zeros(len(flat), bool)
-        mask[list(reread)] = True
-        for name in ("size", "mtime_ns", "etag"):
-            values = pa.array([getattr(one, name) for _, one in sorted(reread.items())], columns[name].type)
-            columns[name] = pc.replace_with_mask(columns[name], pa.array(mask), values)
+        mask = pa.array([place in reread for place in range(len(flat))])
+        found = [one for _, one in sorted(reread.items())]
+        values = {name: [getattr(one, name) for one in found] for name in ("size", "mtime_ns", "etag")}
+        values["seen_ns"] = [one.proves_since(seen_ns) for one in found]
+        for name, column in values.items():
+            new = pa.array(column, columns[name].type)
+            columns[name] = pc.replace_with_mask(columns[name], mask, new)
     return pa.StructArray.from_arrays(list(columns.values()), fields=list(DEPENDENCY))
 
 
@@ -376,6 +378,7 @@ def content_row(short_key: str, answer: tuple[bytes, Fingerprint] | None, seen_n
         return (short_key, "content", None, None, None, b"", seen_ns)
     data, found = answer
     digest = hashlib.sha256(data).digest()
+    seen_ns = found.proves_since(seen_ns)
     return (short_key, "content", found.size, found.mtime_ns, found.etag, digest, seen_ns)
 
 
@@ -384,7 +387,8 @@ def _row(record_id: str, read: Dependency) -> Row:
     prefix = f"{layout.IMAGES}/{record_id}/"
     short = read.key[len(prefix) :] if read.key.startswith(prefix) else "/" + read.key
     size, mtime_ns, etag = (None, None, None) if found is None else (found.size, found.mtime_ns, found.etag)
-    return (short, read.kind, size, mtime_ns, etag, bytes.fromhex(read.sha256), read.seen_ns)
+    seen_ns = read.seen_ns if found is None else found.proves_since(read.seen_ns)
+    return (short, read.kind, size, mtime_ns, etag, bytes.fromhex(read.sha256), seen_ns)
 
 
 def _dependency(record_id: str, item: Mapping[str, Any]) -> Dependency:

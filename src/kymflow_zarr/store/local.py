@@ -57,7 +57,9 @@ class LocalStore(DiskPaths, Store):
             # `open` would take half as long again, and artifacts are many and small.
             descriptor, info = files.open_regular(path)
             try:
-                return files.read_whole(descriptor, info.st_size), entries.fingerprint(key, info)
+                settled = self._clock.settled(info, look=self.writable)
+                found = entries.fingerprint(key, info, settled=settled)
+                return files.read_whole(descriptor, info.st_size), found
             finally:
                 os.close(descriptor)
         except FileNotFoundError:
@@ -80,7 +82,7 @@ class LocalStore(DiskPaths, Store):
         except OSError as error:
             raise self._refusal(error, "read", key) from error
         try:
-            yield file, entries.fingerprint(key, info)
+            yield file, entries.fingerprint(key, info, settled=self._clock.settled(info, look=self.writable))
         finally:
             # A disk that fails at the end of reading has told all that was wanted.
             with suppress(OSError):
@@ -128,7 +130,7 @@ class LocalStore(DiskPaths, Store):
         finally:
             with suppress(OSError):
                 os.unlink(temporary)
-        return entries.fingerprint(key, info)
+        return entries.fingerprint(key, info, settled=False)
 
     def list(self, prefix: str = "") -> Iterator[Fingerprint]:
         folder = self._folder_to_list(prefix) if prefix else self.root
@@ -143,8 +145,11 @@ class LocalStore(DiskPaths, Store):
 
     def list_records(self, prefix: str, mark: str, folder: str) -> Listing:
         seen_ns = self.now_ns()
-        names, odd = self._children(prefix, having=[mark])
+        names = self.children(prefix, having=[mark])
         below = self._path(prefix)
+        odd = set()
+        if self._without_links is None:
+            odd = {name for name in names if links.is_link(f"{below}{os.sep}{name}")}
         found: list[tuple[str, int, int]] = []
         for name in names:
             path = f"{below}{os.sep}{name}{os.sep}{folder}"
@@ -202,21 +207,18 @@ class LocalStore(DiskPaths, Store):
             raise self._refusal(error, "list", os.path.relpath(folder, self.root)) from error
 
     def children(self, prefix: str, having: Sequence[str] = ()) -> Sequence[str]:
-        return self._children(prefix, having)[0]
-
-    def _children(self, prefix: str, having: Sequence[str]) -> tuple[Sequence[str], set[str]]:
-        """Return the names, and those of them that nobody can look into: they must not pass for absent."""
-        names, odd = [], set()
+        names, odd = [], []
         for entry in self._scan(self._folder_to_list(prefix)):
             if entry.name.startswith("."):
                 continue
             if entries.is_linked(entry) or not entry.is_dir(follow_symlinks=False):
+                # Nobody can look into it, and it must not pass for absent.
                 if files.is_odd(entry.path):
-                    odd.add(entry.name)
+                    odd.append(entry.name)
             elif not having or any(files.is_file(f"{entry.path}{os.sep}{name}") for name in having):
                 names.append(entry.name)
         self._without_links = None if odd else (f"{prefix}/", "")
-        return sorted([*names, *odd]), odd
+        return sorted(names + odd)
 
     def delete(self, key: str) -> bool:
         path = self._path_to_change(key, "delete")

@@ -13,6 +13,7 @@ from kymflow_zarr import SourceFile, TableError, ZarrDataset, ZarrImageRecord
 from kymflow_zarr.layout import SOURCES_TABLE
 from kymflow_zarr.store.base import Store
 from kymflow_zarr.store.dependencies import Dependencies, compare, source_holds
+from kymflow_zarr.store.disk.clock import DiskClock
 from kymflow_zarr.store.source_files import SOURCES_KEY
 from kymflow_zarr.store.tracking import TrackingStore
 from support.tiff_folders import id_of, write_tiff
@@ -129,9 +130,8 @@ def test_the_table_is_read_once_while_it_stays_the_same(
     local: ZarrDataset, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     local.refresh_from_folder(folder)
-    path = Path(local.path, SOURCES_KEY)
-    # Older than two seconds: a second write could not share its time.
-    monkeypatch.setattr(type(local.store), "now_ns", lambda self: path.stat().st_mtime_ns + 10**10)
+    # A second write could not share its time.
+    monkeypatch.setattr(DiskClock, "settled", lambda self, info, *, look: True)
     reads: list[str] = []
     read = type(local.store)._read_or_none
     monkeypatch.setattr(

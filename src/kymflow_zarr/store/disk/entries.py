@@ -25,7 +25,7 @@ def look_at(entry: os.DirEntry[str]) -> tuple[int, int]:
     return LINKED_SIZE if stat_module.S_ISDIR(info.st_mode) else UNREADABLE_SIZE, 0
 
 
-def fingerprint(key: str, info: os.stat_result) -> Fingerprint:
+def fingerprint(key: str, info: os.stat_result, *, settled: bool = True) -> Fingerprint:
     """Return what is told of a key whose file is this."""
     size = info.st_size if stat_module.S_ISREG(info.st_mode) else UNREADABLE_SIZE
-    return Fingerprint(key, size, info.st_mtime_ns)
+    return Fingerprint(key, size, info.st_mtime_ns, None, settled)

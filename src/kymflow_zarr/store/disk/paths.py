@@ -11,6 +11,7 @@ from pathlib import Path
 from kymflow_zarr.errors import InvalidNameError, StoreError, StorePermissionError
 from kymflow_zarr.layout import is_key
 from kymflow_zarr.store.disk import links
+from kymflow_zarr.store.disk.clock import DiskClock
 
 
 class DiskPaths:
@@ -20,6 +21,7 @@ class DiskPaths:
         # The root may be a link; linked folders below it are not followed.
         self.root = os.path.realpath(root)
         self.url = self.root
+        self._clock = DiskClock(self.root)
         # What the last listing told: below this prefix are records whose folders are no links, and nor is,
         # where it is named, the folder of this name in each of them, or any folder in that.
         self._without_links: tuple[str, str] | None = None

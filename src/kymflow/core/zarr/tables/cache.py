@@ -82,8 +82,7 @@ class TableCache:
         self._ds.check_there()
         store = self._ds.store
         seen_ns = store.now_ns()
-        fingerprint = store.stat(layout.table_key(name))
-        data = tables.read_table(store, name)
+        data, fingerprint = tables.read_file(store, name)
         try:
             frame = tables.decode(data)
         except frames.UnreadableParquet as error:

@@ -16,6 +16,7 @@ from traitlets.config import Config
 
 from kymflow import IndexerRegistry, KymDataset
 from kymflow_zarr import ColumnError, ConflictError, InvalidNameError, TableError, TableNotFoundError
+from kymflow_zarr.store.disk.clock import DiskClock
 from support.simple_indexers import frame
 
 TableFile = Callable[[KymDataset, str], Path]
@@ -205,6 +206,7 @@ def test_a_file_that_was_young_when_it_was_loaded_is_read_once_more_and_never_ag
     before = built.tables["radon_report"]
     later_ns = time.time_ns() + 10 * 10**9
     monkeypatch.setattr(store, "now_ns", lambda self: later_ns)
+    monkeypatch.setattr(DiskClock, "settled", lambda self, info, *, look: True)
     read: list[str] = []
     really = store.read
     monkeypatch.setattr(store, "read", lambda self, key: read.append(key) or really(self, key))
