@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kymflow_zarr.sources.reader import SourceReader
 from kymflow_zarr.store.base import SETTLED_AFTER_NS
+from kymflow_zarr.store.disk.files import open_regular
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,8 @@ def read_state(path: Path, *, settled_before_ns: int, relative: str = "") -> Fil
         It cannot be read.
     """
     sha = hashlib.sha256()
-    with open(path, "rb") as file:
-        info = os.fstat(file.fileno())
+    descriptor, info = open_regular(str(path))
+    with open(descriptor, "rb") as file:
         while block := file.read(2**20):
             sha.update(block)
     return FileState(

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from kymflow_zarr.layout import is_litter
+from kymflow_zarr.layout import FILE_ENDINGS, is_litter
 from kymflow_zarr.sources.names import evicted
 
 _LITTER_FOLDERS = frozenset({"__MACOSX", "$RECYCLE.BIN", "System Volume Information"})
 # A folder with one of these is a Zarr hierarchy: a TIFF in it is no source.
 _ZARR_DOCUMENTS = frozenset({"zarr.json", ".zgroup", ".zarray"})
+_FILES = (".tif", ".tiff", ".csv", ".txt", *FILE_ENDINGS)
 
 Kind = Literal["file", "hidden", "zarr", "in cloud", "irregular", "unnamed", "unreadable"]
 
@@ -29,8 +30,8 @@ class Entry:
     kind : str
         ``file``: a regular file with a name that can be stored. ``hidden``: a hidden or left-over file,
         or a folder of such. ``zarr``: a Zarr hierarchy. ``in cloud``: iCloud keeps this file elsewhere.
-        ``irregular``: neither file nor folder, or a link that leads nowhere. ``unnamed``: its name is
-        no UTF-8. ``unreadable``: it cannot be looked into.
+        ``irregular``: no regular file where one should be, or a link that leads nowhere. ``unnamed``: its
+        name is no UTF-8. ``unreadable``: it cannot be looked into.
     reason : str
         What the system said of what is unreadable.
     """
@@ -56,7 +57,8 @@ def walk(root: str) -> Iterator[Entry]:
         # The folder itself may be one, or be within one.
         if _ZARR_DOCUMENTS.intersection(names):
             folders.clear()
-            yield Entry(_printable(where), "zarr")
+            if not where.lower().endswith(_FILES):
+                yield Entry(_printable(where), "zarr")
             continue
         below = "" if where == "." else f"{where}/"
         folders.sort()
@@ -64,7 +66,8 @@ def walk(root: str) -> Iterator[Entry]:
             if name.startswith(".") or name in _LITTER_FOLDERS:
                 folders.remove(name)
                 yield Entry(_printable(below + name), "hidden")
-            elif os.path.islink(os.path.join(folder, name)):
+            elif os.path.islink(os.path.join(folder, name)) or name.lower().endswith(_FILES):
+                # In the place of a file, a folder is named; what is in it is found all the same.
                 yield Entry(_printable(below + name), "irregular")
         present = frozenset(names)
         for name in sorted(names):
