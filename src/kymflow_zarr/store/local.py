@@ -182,9 +182,7 @@ class LocalStore(DiskPaths, Store):
                 if size < 0 and not os.path.lexists(entry.path):
                     continue
                 if size < 0:
-                    logger.warning(
-                        "%r in %s is no regular file, or a link that is not followed", key, self.url
-                    )
+                    logger.info("%r in %s is no regular file, or a link that is not followed", key, self.url)
                 yield key, size, mtime_ns
 
     def _scan(self, folder: str) -> Iterator[os.DirEntry[str]]:

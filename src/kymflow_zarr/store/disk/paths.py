@@ -53,9 +53,8 @@ class DiskPaths:
     def _refused_link(self, link: str, doing: str, key: str) -> StoreError:
         folder = os.path.relpath(link, self.root).replace(os.sep, "/")
         refusal = StoreError(
-            f"cannot {doing} {key!r} in {self.url}: the folder {folder!r} is a link, and nothing is read or "
-            "written behind linked folders in a dataset. Put the folder itself in the place of the link; "
-            "the dataset as a whole may be a link, and so may single files.",
+            f"cannot {doing} {key!r} in {self.url}: the folder {folder!r} is a link, which is not followed. "
+            "Put the folder itself in its place; only the dataset as a whole and single files may be links.",
             dataset=self.url,
         )
         refusal.errno = errno.ELOOP

@@ -14,7 +14,7 @@ from kymflow_zarr.store.base import UNREADABLE_SIZE, Store
 from kymflow_zarr.store.disk.links import linked_folder
 from kymflow_zarr.store.locations import open_store
 
-REFUSED = r"cannot {} '{}.*' in .*root: the folder '{}' is a link.*Put the folder itself in the place"
+REFUSED = r"cannot {} '{}.*' in .*root: the folder '{}' is a link.*Put the folder itself in its place"
 
 WRITES: dict[str, tuple[str, Callable[[Store, str], object]]] = {
     "put": ("write", lambda store, key: store.put(key, b"new")),
