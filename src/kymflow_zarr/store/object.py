@@ -198,21 +198,24 @@ class ObjectStore(ListedStore):
         last: str,
         before_swap: Callable[[], None] | None = None,
     ) -> None:
-        keep: set[str] = set()
+        stale: set[str] | None = None
         document = b""
         for batch in _in_batches(blobs):
-            if not keep:
+            if stale is None:
+                # Not before there is something to replace it by.
                 if before_swap is not None:
                     before_swap()
-                # Not before there is something to replace it by.
-                self.discard(f"{prefix}/{last}")
+                stale = {found.key for found in self.list(prefix)}
+            # Each time: another writer of the same tree may have come to its end.
+            self.discard(f"{prefix}/{last}")
             document = dict(batch).get(last, document)
             others = [blob for blob in batch if blob[0] != last]
             with self.requests.sending(sum(len(data) for _, data in others)):
                 self.each(lambda blob: self.put(f"{prefix}/{blob[0]}", blob[1]), others)
-            keep.update(f"{prefix}/{name}" for name, _ in batch)
+            stale -= {f"{prefix}/{name}" for name, _ in batch}
+        # Before the tree counts again: a chunk of zeros is not put, and an old one would be in its place.
+        self.each(self.discard, sorted(stale or ()))
         self.put(f"{prefix}/{last}", document)
-        self.each(self.discard, [found.key for found in self.list(prefix) if found.key not in keep])
 
     @property
     def keeps_others_out(self) -> bool:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -249,7 +250,9 @@ def test_damaged_chunk(record, data) -> None:
 # Interrupted writes
 
 
-def test_full_disk_while_pixels_are_replaced(local_record, disk_full, monkeypatch, temporary_files) -> None:
+def test_full_disk_while_pixels_are_replaced(
+    local_record, disk_full, monkeypatch, temporary_files, in_two_steps
+) -> None:
     old = local_record.load_array()
     with monkeypatch.context():
         disk_full("rename")
@@ -300,6 +303,38 @@ def test_interrupted_replacement_in_an_object_store_is_no_mixture(
     except ArtifactNotFoundError:
         values = set()
     assert values in (set(), {1}, {2})
+
+
+@pytest.mark.parametrize("at", range(12))
+def test_replacement_by_zeros_that_ends_at_any_request_leaves_no_old_chunk(
+    object_url, monkeypatch, at
+) -> None:
+    record = ZarrDataset(object_url).add_image(np.full((10, 3), 1), chunks=(2, 3))
+    new = np.zeros((10, 3), int)
+    new[:2] = 2
+    calls = []
+
+    def stop(name):
+        call = getattr(ObjectStore, name)
+
+        def stopping(self, *arguments, **options):
+            calls.append(name)
+            if len(calls) > at:
+                raise StoreError("the network is gone")
+            return call(self, *arguments, **options)
+
+        return stopping
+
+    with monkeypatch.context() as patch:
+        for name in ("put", "discard", "list"):
+            patch.setattr(ObjectStore, name, stop(name))
+        with suppress(StoreError):
+            record.save_array(new, chunks=(2, 3))
+    try:
+        values = record.load_array()
+    except ArtifactNotFoundError:
+        return
+    assert (values == 1).all() or (values == new).all()
 
 
 def test_pixels_replaced_while_they_are_read_are_no_mixture(dataset, monkeypatch) -> None:

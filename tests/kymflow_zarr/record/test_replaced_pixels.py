@@ -227,3 +227,7 @@ def test_beside_a_writer_every_read_is_of_one_image(local_record, start_python, 
     writer.kill()
     assert len(read) > 1
     assert writer.wait(60) != 0
+    if how == "in two steps":
+        local_record._store.put_back_tree(f"{local_record._prefix}/data", "zarr.json")
+    values = local_record.load_array()
+    assert (values == values[0, 0]).all()
