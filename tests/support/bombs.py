@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kymflow_zarr.formats import limits
+from kymflow_zarr import limits
 
 # Tests lower the limit to this: what explodes then need not be large.
 LIMIT = 2**20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from kymflow_zarr.formats import limits
+from kymflow_zarr import limits
 
 if TYPE_CHECKING:
     import zarr

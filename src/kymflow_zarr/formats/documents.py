@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from kymflow_zarr.formats import limits
+from kymflow_zarr import limits
 from kymflow_zarr.formats.frames import EMPTY, check_column_names
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from kymflow_zarr.formats import limits
+from kymflow_zarr import limits
 
 # Fixed values take as much in pandas, also those that Arrow packs closer.
 _VALUE_BYTES = 8

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from kymflow_zarr import limits
 from kymflow_zarr.errors import SourceError
 from kymflow_zarr.formats import documents, frames
 from kymflow_zarr.sources.names import path_key
@@ -42,8 +43,9 @@ class TiffReader:
         arrays: dict[str, npt.ArrayLike] = {}
         for path in self.files(primary):
             name, suffix = _artifact(path, primary) or ("", "")
-            data = path.read_bytes()
             try:
+                limits.check_bytes(path.stat().st_size, "it takes")
+                data = path.read_bytes()
                 if suffix == ".json":
                     json[name] = documents.bytes_to_json(data)
                 elif suffix == ".npy":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import os
@@ -11,8 +12,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from kymflow_zarr import limits
 from kymflow_zarr.errors import LockTimeoutError
-from kymflow_zarr.layout import FILE_ENDINGS, is_litter
+from kymflow_zarr.layout import FILE_ENDINGS, IMAGES, is_litter
 from kymflow_zarr.store.base import (
     LINKED_SIZE,
     LOCK_TIMEOUT_S,
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# What a record has is compared with a limit from here on; tables have none.
+_LARGE_BYTES = 2**20
+_RECORDS = f"{IMAGES}/"
 # How often a change starts again whose lock was deleted while it was held.
 _LOCK_ATTEMPTS = 10
 
@@ -57,6 +62,8 @@ class LocalStore(DiskPaths, Store):
             # `open` would take half as long again, and artifacts are many and small.
             descriptor, info = files.open_regular(path)
             try:
+                if info.st_size > _LARGE_BYTES and key.startswith(_RECORDS):
+                    _refuse_large(info.st_size)
                 settled = self._clock.settled(info, look=self.writable)
                 found = entries.fingerprint(key, info, settled=settled)
                 return files.read_whole(descriptor, info.st_size), found
@@ -387,3 +394,10 @@ def _digest_at(path: str) -> str:
         return hashlib.sha256(files.read_whole(descriptor, info.st_size)).hexdigest()
     finally:
         os.close(descriptor)
+
+
+def _refuse_large(n_bytes: int) -> None:
+    try:
+        limits.check_bytes(n_bytes, "it takes")
+    except limits.TooLargeError as error:
+        raise OSError(errno.EFBIG, str(error)) from error

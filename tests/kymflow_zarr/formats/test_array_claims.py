@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from kymflow import KymDataset
-from kymflow_zarr import ArtifactError, ZarrImageRecord
-from kymflow_zarr.formats import limits
+from kymflow_zarr import ArtifactError, ZarrImageRecord, limits
 from support.refreshing import open_dataset
 from support.simple_indexers import add_image
 

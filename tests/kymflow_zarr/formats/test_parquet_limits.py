@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from kymflow_zarr.formats import frames, limits, parquet_limits
+from kymflow_zarr import limits
+from kymflow_zarr.formats import frames, parquet_limits
 from support.bombs import LIMIT, parquet_bombs
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from kymflow_zarr import limits
 from kymflow_zarr.errors import SourceError
 from kymflow_zarr.formats import documents
 from kymflow_zarr.formats.documents import UnreadableDocument, bytes_to_json, csv_to_frame
@@ -32,9 +33,18 @@ def decode_text(data: bytes) -> str:
         return data.decode("cp1252", errors="replace")
 
 
+def _read(path: Path) -> bytes:
+    """Return the bytes of a sidecar, if it is no larger than one may be."""
+    try:
+        limits.check_bytes(path.stat().st_size, "it is text of", limits.max_text_bytes())
+    except limits.TooLargeError as error:
+        raise SourceError(f"cannot read {path}: {error}", path=str(path)) from error
+    return path.read_bytes()
+
+
 def read_text(path: Path | None) -> str:
     """Return the text of a file, or an empty one for None."""
-    return decode_text(path.read_bytes()) if path is not None else ""
+    return decode_text(_read(path)) if path is not None else ""
 
 
 def read_json(path: Path) -> Any:
@@ -48,7 +58,7 @@ def read_json(path: Path) -> Any:
         It cannot be opened.
     """
     try:
-        return bytes_to_json(decode_text(path.read_bytes()).encode())
+        return bytes_to_json(decode_text(_read(path)).encode())
     except UnreadableDocument as error:
         raise SourceError(f"cannot read {path} as JSON: {error}", path=str(path)) from error
 
@@ -76,7 +86,7 @@ def read_csv(path: Path) -> pd.DataFrame:
     OSError
         It cannot be opened.
     """
-    data = path.read_bytes()
+    data = _read(path)
     if not data:
         raise SourceError(f"cannot read {path} as CSV: {EMPTY}", path=str(path))
     text = decode_text(data)

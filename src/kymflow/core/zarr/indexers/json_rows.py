@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kymflow.core.zarr.indexers.columns import Column
+from kymflow_zarr import limits
 from kymflow_zarr.errors import ColumnError
-from kymflow_zarr.formats import limits
 
 if TYPE_CHECKING:
     import pyarrow as pa

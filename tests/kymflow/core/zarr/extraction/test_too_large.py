@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from kymflow import ArtifactIndexer, KymDataset, ZarrImageRecord
+from kymflow_zarr import limits
 from kymflow_zarr.errors import ArtifactNotFoundError
-from kymflow_zarr.formats import limits
 from support.bombs import LIMIT, all_bombs, wide
 from support.raw_artifacts import put
 from support.simple_indexers import add_image

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
+from kymflow_zarr import limits
 from kymflow_zarr.errors import SettingError
-from kymflow_zarr.formats import limits
 
 
 def test_the_limit_is_set_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
