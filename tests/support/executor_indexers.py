@@ -61,6 +61,17 @@ class Killer(Custom):
         return super().extract_rows(rec)
 
 
+@dataclass(frozen=True)
+class AtWork(Custom):
+    """Says that it is at work, and never ends."""
+
+    def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+        # At once, so that nothing comes in between.
+        os.write(1, b"at work\n")
+        threading.Event().wait()
+        return super().extract_rows(rec)
+
+
 def _refuse() -> Any:
     raise ModuleNotFoundError("No module named 'lab_plugin'")
 

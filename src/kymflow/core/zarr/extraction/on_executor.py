@@ -8,6 +8,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPool
 from functools import partial
 from typing import TypeVar
 
+from kymflow.core.zarr.extraction.orphans import end_with_parent
 from kymflow.core.zarr.extraction.task import Extracted, Step, Task
 from kymflow.errors import InvalidIndexerError, WorkerError
 from kymflow_zarr.errors import DatasetError, KymflowError
@@ -100,7 +101,13 @@ def _callable_for(executor: Executor, task: Task) -> Callable[[Sequence[str]], E
         return task.extract
     # Unpickled only when it runs: a worker of a pool that cannot unpickle its task ends, and the pool with
     # it; and a scheduler that hands tasks on has neither the plugin nor the dataset.
-    return partial(extract_sent, sent)
+    return partial(extract_in_pool if isinstance(executor, ProcessPoolExecutor) else extract_sent, sent)
+
+
+def extract_in_pool(sent: bytes, image_ids: Sequence[str]) -> Extracted:
+    """Run a task that was sent to a process of a pool, which does not outlive the one that has sent it."""
+    end_with_parent()
+    return extract_sent(sent, image_ids)
 
 
 def extract_sent(sent: bytes, image_ids: Sequence[str]) -> Extracted:
