@@ -345,7 +345,7 @@ def test_the_command_line_page_names_every_command_and_option() -> None:
     import click
     import typer.main
 
-    from kymflow.cli.main import app
+    from kymflow.cli.commands import app
 
     page = (REPO / "docs" / "command-line.md").read_text("utf-8")
     group = typer.main.get_command(app)

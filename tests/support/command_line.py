@@ -12,7 +12,7 @@ from typing import Any
 
 from typer.testing import CliRunner, Result
 
-from kymflow.cli.main import app
+from kymflow.cli.commands import app
 
 from .paths import SRC
 

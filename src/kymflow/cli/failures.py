@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import functools
-import signal
 import sys
-import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from contextlib import contextmanager, suppress
 from typing import NoReturn, ParamSpec, TextIO
 
 import typer
 
+from kymflow.cli.interruption import interrupted
 from kymflow.cli.lines import in_lines
 from kymflow.cli.output import json_alone
 from kymflow.cli.streams import NOBODY_READS, nobody_reads
+
+# The event that commands give to long runs as `cancel`.
+__all__ = ["FAILED", "USAGE", "fail", "interrupted", "one_line_failures", "say"]
 
 P = ParamSpec("P")
 
 FAILED = 1
 USAGE = 2
-INTERRUPTED = 130
-
-# Set by Ctrl-C, too: an exception that is raised while Python clears up is lost.
-interrupted = threading.Event()
 
 
 def say(message: str) -> None:
@@ -45,17 +42,22 @@ def one_line_failures(command: Callable[P, None]) -> Callable[P, None]:
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            with (
-                _flushing(),
-                warnings.catch_warnings(),
-                _noting_interrupts(),
-                json_alone(bool(kwargs.get("json"))),
-            ):
+            with _flushing(), warnings.catch_warnings(), json_alone(bool(kwargs.get("json"))):
                 warnings.showwarning = _show_warning
-                command(*args, **kwargs)
+                interrupted.begin()
+                try:
+                    command(*args, **kwargs)
+                finally:
+                    interrupted.end()
+            interrupted.check()
         except KeyboardInterrupt:
             _end_interrupted()
         except Exception as error:
+            if interrupted.is_set():
+                # A library may have made anything of it.
+                if not (isinstance(error, typer.Exit) and interrupted.is_settled_by(error.exit_code)):
+                    _end_interrupted()
+                raise
             from kymflow_zarr.errors import CancelledError, KymflowError
 
             if isinstance(error, CancelledError):
@@ -81,25 +83,11 @@ def _flushing() -> Iterator[None]:
 def _end_interrupted() -> NoReturn:
     if nobody_reads.is_set():
         raise typer.Exit(NOBODY_READS)
-    fail("interrupted. What was finished is kept; run the same command again to go on.", INTERRUPTED)
-
-
-@contextmanager
-def _noting_interrupts() -> Iterator[None]:
-    interrupted.clear()
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def note(signum: int, frame: FrameType | None) -> None:
-        interrupted.set()
-        signal.default_int_handler(signum, frame)
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+    if interrupted.tell():
+        # The terminal may be gone, and so may who reads.
+        with suppress(OSError, KeyboardInterrupt):
+            say(f"kymflow: {interrupted.message()}")
+    raise typer.Exit(interrupted.code)
 
 
 def _show_warning(

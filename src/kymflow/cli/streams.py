@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
+from kymflow.cli import silence
+from kymflow.cli.interruption import interrupted
 from kymflow.cli.visible import visible
 
 # What shells say of a program that SIGPIPE has ended.
@@ -50,6 +52,7 @@ class _Shown(io.TextIOWrapper):
     """
 
     def write(self, text: str, /) -> int:
+        silence.note(text)
         super().write(visible(text))
         return len(text)
 
@@ -61,6 +64,7 @@ class _Painted:
         self._stream = stream
 
     def write(self, text: str) -> int:
+        silence.note(text)
         return io.TextIOWrapper.write(self._stream, text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -86,7 +90,7 @@ def watched_streams() -> Iterator[None]:
     try:
         yield
     finally:
-        if nobody_reads.is_set():
+        if nobody_reads.is_set() and not interrupted.is_set():
             sys.exit(NOBODY_READS)
 
 

@@ -33,3 +33,5 @@ def view(
 
     serve(dataset, port, read_only=read_only, open_browser=not no_browser)
     leave()
+    # After Ctrl-C, too: the code says that it was the way to end it.
+    raise typer.Exit

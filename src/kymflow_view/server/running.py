@@ -6,12 +6,14 @@ import errno
 import logging
 import os
 import secrets
+import signal
 import socket
 import sys
 import threading
 import time
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
 
@@ -84,9 +86,10 @@ def serve(dataset: str, port: int | None, *, read_only: bool, open_browser: bool
             _in_background("browser", lambda: _open(link + token_once))
         _in_background("warm-up", context.warm_up)
         server.run([listening])
-    except KeyboardInterrupt:
-        # The way to end it, and no failure.
-        pass
+    except KeyboardInterrupt as interruption:
+        # The way to end it, and no failure; another signal, which raises a kind of it, is not.
+        if type(interruption) is not KeyboardInterrupt:
+            raise
     finally:
         listening.close()
         context.close()
@@ -142,6 +145,21 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, context: Context) -> None:
         super().__init__(config)
         self._context = context
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Heed a terminal that is closed, too: in the middle of the loop, that would be a fault."""
+        with super().capture_signals():
+            hang_up = getattr(signal, "SIGHUP", None)
+            # Under nohup it is ignored.
+            if hang_up is None or signal.getsignal(hang_up) is signal.SIG_IGN:
+                yield
+                return
+            before = signal.signal(hang_up, self.handle_exit)
+            try:
+                yield
+            finally:
+                signal.signal(hang_up, before)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._context.stopping.set()

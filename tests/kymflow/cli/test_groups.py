@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from kymflow import Column, IndexerRegistry, KymDataset
-from kymflow.cli.main import app
+from kymflow.cli.commands import app
 from support.simple_indexers import FrameIndexer, add_image, frame
 
 Run = Callable[..., Result]

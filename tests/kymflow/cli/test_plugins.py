@@ -208,7 +208,7 @@ def test_reading_tables_imports_no_plugin(lab: Path, site: Path) -> None:
 import sys
 from typer.testing import CliRunner
 from kymflow import KymDataset
-from kymflow.cli.main import app
+from kymflow.cli.commands import app
 assert len(KymDataset({str(lab)!r}, "r").get_table("stalls")) == 2
 for arguments in (["show"], ["show", "--json"]):
     result = CliRunner().invoke(app, [arguments[0], {str(lab)!r}, *arguments[1:]])

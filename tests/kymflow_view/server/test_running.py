@@ -282,6 +282,20 @@ def test_a_plugin_that_hangs_keeps_nobody_from_ending_it(lab_to_read: Path, tmp_
 
 
 @slow
+@ctrl_c
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_other_signals_end_it_with_a_code_that_tells(lab_to_read: Path, name: str) -> None:
+    signum = getattr(signal, name)
+    with viewing(lab_to_read) as viewer:
+        viewer.enter().process.send_signal(signum)
+        code, _, problems = viewer.wait()
+    assert code == 128 + signum
+    assert problems.splitlines()[1:] == [
+        f"kymflow: interrupted by {name}. What was finished is kept; run the same command again to go on."
+    ]
+
+
+@slow
 def test_a_job_is_cancelled_and_another_one_begins(lab: Path, slow_lab: Path) -> None:
     with viewing(lab, site=slow_lab) as viewer:
         rebuild(viewer)
