@@ -27,7 +27,7 @@ from kymflow_zarr.store.base import (
 )
 from kymflow_zarr.store.disk import entries, expected, files, links, trees
 from kymflow_zarr.store.disk.files import TEMPORARY_SUFFIX
-from kymflow_zarr.store.disk.lock import HeldLock, LockHeldError, file_lock
+from kymflow_zarr.store.disk.lock import LockHeldError, file_lock
 from kymflow_zarr.store.disk.paths import DiskPaths
 
 if TYPE_CHECKING:
@@ -115,20 +115,14 @@ class LocalStore(DiskPaths, Store):
         return entries.fingerprint(key, info)
 
     def put(self, key: str, data: bytes, *, flush: bool = False) -> Fingerprint:
-        written = self._put(key, data, flush=flush)
-        if written is None:
-            raise AssertionError("without a lock, nothing keeps from writing")
-        return written
-
-    def _put(self, key: str, data: bytes, *, flush: bool, lock: HeldLock | None = None) -> Fingerprint | None:
-        """Write a key; if it is to be locked and is no longer, nothing is replaced, and None returned."""
         path = self._path_to_change(key, "write")
         folder = os.path.dirname(path)
         temporary = os.path.join(folder, files.temporary_name())
         try:
             info = files.write_new(temporary, data, flush=flush)
+            lock = self._held.get(key)
             if lock is not None and not lock.still_holds:
-                return None
+                raise OutdatedError
             files.replace(temporary, path)
             if flush:
                 files.flush_folder(folder)
@@ -308,19 +302,21 @@ class LocalStore(DiskPaths, Store):
         mine: bytes | None = None
         written: Fingerprint | None = None
         for _ in range(_LOCK_ATTEMPTS):
-            with self._locked(key, timeout_s) as lock:
+            with self._locked(key, timeout_s):
                 if written is not None and self._bytes_or_none(key) == mine:
                     return written
                 # Not kept in a variable, so that `change` can free the bytes of a large table.
                 mine = change(self._bytes_or_none(key))
                 if mine is None:
                     return written
-                now = self._put(key, mine, flush=True, lock=lock)
-                if lock.still_holds:
-                    return now
+                try:
+                    written = self.put(key, mine, flush=True)
+                except OutdatedError:
+                    continue
+                if self._held[key].still_holds:
+                    return written
                 # Somebody deletes lock files. Another writer may have read before this was written, and
                 # have written since: so it is looked at again, under a new lock.
-                written = now or written
         raise LockTimeoutError(
             f"cannot write {key!r} in {self.url}: {_LOCK_ATTEMPTS} times its lock was deleted while it was "
             "held. Stop what deletes lock files (a cleanup tool, perhaps), and try again.",
@@ -332,7 +328,7 @@ class LocalStore(DiskPaths, Store):
         return None if answer is None else answer[0]
 
     @contextmanager
-    def _locked(self, key: str, timeout_s: float) -> Iterator[HeldLock]:
+    def _locked(self, key: str, timeout_s: float) -> Iterator[None]:
         with ExitStack() as held:
             try:
                 lock = held.enter_context(file_lock(self._path_to_change(key, "lock"), timeout_s))
@@ -342,7 +338,11 @@ class LocalStore(DiskPaths, Store):
                 ) from error
             except OSError as error:
                 raise self._refusal(error, "lock", key) from error
-            yield lock
+            self._held[key] = lock
+            try:
+                yield
+            finally:
+                del self._held[key]
 
     def leftovers(self) -> Sequence[Fingerprint]:
         found = []

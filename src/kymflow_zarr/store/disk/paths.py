@@ -12,6 +12,7 @@ from kymflow_zarr.errors import InvalidNameError, StoreError, StorePermissionErr
 from kymflow_zarr.layout import is_key
 from kymflow_zarr.store.disk import links
 from kymflow_zarr.store.disk.clock import DiskClock
+from kymflow_zarr.store.disk.lock import HeldLock
 
 
 class DiskPaths:
@@ -22,6 +23,7 @@ class DiskPaths:
         self.root = os.path.realpath(root)
         self.url = self.root
         self._clock = DiskClock(self.root)
+        self._held: dict[str, HeldLock] = {}
         # What the last listing told: below this prefix are records whose folders are no links, and nor is,
         # where it is named, the folder of this name in each of them, or any folder in that.
         self._without_links: tuple[str, str] | None = None
