@@ -345,26 +345,16 @@ class LocalStore(DiskPaths, Store):
                 del self._held[key]
 
     def leftovers(self) -> Sequence[Fingerprint]:
-        found = []
-        stack = [self.root]
-        while stack:
-            folder = stack.pop()
-            try:
-                with os.scandir(folder) as scan:
-                    entries = list(scan)
-            except (FileNotFoundError, NotADirectoryError):
-                continue
-            except OSError as error:
-                raise self._refusal(error, "list", os.path.relpath(folder, self.root)) from error
-            for entry in entries:
-                if entry.name.endswith(TEMPORARY_SUFFIX):
-                    with suppress(FileNotFoundError):
-                        info = entry.stat(follow_symlinks=False)
-                        key = os.path.relpath(entry.path, self.root).replace(os.sep, "/")
-                        found.append(Fingerprint(key, info.st_size, info.st_mtime_ns))
-                elif entry.is_dir(follow_symlinks=False):
-                    stack.append(entry.path)
-        return found
+        try:
+            found = list(entries.temporaries(self.root))
+        except OSError as error:
+            folder = os.path.relpath(error.filename or self.root, self.root)
+            raise self._refusal(error, "list", folder) from error
+        keys = [os.path.relpath(path, self.root).replace(os.sep, "/") for path, _ in found]
+        return [
+            Fingerprint(key, info.st_size, info.st_mtime_ns)
+            for key, (_, info) in zip(keys, found, strict=True)
+        ]
 
     def is_empty(self) -> bool:
         try:
