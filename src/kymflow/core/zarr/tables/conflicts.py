@@ -50,7 +50,7 @@ def type_clash(contract: TableContract, ledger: Ledger, column: str) -> SchemaEr
 
     These are the images of all types but the one that most images have; of as many, but the one that
     came first, by the times of their artifacts; and of one time, but the first by name. What a failed
-    image keeps of old counts least.
+    image keeps of old does not count, and goes if it does not fit.
     """
     own = _own_types(ledger, column)
     kinds: list[pa.DataType] = []
@@ -160,12 +160,16 @@ def _images_of(ledger: Ledger, codes: Sequence[int]) -> list[str]:
 
 
 def _winner(ledger: Ledger, sides: Sequence[Sequence[str]]) -> int:
-    """Return which side stays: that of most images; of as many, the older; of one age, the first."""
-    has_failed = pc.not_equal(ledger.column("error"), "").to_numpy(zero_copy_only=False)
+    """Return which side stays: that of most images; of as many, the older; of one age, the first.
+
+    Images that failed do not count.
+    """
+    has_failed = pc.not_equal(ledger.column("error"), "").to_pylist()
 
     def rank(number: int) -> tuple[int, int]:
         places = [ledger.place(image_id) for image_id in sides[number]]
-        return int(has_failed[places].sum()) - len(places), _began_ns(ledger, places)
+        good = [place for place in places if not has_failed[place]]
+        return -len(good), _began_ns(ledger, good)
 
     return min(range(len(sides)), key=rank)
 
