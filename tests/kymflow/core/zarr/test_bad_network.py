@@ -158,6 +158,20 @@ def test_a_server_that_goes_away_ends_a_run_and_fails_no_image(bad_network: BadN
     pd.testing.assert_frame_equal(kd.get_table(TABLE), expected)
 
 
+def test_a_ledger_out_of_reach_is_not_taken_for_a_lost_one(bad_network: BadNetwork) -> None:
+    kd = open_dataset(bad_network.url)
+    for image_id in "abc":
+        add_image(kd, image_id).save_df_parquet(TABLE, cells(1))
+    kd.rebuild(CellsIndexer())
+    bad_network.patience(0.2)
+    kd, indexer = open_dataset(bad_network.url), CellsIndexer()
+    bad_network.faults.next(RESET, "GET", "/index/", times=1000)
+    with pytest.raises(StoreUnavailableError, match=f"^cannot read 'index/{TABLE}/"):
+        kd.update_image(indexer, "a")
+    # Else all of them would be extracted anew.
+    assert set(indexer.asked) <= {"a"}
+
+
 def test_a_listing_that_is_late_is_made_up_for_by_the_next_one(bad_network: BadNetwork) -> None:
     kd, indexer = open_dataset(bad_network.url), CellsIndexer()
     kd.refresh(indexer)

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from kymflow.core.zarr.tables.ledger import SCHEMA, Ledger
 from kymflow_zarr import layout
+from kymflow_zarr.errors import StoreUnavailableError
 from kymflow_zarr.store.base import Store
 from kymflow_zarr.store.tracking import DependencyKind
 
@@ -97,6 +98,8 @@ def find_ledger(store: Store, table_name: str, schema: pa.Schema, file: TableFil
             and proof.get(_SHA256) == file.sha256.encode()
         )
         return _decode(parquet.read(use_threads=False)) if belongs else None
+    except StoreUnavailableError:
+        raise
     # Whatever its bytes provoke: it is no ledger.
     except Exception:  # noqa: BLE001
         return None

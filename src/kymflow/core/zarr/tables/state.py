@@ -18,6 +18,7 @@ from kymflow.core.zarr.tables.ledger_file import TableFile, find_ledger
 from kymflow.core.zarr.tables.schema import table_schema
 from kymflow.errors import SchemaError
 from kymflow_zarr import layout
+from kymflow_zarr.errors import StoreUnavailableError
 from kymflow_zarr.formats import frames
 
 if TYPE_CHECKING:
@@ -136,6 +137,8 @@ def read_state(store: Store, table_name: str, data: bytes | None) -> TableState 
         elif state.ledger.n_rows != n_rows:
             return TableState(file, schema, n_rows, None)
         return state
+    except StoreUnavailableError:
+        raise
     # Whatever its bytes provoke: a damaged table is made anew; they stay until then.
     except Exception:  # noqa: BLE001
         return None
