@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,19 @@ print("done")
 STORM_S = float(os.environ.get("KYMFLOW_STORM_S", "600"))
 
 
+def stop(processes: Sequence[subprocess.Popen[str]]) -> None:
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("stop\n")
+        process.stdin.flush()
+
+
+def assert_done(processes: Sequence[subprocess.Popen[str]]) -> None:
+    for process in processes:
+        out, problems = process.communicate(timeout=900)
+        assert out == "done\n", problems[-3000:]
+
+
 def write_together(
     tmp_path: Path, start: StartPython, writers: int, edits: int, rounds: int, lasting_s: float = 0
 ) -> None:
@@ -149,12 +163,10 @@ def write_together(
         # Nobody ends before they are told to.
         with pytest.raises(subprocess.TimeoutExpired):
             workers[0].wait(lasting_s)
-    for process in workers:
-        out, problems = process.communicate("\n" if lasting_s else None, timeout=600)
-        assert out == "done\n", problems[-3000:]
-    for process in others:
-        out, problems = process.communicate("\n", timeout=300)
-        assert out == "done\n", problems[-3000:]
+        stop(workers)
+    assert_done(workers)
+    stop(others)
+    assert_done(others)
 
     # Who updated an image said so: nothing but the deleter's last images is open.
     open_ids = set(kd.plan(CellsIndexer()).stale)
