@@ -133,7 +133,8 @@ def _matching_booleans(column: Column, operator: str, value: object) -> Mask:
 def _number(column: Column, value: object) -> int | float:
     """Return a number, which may be given as text: as such, large integers go to a browser and come back."""
     found: Any = value
-    for parse in (int, float) if isinstance(value, str) else ():
+    # Python reads 5_0 as 50; people who type it mean something else.
+    for parse in (int, float) if isinstance(value, str) and "_" not in value else ():
         try:
             found = parse(found)
             break

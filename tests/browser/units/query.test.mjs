@@ -16,6 +16,15 @@ test("a number is compared as it is typed", () => {
   assert.deepEqual(parseFilter(number, ">= 30 < 31"), [["score", ">=", 30], ["score", "<", 31]]);
 });
 
+test("an integer that JavaScript would round goes to the server with all of its digits", () => {
+  const id = { name: "id", kind: "integer" };
+  assert.deepEqual(parseFilter(id, "9007199254740993"), [["id", "=", "9007199254740993"]]);
+  assert.deepEqual(parseFilter(id, "> −9007199254740993"), [["id", ">", "-9007199254740993"]]);
+  assert.deepEqual(parseFilter(id, "1..9007199254740993"), [["id", ">=", 1], ["id", "<=", "9007199254740993"]]);
+  assert.equal(filterText(parseFilter(id, "9007199254740993")), "= 9007199254740993");
+  assert.deepEqual(parseFilter(id, "9007199254740991"), [["id", "=", 9007199254740991]]);
+});
+
 test("what is no number is told, with what is expected", () => {
   for (const typed of ["abc", ">", "1..", "> 1 < x"]) assert.throws(() => parseFilter(number, typed), /Expected a number, as in/);
 });

@@ -104,6 +104,8 @@ def test_lists_are_missing_or_present() -> None:
     ("values", "operator", "value", "message"),
     [
         (NUMBERS, ">", "large", "column 'x' holds numbers; 'large' is none"),
+        (NUMBERS, ">", "5_0", "column 'x' holds numbers; '5_0' is none"),
+        (WHOLE, "=", "1_0", "column 'x' holds integers; '1_0' is none"),
         (NUMBERS, ">", True, "column 'x' holds numbers; True is none"),
         (NUMBERS, "=", math.nan, "column 'x' holds numbers; nan is none"),
         (NUMBERS, "contains", "1", "column 'x' holds numbers; contains is not for it"),

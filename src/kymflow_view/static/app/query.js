@@ -85,9 +85,11 @@ function numberFilters(column, text) {
 }
 
 function number(text) {
-  const value = Number(text.trim().replace("−", "-"));
-  if (!text.trim() || !Number.isFinite(value)) throw new Error("Expected a number, as in > 3, <= 3, 1..5, missing or present.");
-  return value;
+  const typed = text.trim().replace("−", "-");
+  const value = Number(typed);
+  if (!typed || !Number.isFinite(value)) throw new Error("Expected a number, as in > 3, <= 3, 1..5, missing or present.");
+  // JavaScript would round it; the server reads all of its digits.
+  return /^[+-]?\d+$/.test(typed) && !Number.isSafeInteger(value) ? typed : value;
 }
 
 /** A filter in words. */
