@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from kymflow import KymflowError
+
+logger = logging.getLogger(__name__)
 
 # A comment now and then: writing is how a connection that is gone is found out.
 HEARTBEAT_S = 15.0
@@ -96,11 +99,11 @@ class Changes:
         while True:
             try:
                 versions = self._find_versions()
-            except (KymflowError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 (whatever it is: pages would never hear of a change again)
                 # A disk that is unplugged, a server that does not answer: told once, and when it is over.
-                if str(error) != problem:
-                    self.publish("problem", {"error": " ".join(str(error).split())}, keep=True)
-                problem = str(error)
+                if (text := _told(error)) != problem:
+                    self.publish("problem", {"error": text}, keep=True)
+                problem = text
             else:
                 if problem:
                     self.publish("problem", {"error": None}, keep=True)
@@ -115,6 +118,13 @@ class Changes:
                         self._last.pop(kind, None)
                     self._looking = False
                     return
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, KymflowError | OSError):
+        return " ".join(str(error).split())
+    logger.error("looking for changes of tables failed", exc_info=error)
+    return f"looking for changes failed ({type(error).__name__}); the terminal in which it runs says more"
 
 
 class _Listener:

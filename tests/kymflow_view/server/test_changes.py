@@ -90,6 +90,24 @@ def test_a_dataset_that_cannot_be_reached_is_told_of_once_and_looked_at_again() 
     asyncio.run(listen())
 
 
+def test_a_fault_that_nobody_expects_does_not_end_the_looking(caplog: pytest.LogCaptureFixture) -> None:
+    async def listen() -> None:
+        made = Changes(in_turn({"a": "1"}, RuntimeError("no such thing"), {"a": "2"}), 0.001)
+        stream = made.stream()
+        assert await next_event(stream) == ("tables", {"a": "1"})
+        kind, problem = await next_event(stream)
+        assert (kind, problem["error"].partition(";")[0]) == (
+            "problem",
+            "looking for changes failed (RuntimeError)",
+        )
+        assert await next_event(stream) == ("problem", {"error": None})
+        assert await next_event(stream) == ("tables", {"a": "2"})
+        made.close()
+
+    asyncio.run(listen())
+    assert "RuntimeError: no such thing" in caplog.text
+
+
 def test_a_quiet_stream_beats(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "HEARTBEAT_S", 0.001)
 
