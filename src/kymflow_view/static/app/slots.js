@@ -33,11 +33,8 @@ export class Slots {
 
   /** See that there are `count` rows. */
   grow(count) {
-    const made = Array.from({ length: Math.max(0, count - this.#slots.length) }, () => ({
-      element: h("div", { class: "tabulator-row", role: "row", tabindex: "-1", "aria-selected": "false" }),
-      cells: [],
-      position: -1,
-    }));
+    const newSlot = () => ({ element: h("div", { class: "tabulator-row", role: "row", tabindex: "-1", "aria-selected": "false" }), cells: [], position: -1 });
+    const made = Array.from({ length: Math.max(0, count - this.#slots.length) }, newSlot);
     this.#slots.push(...made);
     this.#fillRows(made);
     this.#body.append(...made.map(({ element }) => element));
@@ -68,14 +65,8 @@ export class Slots {
   rotate(by) {
     if (!by || Math.abs(by) >= this.#slots.length) return;
     const moved = by > 0 ? this.#slots.splice(0, by) : this.#slots.splice(by);
-    const elements = moved.map(({ element }) => element);
-    if (by > 0) {
-      this.#slots.push(...moved);
-      this.#body.append(...elements);
-    } else {
-      this.#slots.unshift(...moved);
-      this.#body.prepend(...elements);
-    }
+    this.#slots[by > 0 ? "push" : "unshift"](...moved);
+    this.#body[by > 0 ? "append" : "prepend"](...moved.map(({ element }) => element));
   }
 
   /** Show the rows from `first` on, of `total`; `active` is marked, Tab leads to `tabbable`, `valueOf(position, name)`. */
