@@ -119,6 +119,25 @@ def test_what_another_process_changes_is_seen_at_once(
     expect(page.get_by_role("gridcell", name="long.tif", exact=True)).to_be_visible()
 
 
+def test_the_row_of_an_image_stays_marked_when_another_process_moves_it(
+    own_lab: Path, view: Callable[..., Viewer], context: BrowserContext, start_python: StartPython
+) -> None:
+    server = view(own_lab)
+    page = context.new_page()
+    page.goto(server.link)
+    # One image has a note. By ids, which are random, this one might come after it already.
+    page.goto(f"{server.origin}/images?sort=note,file_name&columns=file_name,note")
+    page.get_by_role("gridcell", name="long.tif", exact=True).click()
+    marked = page.locator("[role=row][aria-selected=true]")
+    expect(marked).to_contain_text("long.tif")
+    assert marked.get_attribute("aria-rowindex") != "3"
+    wait_for_all(start_python(CHANGE_A_NOTE, own_lab))
+
+    expect(marked).to_contain_text("changed by another process")
+    expect(marked).to_contain_text("long.tif")
+    expect(marked).to_have_attribute("aria-rowindex", "3")
+
+
 def test_a_dataset_that_cannot_be_written_offers_no_refresh(
     own_lab: Path, view: Callable[..., Viewer], context: BrowserContext
 ) -> None:
