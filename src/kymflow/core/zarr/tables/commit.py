@@ -188,7 +188,7 @@ class _Attempt:
             {image_id: cause for image_id, cause in changes.failed.items() if image_id in live},
             {*self._deleted(kept.ledger, live), *(changes.deleted & changes.failed.keys() & live)},
         )
-        new = merge.ledger if changes.revalidated is None else merge.ledger.revalidated(changes.revalidated)
+        new = merge.ledger
         if state is not None and self._leaves_the_file(state, merge):
             # The file stays, with its time; only what its rows were made from may be new.
             if state.ledger != new:
@@ -226,7 +226,9 @@ class _Attempt:
         been extracted. Where all were, others may have come since, by another writer.
         """
         if state is not None and state.ledger is not None and state.holds(self.contract):
-            return state.ledger
+            # First what was found unchanged, as it was found: where types clash, times count.
+            found = self.changes.revalidated
+            return state.ledger if found is None else state.ledger.revalidated(found)
         if not self.changes.whole:
             if state is not None and self._is_outdated(state):
                 raise OutdatedError
