@@ -41,7 +41,7 @@ class Requests:
 
     def __init__(self, url: str, memory: Any = None) -> None:
         self.url = url
-        self.patience = Patience.from_environment()
+        self.patience = Patience() if memory is not None else Patience.from_environment()
         self._memory = memory
         # By how much longer they wait than the first one.
         self._clients: dict[int, Any] = {}
