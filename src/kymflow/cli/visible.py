@@ -32,7 +32,8 @@ def visible(text: str) -> str:
 
 def visible_line(text: str) -> str:
     """Return a text that a terminal shows as one line."""
-    return _BREAKS.sub(lambda found: _as_python(found[0]), visible(text))
+    shown = visible(text)
+    return shown if shown.isprintable() else _BREAKS.sub(lambda found: _as_python(found[0]), shown)
 
 
 def visible_json(text: str) -> str:
@@ -41,6 +42,9 @@ def visible_json(text: str) -> str:
 
 
 def _escaped(text: str, escape: Callable[[str], str]) -> str:
+    # Nearly every text, and much faster than to search it.
+    if text.isascii() and text.replace("\t", "").replace("\n", "").isprintable():
+        return text
     return _UNSAFE.sub(
         lambda found: found[0] if _joins_emoji(text, found.start()) else escape(found[0]), text
     )
