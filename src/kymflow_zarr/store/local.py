@@ -180,7 +180,7 @@ class LocalStore(DiskPaths, Store):
                         yield key, UNREADABLE_SIZE, 0
                     continue
                 size, mtime_ns = entries.look_at(entry)
-                if size < 0 and not os.path.lexists(entry.path):
+                if size < 0 and files.is_absent(entry.path):
                     continue
                 if size < 0:
                     logger.info("%r in %s is no regular file, or a link that is not followed", key, self.url)

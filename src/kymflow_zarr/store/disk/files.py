@@ -112,6 +112,17 @@ def is_file(path: str) -> bool:
         return False
 
 
+def is_absent(path: str) -> bool:
+    """Tell whether nothing is there; what the system cannot look at is not absent."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def read_whole(descriptor: int, size: int) -> bytes:
     """Read an open file of about this size to its end."""
     data = os.read(descriptor, size + 1)

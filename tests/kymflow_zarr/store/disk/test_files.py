@@ -95,3 +95,14 @@ def test_a_folder_that_cannot_be_looked_at_is_not_said_to_exist(tmp_path: Path, 
     monkeypatch.setattr(os, "stat", failing)
     with pytest.raises(OSError, match="Input/output error"):
         files.make_folder(str(tmp_path / "a"))
+
+
+def test_what_cannot_be_looked_at_is_not_absent(tmp_path: Path, monkeypatch) -> None:
+    assert files.is_absent(str(tmp_path / "a"))
+    assert not files.is_absent(str(tmp_path))
+
+    def failing(path: str) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+
+    monkeypatch.setattr(os, "lstat", failing)
+    assert not files.is_absent(str(tmp_path / "a"))
