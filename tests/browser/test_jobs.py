@@ -138,6 +138,24 @@ def test_the_row_of_an_image_stays_marked_when_another_process_moves_it(
     expect(marked).to_have_attribute("aria-rowindex", "3")
 
 
+def test_a_page_of_a_viewer_that_was_started_anew_says_so(
+    own_lab: Path, view: Callable[..., Viewer], context: BrowserContext, watch: Watch
+) -> None:
+    watch.expected += ["net::ERR_", "403"]
+    first = view(own_lab)
+    page = context.new_page()
+    page.goto(first.link_to("/status"))
+    expect(page.get_by_role("heading", name="Tables", exact=True)).to_be_visible()
+    first.kill()
+    expect(page.get_by_text("The connection to the server is lost")).to_be_visible()
+    second = view(own_lab, "--port", str(first.port))
+
+    expect(page.get_by_text("The viewer was started anew")).to_be_visible()
+    # The cookie of the new link is this page's, too.
+    context.new_page().goto(second.link)
+    expect(page.get_by_text("The viewer was started anew")).to_have_count(0)
+
+
 def test_a_dataset_that_cannot_be_written_offers_no_refresh(
     own_lab: Path, view: Callable[..., Viewer], context: BrowserContext
 ) -> None:

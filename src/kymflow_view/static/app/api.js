@@ -99,11 +99,11 @@ export function untell(topic) {
 
 const events = new EventTarget();
 let source = null;
-let lost = false;
+let state = "there";
 
 /**
  * Listen to the server's events: "tables" ({name: version}), "job", "picture" ({image_id}), "problem" ({error}, null
- * when it is over), and "connection" (true or false). Returns what ends that.
+ * when it is over), and "connection" ("there", "lost" or "refused"). Returns what ends that.
  */
 export function onServer(kind, listener) {
   const heard = (event) => listener(event.detail);
@@ -136,21 +136,29 @@ function connect() {
     source.addEventListener(kind, (event) => emit(kind, JSON.parse(event.data)));
   }
   source.addEventListener("open", () => {
-    connection(true);
+    connection("there");
     emit("problem", { error: null }); // One that has stayed is told of again.
   });
-  source.addEventListener("error", () => {
-    connection(false);
-    if (source.readyState !== EventSource.CLOSED) return; // The browser tries again by itself.
+  source.addEventListener("error", async () => {
+    if (source?.readyState !== EventSource.CLOSED) {
+      if (state !== "refused") connection("lost");
+      return; // The browser tries again by itself.
+    }
     source = null;
+    const refused = await isRefused();
+    if (source) return; // Seen again meanwhile, the page listens already.
+    connection(refused ? "refused" : "lost");
     setTimeout(connect, 2000);
   });
 }
 
-function connection(there) {
-  if (lost === !there) return;
-  lost = !there;
-  emit("connection", there);
+/** Whether another server answers than that which let the browser in. */
+const isRefused = () => get("/api/jobs/current").then(() => false, (error) => error.status === 403);
+
+function connection(now) {
+  if (state === now) return;
+  state = now;
+  emit("connection", now);
 }
 
 function emit(kind, detail) {

@@ -8,13 +8,17 @@ import { onRoute, route } from "./router.js";
 
 // Each is fetched when it is first wanted.
 const PAGES = { table: () => import("./tables_page.js"), plots: () => import("./plots_page.js"), status: () => import("./status_page.js") };
+const AWAY = {
+  lost: "The connection to the server is lost; trying again.",
+  refused: "The viewer was started anew: open the link that it has printed.",
+};
 const main = document.getElementById("main");
 let header = null;
 let shown = { key: null, page: null };
 
 async function start() {
   const first = route();
-  PAGES[first.page]().catch(() => {}); // What fails is told when it is shown.
+  PAGES[first.page]().catch(() => {}); // Told when it is shown.
   if (first.page === "table" && first.table === "images") askAhead(tablePath("images"));
   try {
     await loadDataset();
@@ -30,9 +34,9 @@ async function start() {
     if (error) tell(new ApiError(error, 0), "problem");
     else untell("problem");
   });
-  onServer("connection", (there) => {
-    if (there) untell("connection");
-    else tell(new ApiError("The connection to the server is lost; trying again.", 0), "connection");
+  onServer("connection", (now) => {
+    if (now === "there") untell("connection");
+    else tell(new ApiError(AWAY[now], 0), "connection");
   });
 }
 

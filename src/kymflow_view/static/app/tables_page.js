@@ -66,7 +66,7 @@ class TablePage {
       onWidth: (name, width) => keepWidth(table, name, width),
       onError: (error) => this.#failed(error),
     });
-    this.ends = [onTables(tableNames, () => this.#tablesChanged(), () => this.#versions()), onServer("connection", (there) => there && this.#hasFailed && this.#tablesChanged())];
+    this.ends = [onTables(tableNames, () => this.#tablesChanged(), () => this.#versions()), onServer("connection", (now) => now === "there" && this.#hasFailed && this.#tablesChanged())];
     this.keys = (event) => this.#key(event);
     document.addEventListener("keydown", this.keys);
   }
