@@ -66,7 +66,6 @@ def test_litter_hidden_folders_and_zarr_hierarchies_are_passed_over(local, folde
     (folder / "x.zarr" / "zarr.json").write_text("{}")
     (folder / "y.zarr" / ".zgroup").write_text("{}")
     (folder / "z.zarr" / ".zarray").write_text("{}")
-    (folder / "folder.tif").mkdir()
     report = local.sync_from_folder(folder)
     assert len(report.new) == 3
     assert report.failed == {}

@@ -19,6 +19,13 @@ Order = Literal["whole keys", "by folder", "none"]
 ORDERS: tuple[Order, ...] = ("whole keys", "by folder", "none")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _open_to_all() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_SKIP_SIGNATURE", "true")
+        yield
+
+
 class Bucket(ObjectStore):
     """Keys of a server that counts requests: one for each page of a listing, and one for each key."""
 

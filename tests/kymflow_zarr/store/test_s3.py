@@ -153,7 +153,7 @@ def test_folder_is_ingested(dataset, tmp_path) -> None:
     assert dataset.refresh_from_folder(tmp_path, mode="reingest_if_changed") == []
 
 
-def test_a_folder_without_news_costs_one_look_at_each_image(dataset, tmp_path, monkeypatch) -> None:
+def test_a_folder_without_news_costs_a_look_at_each_image_and_at_its_pixels(dataset, tmp_path, monkeypatch) -> None:
     for name in "abc":
         tifffile.imwrite(tmp_path / f"{name}.tif", np.ones((3, 4), np.uint16))
     ids = dataset.refresh_from_folder(tmp_path)
@@ -172,7 +172,9 @@ def test_a_folder_without_news_costs_one_look_at_each_image(dataset, tmp_path, m
     watch("head")
     assert dataset.refresh_from_folder(tmp_path, mode="reingest_if_changed") == []
     assert sorted(one for one in asked if "images/" in one[1]) == [
-        ("head", f"images/{image_id}/zarr.json") for image_id in sorted(ids)
+        ("head", f"images/{image_id}/{name}")
+        for image_id in sorted(ids)
+        for name in ("data/zarr.json", "zarr.json")
     ]
 
 
