@@ -153,7 +153,7 @@ def test_folder_is_ingested(dataset, tmp_path) -> None:
     assert dataset.refresh_from_folder(tmp_path, mode="reingest_if_changed") == []
 
 
-def test_a_folder_without_news_costs_a_look_at_each_image_and_at_its_pixels(dataset, tmp_path, monkeypatch) -> None:
+def test_a_folder_without_news_costs_two_looks_at_each_image(dataset, tmp_path, monkeypatch) -> None:
     for name in "abc":
         tifffile.imwrite(tmp_path / f"{name}.tif", np.ones((3, 4), np.uint16))
     ids = dataset.refresh_from_folder(tmp_path)

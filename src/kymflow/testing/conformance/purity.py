@@ -69,7 +69,8 @@ def rows_depend_on_no_environment_variable(subject: Subject) -> None:
     for image_id, rows in subject.good.items():
         with _noting_variables() as noted:
             subject.extract(subject.fresh(), image_id)
-        for name in sorted(noted - _EVERYBODYS):
+        # Those of kymflow are asked for by whatever reads an artifact.
+        for name in sorted(one for one in noted - _EVERYBODYS if not one.startswith("KYMFLOW_")):
             # A number, so that it can be read as whatever is expected.
             other = "7" if os.environ.get(name) != "7" else "8"
             with mock.patch.dict(os.environ, {name: other}):
