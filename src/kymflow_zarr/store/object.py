@@ -19,8 +19,8 @@ from kymflow_zarr.errors import DatasetError, InvalidNameError
 from kymflow_zarr.layout import is_key
 from kymflow_zarr.store.base import LOCK_TIMEOUT_S, Change, Fingerprint, OutdatedError, R, T
 from kymflow_zarr.store.listed import ListedStore
-from kymflow_zarr.store.object_requests import Requests
-from kymflow_zarr.store.object_update import PUT_ID, ConditionalPut
+from kymflow_zarr.store.remote.requests import Requests
+from kymflow_zarr.store.remote.update import PUT_ID, ConditionalPut
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
@@ -236,7 +236,7 @@ class ObjectStore(ListedStore):
         return next(iter(self.list()), None) is None
 
     def zarr_store(self) -> ZarrStore:
-        from kymflow_zarr.store.object_pixels import PixelStore
+        from kymflow_zarr.store.remote.pixels import PixelStore
 
         return PixelStore(self.requests)
 

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 from obstore.exceptions import BaseError
 
 from kymflow_zarr.errors import KymflowError, StoreError, StorePermissionError, StoreUnavailableError
-from kymflow_zarr.store.object_clients import make_client
-from kymflow_zarr.store.object_faults import Fault, fault_of, is_missing_bucket
-from kymflow_zarr.store.patience import BYTES_PER_S, Attempts, Patience
+from kymflow_zarr.store.remote.clients import make_client
+from kymflow_zarr.store.remote.faults import Fault, fault_of, is_missing_bucket
+from kymflow_zarr.store.remote.patience import BYTES_PER_S, Attempts, Patience
 
 T = TypeVar("T")
 _READING = ("read", "look at", "list")
@@ -36,7 +36,7 @@ class Requests:
     Raises
     ------
     DatasetError, StorePermissionError
-        As :func:`~kymflow_zarr.store.object_clients.make_client`.
+        As :func:`~kymflow_zarr.store.remote.clients.make_client`.
     """
 
     def __init__(self, url: str, memory: Any = None) -> None:

@@ -7,9 +7,9 @@ import random
 import pytest
 
 from kymflow_zarr import DatasetError
-from kymflow_zarr.store import patience
-from kymflow_zarr.store.object_faults import Fault
-from kymflow_zarr.store.patience import Attempts, Patience
+from kymflow_zarr.store.remote import patience
+from kymflow_zarr.store.remote.faults import Fault
+from kymflow_zarr.store.remote.patience import Attempts, Patience
 
 PASSES = Fault("the server failed", "", passes=True)
 NOBODY = Fault("nobody is there", "", passes=True, no_answer=True, no_connection=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from zarr.storage import ObjectStore as ZarrObjectStore
 
-from kymflow_zarr.store.object_requests import Requests
+from kymflow_zarr.store.remote.requests import Requests
 
 if TYPE_CHECKING:
     from zarr.abc.store import ByteRequest

@@ -21,7 +21,7 @@ from obstore.exceptions import BaseError
 from obstore.store import from_url
 
 from kymflow_zarr.errors import DatasetError, StorePermissionError
-from kymflow_zarr.store.object_faults import fault_of
+from kymflow_zarr.store.remote.faults import fault_of
 
 # Any of these sets of variables is enough for obstore. What asks another address for credentials names it.
 _CREDENTIALS: dict[str, Sequence[Sequence[str]]] = {

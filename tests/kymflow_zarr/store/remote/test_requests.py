@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from kymflow_zarr import KymflowError, StoreError, StoreUnavailableError, ZarrDataset
-from kymflow_zarr.store import object_requests
 from kymflow_zarr.store.locations import open_store
 from kymflow_zarr.store.object import ObjectStore
-from kymflow_zarr.store.object_requests import Requests
+from kymflow_zarr.store.remote import requests as module
+from kymflow_zarr.store.remote.requests import Requests
 from support.bad_network import HANG, LOST, LOST_HANG, RESET, TRUNCATED, BadNetwork, Fault
 
 PASSING: list[Fault] = [RESET, LOST, HANG, LOST_HANG, 500, 502, 503, 504, 429]
@@ -113,7 +113,7 @@ def test_the_time_to_send_much_is_no_silence(monkeypatch: pytest.MonkeyPatch) ->
         waits.append(answer_s)
         return object()
 
-    monkeypatch.setattr(object_requests, "make_client", make_client)
+    monkeypatch.setattr(module, "make_client", make_client)
     monkeypatch.setenv("KYMFLOW_STORE_TIMEOUT_S", "30")
     requests = Requests("s3://bucket/lab.zarr")
     for n_bytes in (0, 100, 2**18, 2**20, 2**26, 2**26 + 1):

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 
 from kymflow_zarr.errors import DatasetError
-from kymflow_zarr.store.object_faults import Fault
+from kymflow_zarr.store.remote.faults import Fault
 
 VARIABLE = "KYMFLOW_STORE_TIMEOUT_S"
 # A line that sends less than this (2 Mbit/s) counts as one that has stopped.

@@ -10,7 +10,7 @@ from obstore.exceptions import BaseError, GenericError
 from kymflow_zarr import StoreError, StorePermissionError, StoreUnavailableError
 from kymflow_zarr.store.base import Store
 from kymflow_zarr.store.locations import open_store
-from kymflow_zarr.store.object_faults import fault_of
+from kymflow_zarr.store.remote.faults import fault_of
 from support import s3_servers
 from support.bad_network import HANG, RESET, Faults, between
 

@@ -188,7 +188,7 @@ def test_a_profile_that_is_not_there_is_told(nothing_set_up: Path, monkeypatch: 
 
 def test_without_boto3_the_advice_names_it(nothing_set_up: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "boto3", None)
-    monkeypatch.setattr("kymflow_zarr.store.object_clients.find_spec", lambda name: None)
+    monkeypatch.setattr("kymflow_zarr.store.remote.clients.find_spec", lambda name: None)
     with pytest.raises(StorePermissionError, match=r"Profiles need boto3 \(pip install boto3\)\.$"):
         open_store("s3://b/x")
 

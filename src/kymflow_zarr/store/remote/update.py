@@ -13,8 +13,8 @@ from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 
 from kymflow_zarr.errors import KymflowError, LockTimeoutError
 from kymflow_zarr.store.base import Change, OutdatedError
-from kymflow_zarr.store.object_faults import fault_of
-from kymflow_zarr.store.object_requests import Requests
+from kymflow_zarr.store.remote.faults import fault_of
+from kymflow_zarr.store.remote.requests import Requests
 
 # The name of what a put leaves in the metadata of its object.
 PUT_ID = "kymflow-put"

@@ -1,0 +1,1 @@
+"""Requests to an object store: clients, patience, failures in words, conditional puts, pixels."""
