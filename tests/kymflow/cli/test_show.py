@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 
@@ -78,7 +77,7 @@ def test_a_pipe_gets_fields_that_cut_and_pandas_understand(run: Run, lab: Path) 
 
     out = run("show", lab, "radon_report").stdout
 
-    found = read_csv(io.StringIO(out), sep="\t")
+    found = read_csv(out.encode(), sep="\t")
     assert list(found.columns[:3]) == ["rel_path", "roi_id", "channel"]
     assert found.columns[-1] == "image_id"
     assert found["rel_path"].tolist() == table["rel_path"].tolist()
