@@ -203,7 +203,8 @@ def test_what_is_raised_as_python_clears_up_is_not_lost(lab: Path, site: Path) -
     )
     (site / "lab_clearing.py").write_text(code, "utf-8")
 
-    done = run_process("clear", site=site)
+    how = process_of("clear", site=site)
+    done = subprocess.run(**how, preexec_fn=_heed, capture_output=True, timeout=300, check=False)
 
     assert (done.returncode, done.stderr) == (130, MESSAGE.format(""))
 
