@@ -57,17 +57,18 @@ def walk(root: str) -> Iterator[Entry]:
         # The folder itself may be one, or be within one.
         if _ZARR_DOCUMENTS.intersection(names):
             folders.clear()
-            if not where.lower().endswith(_FILES):
-                yield Entry(_printable(where), "zarr")
+            yield Entry(_printable(where), "zarr")
             continue
+        if not folders and not names and where.lower().endswith(_FILES):
+            # In the place of a file. One that holds something is a folder, whatever it is called.
+            yield Entry(_printable(where), "irregular")
         below = "" if where == "." else f"{where}/"
         folders.sort()
         for name in tuple(folders):
             if name.startswith(".") or name in _LITTER_FOLDERS:
                 folders.remove(name)
                 yield Entry(_printable(below + name), "hidden")
-            elif os.path.islink(os.path.join(folder, name)) or name.lower().endswith(_FILES):
-                # In the place of a file, a folder is named; what is in it is found all the same.
+            elif os.path.islink(os.path.join(folder, name)):
                 yield Entry(_printable(below + name), "irregular")
         present = frozenset(names)
         for name in sorted(names):

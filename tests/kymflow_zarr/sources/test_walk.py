@@ -55,15 +55,13 @@ def test_placeholders_stand_for_their_files(tmp_path) -> None:
     }
 
 
-def test_folders_in_the_place_of_files_are_named_and_looked_into(tmp_path) -> None:
+def test_empty_folders_in_the_place_of_files_are_named_and_others_looked_into(tmp_path) -> None:
     make(tmp_path, "a.TIF/b.tif", "c.json/x", "d.tif/zarr.json", "day.1/e.tif")
     (tmp_path / "f.csv").mkdir()
     assert found(tmp_path) == {
-        "a.TIF": "irregular",
         "a.TIF/b.tif": "file",
-        "c.json": "irregular",
         "c.json/x": "file",
-        "d.tif": "irregular",
+        "d.tif": "zarr",
         "day.1/e.tif": "file",
         "f.csv": "irregular",
     }
