@@ -106,8 +106,7 @@ def check_storage(
         on_progress(len(names), len(names))
     faults, sources = _check_sources(store)
     leftovers, sweepable = _find_leftovers(store, zarr_format)
-    named = [*_find_unusable_names(store, zarr_format), *_find_copies(store, zarr_format)]
-    problems = [*named, *problems, *faults, *leftovers]
+    problems = [*_find_passed_over(store, zarr_format), *problems, *faults, *leftovers]
     return StorageCheck(len(live), artifacts, problems, sweepable, sources)
 
 
@@ -167,20 +166,6 @@ def _under_way(store: StoreReader) -> set[str]:
 
 def _is_young(store: StoreReader, found: Fingerprint) -> bool:
     return found.mtime_ns > store.now_ns() - LEFTOVER_AGE_S * 1e9
-
-
-def _find_unusable_names(store: StoreReader, zarr_format: int) -> Iterator[Problem]:
-    names = store.children(layout.IMAGES)
-    copies = find_copies(store, names, zarr_format)
-    for name in names:
-        if name in copies:
-            continue
-        key = f"{layout.IMAGES}/{name}"
-        try:
-            layout.check_name(name, "image id")
-        except InvalidNameError as error:
-            message = f"the folder {key!r} is passed over: {error} Rename it, or take it away."
-            yield Problem("unusable name", message, key=key)
 
 
 def _half_record(image_id: str) -> Problem:
@@ -287,23 +272,29 @@ def _check_array(
     )
 
 
-def _find_copies(store: StoreReader, zarr_format: int) -> list[Problem]:
-    """Return the records and tables that sync programs or file browsers have copied."""
+def _find_passed_over(store: StoreReader, zarr_format: int) -> Iterator[Problem]:
+    """Yield what counts as no image or table: copies that programs left, and names that no image can have."""
     names = store.children(layout.IMAGES)
     whole = store.children(layout.IMAGES, having=[ATTRS_DOCUMENT[zarr_format]])
-    records = [
-        Problem(
-            "conflicted copy",
-            f"{f'{layout.IMAGES}/{name}'!r} is a copy of image {original!r} that a sync program or a file "
-            "browser left; it is in no table. Compare the two, keep in the image what is right, and "
-            "delete the copy's folder.",
-            key=f"{layout.IMAGES}/{name}",
-            image_id=original,
-        )
-        for name, original in find_copies(store, names, zarr_format, known=whole).items()
-    ]
+    copies = find_copies(store, names, zarr_format, known=whole)
+    for name in names:
+        key = f"{layout.IMAGES}/{name}"
+        if name in copies:
+            message = (
+                f"{key!r} is a copy of image {copies[name]!r} that a sync program or a file browser left; it "
+                "is in no table. Compare the two, keep in the image what is right, and delete the copy's "
+                "folder."
+            )
+            yield Problem("conflicted copy", message, key=key, image_id=copies[name])
+            continue
+        try:
+            layout.check_name(name, "image id")
+        except InvalidNameError as error:
+            message = f"the folder {key!r} is passed over: {error} Rename it, or take it away."
+            yield Problem("unusable name", message, key=key)
     tables = copied_files([found.key for found in store.list(layout.TABLES)])
-    return [*records, *(_copied_file(key, original) for key, original in sorted(tables.items()))]
+    for key, original in sorted(tables.items()):
+        yield _copied_file(key, original)
 
 
 def _copied_file(key: str, original: str, image_id: str = "") -> Problem:

@@ -8,6 +8,8 @@ import stat as stat_module
 import time
 import uuid
 
+from kymflow_zarr.store.disk import links
+
 TEMPORARY_SUFFIX = ".kymflow-tmp"
 _PIECE = 64 * 2**20
 # What not every system has.
@@ -97,9 +99,14 @@ def _what_is(mode: int) -> str:
 
 
 def is_odd(path: str) -> bool:
-    """Tell whether there is something other than a regular file at `path`; a link is what it leads to."""
+    """Tell whether there is something other than a regular file at `path`; a link is what it leads to.
+
+    A file that comes or goes just now is nothing odd.
+    """
     try:
         return not stat_module.S_ISREG(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return links.is_link(path)
     except OSError:
         return os.path.lexists(path)
 

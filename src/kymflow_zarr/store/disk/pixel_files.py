@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -25,12 +24,7 @@ class PixelFiles(LocalStore):
         link = links.linked_folder(path, len(root) + 1)
         if link is not None:
             raise files.IrregularFileError(f"the folder {link!r} is a link, which is not followed")
-        try:
-            is_regular = stat.S_ISREG(os.stat(path).st_mode)
-        except (FileNotFoundError, NotADirectoryError):
-            # Not asked before: what is there then may be gone now, as its array is replaced.
-            is_regular = not links.is_link(path)
-        if not is_regular:
+        if files.is_odd(path):
             raise files.IrregularFileError(f"{path!r} is no regular file, or a link that leads nowhere")
 
     async def get(
