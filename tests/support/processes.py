@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections.abc import Callable
 
 StartPython = Callable[..., "subprocess.Popen[str]"]
+
+
+def heed_signals() -> None:
+    """Heed Ctrl-C and the end of a terminal, which shells and nohup let what they start ignore."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def start_together(*processes: subprocess.Popen[str], when: str = "ready") -> None:

@@ -21,6 +21,7 @@ from kymflow import KymDataset
 
 from .command_line import process_of
 from .paths import SRC, TESTS
+from .processes import heed_signals
 
 TIMEOUT_S = 120
 
@@ -196,7 +197,12 @@ def viewing_with_plugin(
 def running(how: dict[str, Any]) -> Iterator[Viewer]:
     """Run a viewer as ``subprocess`` is told to; see :func:`viewing`."""
     with (
-        subprocess.Popen(**how, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process,
+        subprocess.Popen(
+            **how,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            preexec_fn=None if os.name == "nt" else heed_signals,
+        ) as process,
         ExitStack() as streams,
     ):
         try:

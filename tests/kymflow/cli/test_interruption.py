@@ -16,6 +16,7 @@ import pytest
 
 from kymflow_zarr import ZarrDataset
 from support.command_line import process_of, run_process
+from support.processes import heed_signals
 from support.simple_indexers import write_distribution
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals for other processes")
@@ -51,13 +52,7 @@ finally:
 def run_at(moment: int, name: str, *arguments: object, site: Path) -> subprocess.CompletedProcess[str]:
     how = process_of(*arguments, site=site)
     how["args"] = [sys.executable, "-c", MOMENTS, name, str(moment), *map(str, arguments)]
-    return subprocess.run(**how, preexec_fn=_heed, capture_output=True, timeout=300, check=False)
-
-
-def _heed() -> None:
-    # A shell lets what it runs in the background ignore Ctrl-C.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    return subprocess.run(**how, preexec_fn=heed_signals, capture_output=True, timeout=300, check=False)
 
 
 def ends_at_any_moment(command: str, lab: Path, folder: Path, site: Path, moments: int, seed: int) -> None:
@@ -126,7 +121,7 @@ def at_work(lab: Path, site: Path, *options: str, **environment: str) -> Iterato
         **how,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        preexec_fn=_heed,
+        preexec_fn=heed_signals,
         start_new_session=True,
     )
     try:
@@ -204,7 +199,7 @@ def test_what_is_raised_as_python_clears_up_is_not_lost(lab: Path, site: Path) -
     (site / "lab_clearing.py").write_text(code, "utf-8")
 
     how = process_of("clear", site=site)
-    done = subprocess.run(**how, preexec_fn=_heed, capture_output=True, timeout=300, check=False)
+    done = subprocess.run(**how, preexec_fn=heed_signals, capture_output=True, timeout=300, check=False)
 
     assert (done.returncode, done.stderr) == (130, MESSAGE.format(""))
 

@@ -25,7 +25,7 @@ from kymflow_zarr.check.storage import LEFTOVER_AGE_S, check_storage, put_back
 from kymflow_zarr.errors import TableError
 from kymflow_zarr.formats import frames
 from kymflow_zarr.sources.table import mend_index
-from kymflow_zarr.store.dependencies import compare, same_contents
+from kymflow_zarr.store.dependencies import Dependencies, compare, same_contents
 
 if TYPE_CHECKING:
     from kymflow.core.zarr.indexers.base import DatasetIndexer
@@ -143,7 +143,7 @@ def _compare(
             found.stale.append(image_id)
         elif same_contents(entry.dependencies, rows.dependencies.decode(place)):
             same.append(place)
-        elif compare(found.ds.store, ledger.dependencies_of([image_id])).holds.all():
+        elif _all_hold(found.ds, ledger.dependencies_of([image_id]), rows.dependencies.take([place])):
             what = "does not have the present rows of image {!r}: an artifact was changed under its old time."
             found.add("wrong rows", what.format(image_id), image_id=image_id)
         else:
@@ -170,6 +170,11 @@ def _compare(
             what = f"has {end - begin} rows of image {image_id!r}, which are not the {n_rows} that it gives."
             found.add("wrong rows", what, image_id=image_id)
         place += n_rows
+
+
+def _all_hold(ds: ZarrDataset, *dependencies: Dependencies) -> bool:
+    """Tell whether all is as the table and an extraction have it: what came or went meanwhile is not."""
+    return all(compare(ds.store, one).holds.all() for one in dependencies)
 
 
 def _check_ledgers(ds: ZarrDataset) -> list[Problem]:

@@ -6,12 +6,14 @@ import os
 import shutil
 import threading
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
 from kymflow import CancelledError, IndexerRegistry, KymDataset, Problem, ZarrImageRecord
+from kymflow.core.zarr.refresh import check
 from kymflow.core.zarr.tables.ledger_file import commit_of
 from kymflow_zarr import ReadOnlyError
 from support.refreshing import (
@@ -121,6 +123,27 @@ def test_an_artifact_changed_under_its_old_time_is_found(lab: KymDataset, indexe
     found = assert_repairable(lab, indexer, "wrong rows", "b")
 
     assert "an artifact was changed under its old time" in found.message
+
+
+def test_an_artifact_that_was_away_for_a_moment_is_no_problem(
+    lab: KymDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(Path(lab.ds.path))
+    lab.refresh(TABLE)
+    path = Path(lab.ds.path) / "images" / "b" / "analysis" / f"{TABLE}.parquet"
+    before, content = path.stat(), path.read_bytes()
+    extract_images = check.extract_images
+
+    def away_meanwhile(*arguments: Any, **options: Any) -> Any:
+        path.unlink()
+        found = extract_images(*arguments, **options)
+        path.write_bytes(content)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        return found
+
+    monkeypatch.setattr(check, "extract_images", away_meanwhile)
+    report = lab.check()
+    assert (report.problems, report.stale) == ([], {TABLE: ["b"]})
 
 
 def test_what_has_changed_since_is_stale_and_no_problem(lab: KymDataset) -> None:
