@@ -268,10 +268,7 @@ def _compared(
     found: Sequence[Fingerprint | None],
     seen_ns: int,
 ) -> Comparison:
-    sizes = pa.array([None if one is None else one.size for one in found], pa.int64())
-    mtimes_ns = pa.array([None if one is None else one.mtime_ns for one in found], pa.int64())
-    etags = pa.array([None if one is None else one.etag for one in found], pa.string())
-    same = proves_unchanged(flat, sizes, mtimes_ns, etags).to_numpy(zero_copy_only=False)
+    same = proves_unchanged(flat, *_fingerprint_columns(found)).to_numpy(zero_copy_only=False)
     same = same | source_holds(store, dependencies)
     differences = np.where(same, "", "changed").astype(object)
     doubtful: list[int] = []
@@ -298,6 +295,14 @@ def _compared(
     lists = _with_values(dependencies.lists, columns)
     texts = pa.array(differences.tolist(), pa.string())
     return Comparison(texts, holds, reread, Dependencies(dependencies.record_ids, lists))
+
+
+def _fingerprint_columns(found: Sequence[Fingerprint | None]) -> tuple[pa.Array, pa.Array, pa.Array]:
+    return (
+        pa.array([None if one is None else one.size for one in found], pa.int64()),
+        pa.array([None if one is None else one.mtime_ns for one in found], pa.int64()),
+        pa.array([None if one is None else one.etag for one in found], pa.string()),
+    )
 
 
 def _read_again(store: Store, key: str, item: Mapping[str, Any]) -> tuple[str, Fingerprint | None]:
@@ -370,6 +375,25 @@ def same_contents(one: Iterable[Dependency], other: Iterable[Dependency]) -> boo
     return [(read.key, read.kind, read.sha256) for read in one] == [
         (read.key, read.kind, read.sha256) for read in other
     ]
+
+
+def compare_reads(before: Dependencies, after: Dependencies) -> tuple[bool, bool]:
+    """Compare two extractions of one record by what both have read.
+
+    Returns
+    -------
+    differs : bool
+        Whether the second one found something else at any key.
+    unseen : bool
+        Whether a listing would take any of that for unchanged.
+    """
+    found = {(read.key, read.kind): read for read in after.decode(0)}
+    pairs = [(was, now) for was in before.decode(0) if (now := found.get((was.key, was.kind))) is not None]
+    pairs = [pair for pair in pairs if len({(one.sha256, one.fingerprint is None) for one in pair}) > 1]
+    flat = Dependencies.of({before.record_ids[0].as_py(): [was for was, _ in pairs]}).flat
+    seen = [now.fingerprint for _, now in pairs]
+    same = proves_unchanged(flat, *_fingerprint_columns(seen))
+    return bool(pairs), bool(pc.any(same).as_py())
 
 
 def content_row(short_key: str, answer: tuple[bytes, Fingerprint] | None, seen_ns: int) -> Row:

@@ -25,7 +25,7 @@ from kymflow_zarr.check.storage import LEFTOVER_AGE_S, check_storage, put_back
 from kymflow_zarr.errors import TableError
 from kymflow_zarr.formats import frames
 from kymflow_zarr.sources.table import mend_index
-from kymflow_zarr.store.dependencies import Dependencies, compare, same_contents
+from kymflow_zarr.store.dependencies import Dependencies, compare, compare_reads, same_contents
 
 if TYPE_CHECKING:
     from kymflow.core.zarr.indexers.base import DatasetIndexer
@@ -141,13 +141,16 @@ def _compare(
         entry = ledger.get(image_id)
         if entry is None or entry.error:
             found.stale.append(image_id)
-        elif same_contents(entry.dependencies, rows.dependencies.decode(place)):
+            continue
+        if same_contents(entry.dependencies, rows.dependencies.decode(place)):
             same.append(place)
-        elif _all_hold(found.ds, ledger.dependencies_of([image_id]), rows.dependencies.take([place])):
-            what = "does not have the present rows of image {!r}: an artifact was changed under its old time."
-            found.add("wrong rows", what.format(image_id), image_id=image_id)
-        else:
+            continue
+        why = _why_wrong(found.ds, ledger.dependencies_of([image_id]), rows.dependencies.take([place]))
+        if why is None:
             found.stale.append(image_id)
+        else:
+            what = f"does not have the present rows of image {image_id!r}: {why}."
+            found.add("wrong rows", what, image_id=image_id)
     rows = rows.take(same)
     try:
         merge = Merge(contract, Kept(state.table, ledger), rows, {})
@@ -172,9 +175,18 @@ def _compare(
         place += n_rows
 
 
-def _all_hold(ds: ZarrDataset, *dependencies: Dependencies) -> bool:
-    """Tell whether all is as the table and an extraction have it: what came or went meanwhile is not."""
-    return all(compare(ds.store, one).holds.all() for one in dependencies)
+def _why_wrong(ds: ZarrDataset, before: Dependencies, after: Dependencies) -> str | None:
+    """Say why a table counts as fresh for an image of which an extraction has read something else.
+
+    None if it does not. What both have read, and found different, was written or deleted meanwhile,
+    unless a listing would not tell. Nobody need look again at what others go on writing.
+    """
+    differs, unseen = compare_reads(before, after)
+    if unseen:
+        return "an artifact was changed under its old time"
+    if not differs and all(compare(ds.store, one).holds.all() for one in (before, after)):
+        return "its indexer reads other things than it did, under the same schema version"
+    return None
 
 
 def _check_ledgers(ds: ZarrDataset) -> list[Problem]:

@@ -55,9 +55,10 @@ def test_a_failure_is_told_in_its_turn_and_ends_the_threads(ahead: int) -> None:
             raise ValueError("refused")
         return number
 
-    before = threading.enumerate()
+    before = set(threading.enumerate())
     found = prefetch(read, range(5), ahead)
     assert [next(found), next(found)] == [0, 1]
     with pytest.raises(ValueError, match="refused"):
         next(found)
-    assert threading.enumerate() == before
+    # Threads that another test has left may end meanwhile.
+    assert set(threading.enumerate()) <= before

@@ -146,6 +146,43 @@ def test_an_artifact_that_was_away_for_a_moment_is_no_problem(
     assert (report.problems, report.stale) == ([], {TABLE: ["b"]})
 
 
+def test_an_artifact_that_comes_and_goes_all_the_while_is_no_problem(
+    lab: KymDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(Path(lab.ds.path))
+    lab.refresh(TABLE)
+    path = Path(lab.ds.path) / "images" / "b" / "analysis" / f"{TABLE}.parquet"
+    before, content = path.stat(), path.read_bytes()
+    compare = check.compare
+
+    def coming_and_going(*arguments: Any) -> Any:
+        # There for a look at what the table says, away for the next one, at what was extracted.
+        if path.exists():
+            path.unlink()
+        else:
+            path.write_bytes(content)
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        return compare(*arguments)
+
+    path.unlink()
+    monkeypatch.setattr(check, "compare", coming_and_going)
+    report = lab.check()
+    assert (report.problems, report.stale) == ([], {TABLE: ["b"]})
+
+
+def test_an_indexer_that_reads_other_things_under_its_old_version_is_found(lab: KymDataset) -> None:
+    class Wider(CellsIndexer):
+        def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+            rec.has_artifact("more")
+            return super().extract_rows(rec)
+
+    registry = IndexerRegistry(())
+    registry.register(Wider())
+    report = KymDataset(lab.ds.path, registry=registry).check()
+    assert kinds(report) == [("wrong rows", image_id, False) for image_id in "abc"]
+    assert "its indexer reads other things than it did" in report.problems[0].message
+
+
 def test_what_has_changed_since_is_stale_and_no_problem(lab: KymDataset) -> None:
     lab.ds.record("a").save_df_parquet(TABLE, cells(9))
     add_image(lab, "d")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Sequence
@@ -118,10 +119,10 @@ REPAIRER = (
 kd.registry.register(CellsIndexer())
 for n in rounds(0):
     report = kd.check(repair=True)
-    # A deleter that stands still all the while leaves what a crash would; nothing else is damage.
-    half = {problem for problem in report.problems if problem.image_id.startswith("doomed-")}
-    assert {problem.kind for problem in half} <= {"half record"}, report.problems
-    assert set(report.problems) <= half, report.problems
+    # A deleter or an ingester that stands still all the while leaves what a crash would, of the images
+    # that it deletes or makes; nothing else is damage.
+    others = [one for one in report.problems if one.image_id.startswith(("own-", "shared"))]
+    assert others == [] and {one.kind for one in report.problems} <= {"half record"}, report.problems
 print("done")
 """
 )
@@ -133,8 +134,10 @@ STORM_S = float(os.environ.get("KYMFLOW_STORM_S", "600"))
 def stop(processes: Sequence[subprocess.Popen[str]]) -> None:
     for process in processes:
         assert process.stdin is not None
-        process.stdin.write("stop\n")
-        process.stdin.flush()
+        # Of one that has died before, its own words tell: assert_done shows them.
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write("stop\n")
+            process.stdin.flush()
 
 
 def assert_done(processes: Sequence[subprocess.Popen[str]]) -> None:
