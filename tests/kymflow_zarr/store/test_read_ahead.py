@@ -6,7 +6,8 @@ import pytest
 
 from kymflow_zarr import ZarrDataset, ZarrImageRecord
 from kymflow_zarr.store.base import Listing
-from kymflow_zarr.store.dependencies import Dependencies, compare, same_contents
+from kymflow_zarr.store.comparison import compare
+from kymflow_zarr.store.dependencies import Dependencies, same_contents
 from kymflow_zarr.store.read_ahead import ReadAhead
 from kymflow_zarr.store.tracking import Dependency, TrackingStore
 

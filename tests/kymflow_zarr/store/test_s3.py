@@ -23,7 +23,8 @@ from kymflow_zarr import (
     ZarrDataset,
     is_dataset,
 )
-from kymflow_zarr.store.dependencies import Dependencies, compare
+from kymflow_zarr.store.comparison import compare
+from kymflow_zarr.store.dependencies import Dependencies
 from kymflow_zarr.store.locations import open_store
 from kymflow_zarr.store.tracking import Dependency
 from support.processes import run_together

@@ -12,7 +12,8 @@ import pytest
 from kymflow_zarr import SourceFile, TableError, ZarrDataset, ZarrImageRecord
 from kymflow_zarr.layout import SOURCES_TABLE
 from kymflow_zarr.store.base import Store
-from kymflow_zarr.store.dependencies import Dependencies, compare, source_holds
+from kymflow_zarr.store.comparison import compare, source_holds
+from kymflow_zarr.store.dependencies import Dependencies
 from kymflow_zarr.store.disk.clock import DiskClock
 from kymflow_zarr.store.source_files import SOURCES_KEY
 from kymflow_zarr.store.tracking import TrackingStore

@@ -16,7 +16,8 @@ from kymflow import ZarrDataset, ZarrImageRecord
 from kymflow.testing.conformance.noting_store import NotingStore
 from kymflow_zarr.errors import ReadOnlyError
 from kymflow_zarr.store.base import Fingerprint, Store
-from kymflow_zarr.store.dependencies import Dependencies, compare
+from kymflow_zarr.store.comparison import compare
+from kymflow_zarr.store.dependencies import Dependencies
 from kymflow_zarr.store.local import LocalStore
 from kymflow_zarr.store.tracking import Dependency, TrackingStore
 from support.refreshing import HookedStore

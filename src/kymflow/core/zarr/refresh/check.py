@@ -25,7 +25,8 @@ from kymflow_zarr.check.storage import LEFTOVER_AGE_S, check_storage, put_back
 from kymflow_zarr.errors import TableError
 from kymflow_zarr.formats import frames
 from kymflow_zarr.sources.table import mend_index
-from kymflow_zarr.store.dependencies import Dependencies, compare, compare_reads, same_contents
+from kymflow_zarr.store.comparison import compare, compare_reads
+from kymflow_zarr.store.dependencies import Dependencies, same_contents
 
 if TYPE_CHECKING:
     from kymflow.core.zarr.indexers.base import DatasetIndexer

@@ -18,7 +18,8 @@ from kymflow.core.zarr.tables.schema import is_alike, table_schema
 from kymflow.core.zarr.tables.state import TableState, find_state
 from kymflow_zarr import layout
 from kymflow_zarr.errors import CancelledError, LockTimeoutError, StoreError
-from kymflow_zarr.store.dependencies import Dependencies, compare, proves_unchanged, source_holds
+from kymflow_zarr.store.comparison import compare, proves_unchanged, source_holds
+from kymflow_zarr.store.dependencies import Dependencies
 from kymflow_zarr.summary import Details, Summarised, Summary
 
 if TYPE_CHECKING:

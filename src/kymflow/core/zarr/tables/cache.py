@@ -14,7 +14,8 @@ from kymflow_zarr import layout, tables
 from kymflow_zarr.errors import ConflictError, KymflowError, TableNotFoundError
 from kymflow_zarr.formats import frames
 from kymflow_zarr.store.base import Fingerprint
-from kymflow_zarr.store.dependencies import Dependencies, compare
+from kymflow_zarr.store.comparison import compare
+from kymflow_zarr.store.dependencies import Dependencies
 from kymflow_zarr.store.tracking import Dependency
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from kymflow.core.zarr.tables.state import DECLARED, INDEXER, TableState, read_s
 from kymflow_zarr import layout
 from kymflow_zarr.formats import frames
 from kymflow_zarr.store.base import OutdatedError
-from kymflow_zarr.store.dependencies import Comparison, Dependencies, compare, look
+from kymflow_zarr.store.comparison import Comparison, compare, look
+from kymflow_zarr.store.dependencies import Dependencies
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
