@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat as stat_module
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from kymflow_zarr.store.disk import exchange, files
+from kymflow_zarr.store.disk import exchange, files, links
 
 # A temporary tree of this age belongs to no write that is under way.
 _ABANDONED_AFTER_S = 600.0
@@ -110,12 +111,12 @@ def _left_of(target: str, counts: Callable[[str], bool]) -> Sequence[str]:
         return []
     for name in names:
         path = os.path.join(folder, name)
-        if name.endswith(f".{_mark_of(target)}"):
-            found.append(path)
-        elif name.endswith(files.TEMPORARY_SUFFIX) and os.path.isdir(path):
-            with suppress(OSError):
-                if counts(path):
-                    found.append(path)
+        if not name.endswith(files.TEMPORARY_SUFFIX) or links.is_link(path) or not os.path.isdir(path):
+            # Nobody moves a link away; put back, it would lead out of the dataset.
+            continue
+        with suppress(OSError):
+            if name.endswith(f".{_mark_of(target)}") or counts(path):
+                found.append(path)
     return found
 
 
@@ -139,8 +140,10 @@ def delete(path: str) -> None:
 
 
 def remove_tree(path: str) -> None:
-    """Delete a folder with all that is below it, or a file; links are removed, never followed."""
-    if os.path.islink(path) or os.path.isfile(path):
-        os.unlink(path)
-    else:
+    """Delete a folder with all that is below it, or whatever else is there; links are never followed."""
+    # On Windows, a junction is a folder for `lstat`, and `rmtree` refuses it.
+    if stat_module.S_ISDIR(os.lstat(path).st_mode):
         shutil.rmtree(path)
+    else:
+        # A named pipe is not to be opened: `rmtree` would wait for somebody to write into it.
+        os.unlink(path)

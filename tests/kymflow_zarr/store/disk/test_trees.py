@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from kymflow_zarr.store.disk import exchange, trees
+from support.odd_files import ODD_FILES, put_odd_file
 
 DOCUMENT = "zarr.json"
 
@@ -200,3 +201,30 @@ def test_a_disk_that_refuses_the_exchange_leaves_both_trees(target, staged, monk
     with pytest.raises(OSError, match="Input/output error"):
         trees.swap(str(staged), str(target))
     assert (content(target), content(staged)) == (["old", "old"], ["new", "new"])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes and sockets in folders")
+@pytest.mark.parametrize("kind", ODD_FILES)
+def test_what_is_no_tree_is_deleted_without_opening_it(kind, target) -> None:
+    odd = target.parent / "odd"
+    put_odd_file(kind, odd)
+    # A pipe that is opened would be waited for.
+    trees.delete(str(odd))
+    assert not os.path.lexists(odd)
+    assert "kymflow-tmp" not in "".join(os.listdir(target.parent))
+
+
+@pytest.mark.parametrize(
+    "name", [".0123456789abcdef.data.replaced.kymflow-tmp", ".0123456789abcdef.kymflow-tmp"]
+)
+def test_a_link_is_not_put_back_for_a_tree_that_was_moved_away(name, tmp_path) -> None:
+    outside = write(tmp_path / "outside", "precious")
+    (tmp_path / "a").mkdir()
+    target = tmp_path / "a" / "data"
+    (tmp_path / "a" / name).symlink_to(outside)
+    for path in (outside, outside / DOCUMENT):
+        os.utime(path, (0, 0))
+    assert not trees.is_between_steps(str(target))
+    assert not trees.put_back(str(target), DOCUMENT)
+    assert not os.path.lexists(target)
+    assert content(outside) == ["precious", "precious"]
