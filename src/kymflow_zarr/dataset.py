@@ -18,6 +18,7 @@ from kymflow_zarr.formats.groups import ATTRS_DOCUMENT
 from kymflow_zarr.opened import OpenedRoot
 from kymflow_zarr.record.attrs import delete_record
 from kymflow_zarr.record.copies import find_copies
+from kymflow_zarr.record.passed_over import PassedOver, part_names
 from kymflow_zarr.record.record import ZarrImageRecord
 from kymflow_zarr.root import Mode
 from kymflow_zarr.sources import sync, table
@@ -91,6 +92,8 @@ class ZarrDataset(OpenedRoot):
     ) -> None:
         super().__init__(path, mode, zarr_format)
         self.readers: Callable[[], Sequence[SourceReader]] = lambda: [TiffReader()]
+        # Which folders the last listing of all images has passed over.
+        self.passed_over = PassedOver()
 
     def __repr__(self) -> str:
         return f"ZarrDataset({self.path!r}, mode={self.mode!r})"
@@ -116,28 +119,23 @@ class ZarrDataset(OpenedRoot):
     def list_image_ids(self) -> list[str]:
         """Return the ids of all images, sorted.
 
-        A folder of a name that is no id holds none, and what :meth:`find_copies` finds is none.
+        Folders that are none are noted in :attr:`passed_over`: of a name that is no id, or copies that sync
+        programs left.
         """
-        names = self._record_names()
-        copies = find_copies(self._store, names, self.zarr_format, known=names)
-        return [name for name in names if name not in copies and layout.is_name(name)]
+        self.check_there()
+        mark = ATTRS_DOCUMENT[self.zarr_format]
+        return list(self._images_among(self._store.children(layout.IMAGES, having=[mark])))
 
     def find_copies(self, names: Collection[str] | None = None) -> dict[str, str]:
-        """Return which records are copies that sync programs left, by name, each with the id of its image.
-
-        Parameters
-        ----------
-        names : collection of str, optional
-            Only these records; by default all.
-        """
+        """Return which records, of all or these, sync programs left as copies of images: ids by name."""
         if names is not None:
             return find_copies(self._store, names, self.zarr_format)
-        known = self._record_names()
-        return find_copies(self._store, known, self.zarr_format, known=known)
+        self.list_image_ids()
+        return dict(self.passed_over.copies)
 
-    def _record_names(self) -> Sequence[str]:
-        self.check_there()
-        return self._store.children(layout.IMAGES, having=[ATTRS_DOCUMENT[self.zarr_format]])
+    def _images_among(self, names: Sequence[str]) -> Sequence[str]:
+        images, self.passed_over = part_names(self._store, names, self.zarr_format)
+        return images
 
     def attrs_key(self, image_id: str) -> str:
         """Return the key by which an image is there: that of its attributes."""
@@ -156,9 +154,8 @@ class ZarrDataset(OpenedRoot):
         self.check_there()
         mark = ATTRS_DOCUMENT[self.zarr_format]
         found = self._store.list_records(layout.IMAGES, mark, layout.ANALYSIS)
-        copies = find_copies(self._store, found.names, self.zarr_format, known=found.names)
-        names = [name for name in found.names if name not in copies and layout.is_name(name)]
-        return found if len(names) == len(found.names) else replace(found, names=names)
+        names = self._images_among(found.names)
+        return found if len(names) == len(found.names) else replace(found, names=list(names))
 
     def iter_records(self) -> Iterator[ZarrImageRecord]:
         """Yield all records, ordered by image id."""

@@ -12,6 +12,7 @@ import pytest
 from kymflow import KymDataset, ZarrImageRecord
 from kymflow_zarr import ZarrDataset, layout
 from kymflow_zarr.check.storage import check_storage
+from support.command_line import run_command
 from support.refreshing import open_dataset
 
 NAMES = ["a:b", "a\nb", "con", "dot.", "space ", "a?b", "x" * 210, "\x1b[31m", "Nul.txt", "com1", ".hidden"]
@@ -63,3 +64,31 @@ def test_so_it_is_in_an_object_store() -> None:
 def test_a_name_that_a_glance_takes_is_one_that_a_closer_look_takes(name: str) -> None:
     assert layout.is_name(name)
     assert layout.check_name(name, "image id") == name
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such name can be there")
+@pytest.mark.parametrize("whole", [True, False])
+def test_commands_that_list_all_images_tell_of_it(lab: KymDataset, tmp_path: Path, whole: bool) -> None:
+    (image_id,) = lab.ds.list_image_ids()
+    images = Path(lab.ds.path) / "images"
+    for number in range(4):
+        if whole:
+            shutil.copytree(images / image_id, images / f"\x1b[3{number}m")
+        else:
+            (images / f"\x1b[3{number}m").mkdir()
+    source = tmp_path / "source"
+    source.mkdir()
+
+    for command in (["status"], ["refresh"], ["refresh", "--dry-run"], ["rebuild", "--json"], ["ingest"]):
+        more = [str(source)] if command == ["ingest"] else []
+        said = run_command(*command, lab.ds.path, *more).stderr
+        (line,) = [line for line in said.splitlines() if "no image can have" in line]
+        assert "4 folders of a name that no image can have, in no table: \\x1b[30m, \\x1b[31m, " in line
+        assert "and 1 more; rename it below" in line
+    assert lab.status().unusable_names == [f"\x1b[3{number}m" for number in range(4)]
+    assert "unusable name" in str(lab.status())
+
+
+def test_folders_that_are_images_are_not_told_of(lab: KymDataset) -> None:
+    assert lab.status().unusable_names == []
+    assert "in no table" not in run_command("refresh", lab.ds.path).stderr

@@ -18,6 +18,7 @@ from kymflow.cli.failures import FAILED, fail, interrupted, say
 from kymflow.cli.hints import call, here
 from kymflow.cli.lines import print_line
 from kymflow.cli.output import all_fresh, print_json, print_reports
+from kymflow.cli.passed_over import tell_passed_over
 from kymflow.cli.progress import progress
 from kymflow.cli.sources import print_twice
 from kymflow.cli.unusable import tell_unusable
@@ -62,6 +63,7 @@ def run_ingest(
             executor=executor,
         )
     unusable = tell_unusable(kd, report.tables)
+    tell_passed_over(kd.ds)
     if not report.tables and not unusable:
         hint_at_indexers(kd)
     if as_json:

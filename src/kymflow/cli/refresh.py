@@ -9,6 +9,7 @@ from kymflow.cli.datasets import hint_at_indexers, open_existing
 from kymflow.cli.failures import interrupted
 from kymflow.cli.lines import print_line
 from kymflow.cli.output import print_json
+from kymflow.cli.passed_over import tell_passed_over
 from kymflow.cli.progress import progress
 from kymflow.cli.update import finish
 
@@ -39,6 +40,7 @@ def show_plan(dataset: str, indexers: Sequence[str] | None, *, as_json: bool) ->
     with progress("images") as bar:
         plans = kd.plans(indexers=indexers or None, on_progress=bar, on_table=bar.begin, cancel=interrupted)
     hint_at_indexers(kd)
+    tell_passed_over(kd.ds)
     if as_json:
         print_json({"tables": {name: plan.to_dict() for name, plan in plans.items()}})
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kymflow.cli.datasets import hint_at_indexers, open_existing
@@ -10,6 +9,7 @@ from kymflow.cli.failures import interrupted, say
 from kymflow.cli.hints import call, here
 from kymflow.cli.lines import counted, print_line
 from kymflow.cli.output import print_json, print_table
+from kymflow.cli.passed_over import named, tell_passed_over
 from kymflow.cli.progress import progress
 from kymflow.cli.sources import print_excluded, print_failed_sources, print_odd_sources
 from kymflow.core.zarr.image_names import told_apart
@@ -17,9 +17,6 @@ from kymflow.core.zarr.image_names import told_apart
 if TYPE_CHECKING:
     from kymflow.core.zarr.kym_dataset import KymDataset
     from kymflow.core.zarr.refresh.status import DatasetStatus
-
-# So many files are named; --json names them all.
-NAMED = 3
 
 
 def show_status(dataset: str, *, as_json: bool) -> None:
@@ -46,12 +43,7 @@ def show_status(dataset: str, *, as_json: bool) -> None:
     if status.missing_sources:
         paths = [here(path) for path in status.missing_sources.values()]
         say(f"kymflow: the source files of {len(paths)} images are not where they were: {named(paths)}")
-    if status.copies:
-        folders = counted(len(status.copies), "folder")
-        say(
-            f"kymflow: {folders} of images that a sync program has copied, in no table: "
-            f"{named(list(status.copies))}; `{call('check', dataset)}` says more"
-        )
+    tell_passed_over(kd.ds)
     if status.problem:
         say(f"kymflow: {status.problem}")
     if not all(table.is_fresh for table in status.tables):
@@ -63,9 +55,3 @@ def _print_not_analysed(kd: KymDataset, status: DatasetStatus) -> None:
         paths = told_apart(kd.ds.store.source_files())
         files = [paths.get(image_id, path) for image_id, path in status.not_analysed.items()]
         print_line(f"not analysed: {len(files)} of {status.images} images: {named(files)}")
-
-
-def named(files: Sequence[str]) -> str:
-    """Return the first few of many files."""
-    more = len(files) - NAMED
-    return ", ".join(files[:NAMED]) + (f", and {more} more" if more > 0 else "")

@@ -10,6 +10,7 @@ import typer
 from kymflow.cli.datasets import hint_at_indexers, open_existing
 from kymflow.cli.failures import FAILED, interrupted
 from kymflow.cli.output import all_fresh, print_json, print_reports, reports_to_dict
+from kymflow.cli.passed_over import tell_passed_over
 from kymflow.cli.progress import progress
 from kymflow.cli.unusable import tell_unusable
 from kymflow.core.zarr.image_names import find_images
@@ -79,6 +80,7 @@ def finish(
         Print one JSON document.
     """
     unusable = tell_unusable(kd, reports) if everything else []
+    tell_passed_over(kd.ds)
     if not reports and not unusable:
         hint_at_indexers(kd)
     if as_json:

@@ -113,6 +113,11 @@ def index_frame(data: bytes | None) -> pd.DataFrame:
     return frames.arrow_to_frame(table)
 
 
+def frame_of(rows: Sequence[SourceRow]) -> pd.DataFrame:
+    """Return rows as :func:`index_frame` does."""
+    return frames.arrow_to_frame(_to_table(rows))
+
+
 def _is_whole(table: pa.Table) -> bool:
     """Tell whether all columns and values are there, so that rows need not be looked at one by one."""
     try:

@@ -224,7 +224,8 @@ class StoreReader(ABC):
     def children(self, prefix: str, having: Sequence[str] = ()) -> Sequence[str]:
         """Return the sorted names directly below `prefix` that have keys below themselves.
 
-        With `having`, only those that hold a key of one of these names directly.
+        With `having`, only those that hold a key of one of these names directly; and, on a disk, those of
+        names that nothing of a dataset can have, so that somebody can be told.
         """
 
     @abstractmethod

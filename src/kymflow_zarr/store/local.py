@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from kymflow_zarr import limits
 from kymflow_zarr.errors import LockTimeoutError
-from kymflow_zarr.layout import FILE_ENDINGS, IMAGES, is_litter
+from kymflow_zarr.layout import FILE_ENDINGS, IMAGES, is_litter, is_name
 from kymflow_zarr.store.base import (
     LINKED_SIZE,
     LOCK_TIMEOUT_S,
@@ -214,7 +214,11 @@ class LocalStore(DiskPaths, Store):
                 # Nobody can look into it, and it must not pass for absent.
                 if files.is_odd(entry.path):
                     odd.append(entry.name)
-            elif not having or any(files.is_file(f"{entry.path}{os.sep}{name}") for name in having):
+            elif (
+                not having
+                or any(files.is_file(f"{entry.path}{os.sep}{name}") for name in having)
+                or not is_name(entry.name)
+            ):
                 names.append(entry.name)
         self._without_links = None if odd else (f"{prefix}/", "")
         return sorted(names + odd)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -125,3 +126,13 @@ def test_who_asks_for_the_file_of_an_image_gets_one_error(taken: ZarrDataset, co
 
     with pytest.raises(TableError, match="lacks the image, the file or its folder"):
         taken.record(taken.list_image_ids()[0]).get_source()
+
+
+def test_a_check_reads_the_sources_table_once(taken: ZarrDataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = Mock(wraps=taken.store.read)
+    monkeypatch.setattr(taken.store, "read", read)
+
+    stored = check_storage(taken.store, 3)
+
+    assert [call.args for call in read.call_args_list].count((SOURCES_KEY,)) == 1
+    assert stored.sources == taken.sources_standing()

@@ -20,8 +20,9 @@ from kymflow.core.zarr.tables.schema import is_alike
 from kymflow.core.zarr.tables.state import TableState, find_state
 from kymflow.errors import SchemaError
 from kymflow_zarr import layout
+from kymflow_zarr.check.leftovers import LEFTOVER_AGE_S, put_back
 from kymflow_zarr.check.problems import Kind, Problem
-from kymflow_zarr.check.storage import LEFTOVER_AGE_S, check_storage, put_back
+from kymflow_zarr.check.storage import check_storage
 from kymflow_zarr.errors import TableError
 from kymflow_zarr.formats import frames
 from kymflow_zarr.sources.table import mend_index

@@ -87,6 +87,8 @@ class DatasetStatus(Summarised):
         Why the sources are not known; empty if they are.
     copies : dict of str to str
         Id of the image, by the name of a record that is a copy of it, which a sync program left: in no table.
+    unusable_names : list of str
+        Folders beside the images of names that no image can have: in no table.
     plans : dict of str to RefreshPlan
         What a refresh of each table with an indexer would do, image by image and why, by table name.
     """
@@ -98,6 +100,7 @@ class DatasetStatus(Summarised):
     not_analysed: dict[str, str] | None = None
     problem: str = ""
     copies: dict[str, str] = field(default_factory=dict)
+    unusable_names: list[str] = field(default_factory=list)
     plans: dict[str, RefreshPlan] = field(default_factory=dict)
 
     def _summary(self) -> Summary:
@@ -120,6 +123,7 @@ class DatasetStatus(Summarised):
             Details("table", columns, rows, whole=True),
             *self.sources.details(),
             Details("conflicted copy", ("folder", "copy of image"), list(self.copies.items())),
+            Details("unusable name", ("folder",), [(name,) for name in self.unusable_names]),
             Details("problem", ("problem",), [(self.problem,)] if self.problem else []),
         ]
         return Summary("DatasetStatus", values, details)
@@ -137,6 +141,7 @@ class DatasetStatus(Summarised):
             if self.not_analysed is None
             else [{"image_id": one, "source": path} for one, path in self.not_analysed.items()],
             "copies": [{"name": name, "image_id": image_id} for name, image_id in self.copies.items()],
+            "unusable_names": self.unusable_names,
             "problem": self.problem,
         }
 
@@ -154,7 +159,7 @@ def dataset_status(ds: ZarrDataset, registry: IndexerRegistry, options: RunOptio
     contracts = {contract.table_name: contract for contract in map(contract_of, registry.indexers())}
     names = sorted({*contracts, *ds.list_table_names()})
     infos = registry.list()
-    listing = ds.listing()
+    listing, passed_over = ds.listing(), ds.passed_over
     tables = []
     plans = {}
     for name in names:
@@ -182,11 +187,17 @@ def dataset_status(ds: ZarrDataset, registry: IndexerRegistry, options: RunOptio
                 or ("other columns" if plan.rewrite else ""),
             )
         )
-    status = DatasetStatus(len(listing.names), tables, copies=ds.find_copies(), plans=plans)
+    status = DatasetStatus(
+        len(listing.names),
+        tables,
+        copies=dict(passed_over.copies),
+        unusable_names=list(passed_over.unusable),
+        plans=plans,
+    )
     try:
         return replace(
             status,
-            missing_sources=_missing_sources(ds),
+            missing_sources=_missing_sources(ds, listing.names),
             sources=ds.sources_standing(),
             not_analysed=_not_analysed(ds),
         )
@@ -239,9 +250,9 @@ def _not_analysed(ds: ZarrDataset) -> dict[str, str] | None:
     return dict(sorted(zip(unknown["image_id"], paths, strict=True), key=lambda pair: pair[1]))
 
 
-def _missing_sources(ds: ZarrDataset) -> dict[str, str]:
+def _missing_sources(ds: ZarrDataset, image_ids: Sequence[str]) -> dict[str, str]:
     sources = ds.load_sources_index()
-    live = set(ds.list_image_ids())
+    live = set(image_ids)
     return {
         image_id: path
         for image_id, path in zip(sources["image_id"], sources["source_primary_path"], strict=True)

@@ -148,9 +148,11 @@ def test_the_command_line_names_copies(tmp_path: Path, indexer: CellsIndexer) ->
     kd = lab_of(tmp_path, indexer, OURS)
     copy(kd, OURS, f"{OURS} - Copy")
 
-    found = run_command("status", kd.ds.path)
-    assert f"1 folder of images that a sync program has copied, in no table: {OURS} - Copy" in found.stderr
-    assert "1 image" in found.stdout
+    for command in ("status", "refresh", "rebuild"):
+        found = run_command(command, kd.ds.path)
+        (line,) = [line for line in found.stderr.splitlines() if "sync program" in line]
+        assert f"1 folder of images that a sync program has copied, in no table: {OURS} - Copy; keep" in line
+    assert "1 image" in run_command("status", kd.ds.path).stdout
     checked = run_command("check", kd.ds.path, code=1)
     assert f"wrong: conflicted copy: 'images/{OURS} - Copy' is a copy of image '{OURS}'" in checked.stdout
 

@@ -41,6 +41,7 @@ def test_status_counts_fresh_stale_failed_missing_and_removed(lab: KymDataset, i
         "sources": {"failed": [], "gone": [], "conflicts": [], "duplicates": [], "excluded": []},
         "not_analysed": None,
         "copies": [],
+        "unusable_names": [],
         "problem": "",
     }
     assert not status.tables[0].is_fresh
