@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from kymflow.core.runs.options import OnTable, RunOptions
 from kymflow.core.zarr.tables.commit import Changes, LedgerLost, commit_rows
 from kymflow.core.zarr.tables.ledger import Ledger
-from kymflow.core.zarr.tables.schema import is_alike, table_schema
+from kymflow.core.zarr.tables.schema import is_alike
 from kymflow.core.zarr.tables.state import TableState, find_state
 from kymflow_zarr import layout
 from kymflow_zarr.errors import CancelledError, LockTimeoutError, StoreError
@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 # So many images are looked at together; between them, it can be stopped.
 _AT_ONCE = 500
+_NO_TABLE = "there is no table yet, or it is damaged"
 
 
 @dataclass(frozen=True, repr=False)
@@ -147,12 +148,12 @@ def make_plan(
     """
     live = listing.names
     plan = RefreshPlan(contract.table_name, contract.indexer, rows=state.n_rows if state else 0)
-    why_all = _why_all(state, contract)
-    if state is None or state.ledger is None or why_all:
+    wanted = _NO_TABLE if state is None else state.wanted_schema(contract)
+    if state is None or state.ledger is None or isinstance(wanted, str):
         known = state.known_ids() if state is not None else set()
         return replace(
             plan,
-            stale={image_id: [why_all or "the table has no ledger"] for image_id in live},
+            stale={image_id: [str(wanted)] for image_id in live},
             new=[image_id for image_id in live if image_id not in known],
             removed=sorted(known - set(live)),
             whole=True,
@@ -171,7 +172,7 @@ def make_plan(
         failed=[image_id for image_id in sorted(stale) if image_id in known and ledger[image_id].error],
         removed=removed,
         fresh=len(live) - len(stale),
-        rewrite=not (stale or removed) and not _has_right_columns(state, contract),
+        rewrite=not (stale or removed) and not is_alike(state.schema, wanted),
         revalidated=revalidated,
     )
 
@@ -238,26 +239,12 @@ def unproven(store: Store, ledger: Ledger, listing: Listing) -> list[str]:
     return [*image_ids.take(doubtful).to_pylist(), *image_ids.filter(failed).to_pylist()]
 
 
-def _why_all(state: TableState | None, contract: TableContract) -> str | None:
-    """Say why every image is stale, or None if each is to be looked at."""
-    if state is None:
-        return "there is no table yet, or it is damaged"
-    if state.ledger is None:
-        return "the table was written by somebody else, or its ledger is lost or damaged"
-    return state.why_not(contract)
-
-
 def _short(key: str) -> str:
     """Return a key as people name it: artifacts without the record's prefix."""
     rest = key.split("/", 2)[-1]
     if rest.startswith("analysis/"):
         return f"artifact {rest.removeprefix('analysis/')!r}"
     return "pixels" if rest.startswith("data/") else "source file" if rest == "source" else repr(rest)
-
-
-def _has_right_columns(state: TableState, contract: TableContract) -> bool:
-    wanted = table_schema(contract, Ledger.of({}) if state.ledger is None else state.ledger)
-    return is_alike(state.schema, wanted)
 
 
 def remember(ds: ZarrDataset, contract: TableContract, revalidated: Dependencies) -> None:

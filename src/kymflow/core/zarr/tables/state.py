@@ -80,12 +80,12 @@ class TableState:
         Not if the table was made by another indexer, under another schema version, or with other
         declared types of columns that its images have.
         """
-        return self.ledger is not None and self.why_not(contract) is None
+        return isinstance(self.wanted_schema(contract), pa.Schema)
 
-    def why_not(self, contract: TableContract) -> str | None:
-        """Say why the ledger does not hold for this contract; None if it does, or there is none."""
+    def wanted_schema(self, contract: TableContract) -> pa.Schema | str:
+        """Return the schema that the table has by its ledger; or why that does not hold for this contract."""
         if self.ledger is None:
-            return None
+            return "the table was written by somebody else, or its ledger is lost or damaged"
         if not self.made_by(contract):
             return "the table was made by another indexer"
         for version in self.ledger.versions():
@@ -98,10 +98,9 @@ class TableState:
                 kinds = [kind or "nothing" for kind in (before.get(name), now.get(name))]
                 return f"column {name!r} is declared {kinds[1]}, was {kinds[0]}"
         try:
-            table_schema(contract, self.ledger)
+            return table_schema(contract, self.ledger)
         except SchemaError:
             return "its ledger tells of columns that do not go together"
-        return None
 
     def fits(self, ledger: Ledger) -> bool:
         """Tell whether the rows of each image are where a ledger says, by the first and the last of them."""

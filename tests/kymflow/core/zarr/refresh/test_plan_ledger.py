@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
 from kymflow import IndexerRegistry, KymDataset
+from kymflow.core.zarr.tables import state
 from kymflow_zarr.formats import frames
 from support.refreshing import (
     TABLE,
@@ -180,3 +182,14 @@ def test_a_damaged_ledger_never_breaks_a_plan(local_lab: KymDataset, indexer: Ce
         ledger.write_bytes(bytes(bent))
         plan = local_lab.plan(indexer)
         assert plan.fresh + len(plan.stale) == 2
+
+
+def test_a_plan_joins_the_schemas_of_a_ledger_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kd = open_dataset(tmp_path / "lab.zarr")
+    add_image(kd, "a").save_df_parquet(TABLE, cells(1))
+    kd.rebuild(CellsIndexer())
+    joined = Mock(wraps=state.table_schema)
+    monkeypatch.setattr(state, "table_schema", joined)
+
+    assert kd.plan(CellsIndexer()).is_empty
+    assert joined.call_count == 1
