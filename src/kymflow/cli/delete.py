@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -117,23 +118,24 @@ def _what_comes_back(*, exclude: bool) -> str:
 
 
 def _update_tables(kd: KymDataset, image_ids: Sequence[str]) -> dict[str, UpdateReport]:
-    """Take the rows of deleted images out of each table that speaks of them."""
+    """Take the rows of deleted images out of each table that speaks of them, or may do so."""
     reports: dict[str, UpdateReport] = {}
     if not image_ids:
         return reports
+    made = set(kd.ds.list_table_names())
     with progress("tables") as bar:
         for contract in map(contract_of, kd.registry.indexers()):
+            if contract.table_name not in made:
+                continue
             state = find_state(kd.ds.store, contract.table_name)
+            is_lost = state is None or state.ledger is None
             known = sorted(state.known_ids().intersection(image_ids)) if state is not None else []
-            if known:
-                bar.begin(contract.table_name)
-                reports |= kd.rebuild_all(
-                    indexers=[contract.indexer],
-                    image_ids=known,
-                    on_error="skip",
-                    on_progress=bar,
-                    cancel=interrupted,
-                )
+            if not (known or is_lost):
+                continue
+            bar.begin(contract.table_name)
+            # Without a ledger nothing tells of which images the table speaks: it is made anew.
+            run = kd.refresh_all if is_lost else partial(kd.rebuild_all, image_ids=known)
+            reports |= run(indexers=[contract.indexer], on_error="skip", on_progress=bar, cancel=interrupted)
     return reports
 
 

@@ -45,6 +45,20 @@ def test_images_and_their_rows_go_and_no_other(run: Run, lab: Path) -> None:
     assert "nothing is wrong" in run("check", lab).stdout
 
 
+@pytest.mark.parametrize("what", ["index/*/*.parquet", "tables/[!s]*.parquet"])
+def test_a_damaged_table_is_made_anew_even_if_the_image_had_no_rows(run: Run, lab: Path, what: str) -> None:
+    events = KymDataset(lab, "r").ds.load_table("velocity_events")
+    without_rows = sorted(set(ids(lab).values()).difference(events["image_id"]))[0]
+    for path in lab.glob(what):
+        path.write_bytes(b"damaged")
+
+    run("delete", lab, without_rows, "--yes")
+
+    tables = read_json(run("status", lab, "--json"))["tables"]
+    assert {table["fresh"] for table in tables} == {3}
+    assert "nothing is wrong" in run("check", lab).stdout
+
+
 def test_where_nobody_can_be_asked_nothing_goes(run: Run, lab: Path) -> None:
     before = tree(lab)
     line = one_line(run("delete", lab, "capillary_0001.tif", code=2))
