@@ -94,10 +94,10 @@ def _why_no_sheet(name: str, taken: set[str]) -> str:
 
 def _write_sheet(book: Workbook, table: TableContent) -> None:
     sheet = book.add_worksheet(table.name)
-    formats = {
-        datetime.datetime: book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"}),
-        datetime.date: book.add_format({"num_format": "yyyy-mm-dd"}),
-    }
+    day, second, millisecond = (
+        book.add_format({"num_format": form})
+        for form in ("yyyy-mm-dd", "yyyy-mm-dd hh:mm:ss", "yyyy-mm-dd hh:mm:ss.000")
+    )
     _write_header(book, sheet, table.names)
     for place, cells in enumerate(_rows(table), 1):
         for column, cell in enumerate(cells):
@@ -108,8 +108,10 @@ def _write_sheet(book: Workbook, table: TableContent) -> None:
                 sheet.write_boolean(place, column, cell)
             elif isinstance(cell, int | float):
                 sheet.write_number(place, column, cell)
+            elif isinstance(cell, datetime.datetime):
+                sheet.write_datetime(place, column, cell, millisecond if cell.microsecond else second)
             elif cell is not None:
-                sheet.write_datetime(place, column, cell, formats[type(cell)])
+                sheet.write_datetime(place, column, cell, day)
 
 
 def _rows(table: TableContent) -> Iterator[tuple[Any, ...]]:
@@ -138,15 +140,26 @@ def _write_header(book: Workbook, sheet: Worksheet, names: Sequence[str]) -> Non
 def _cells(values: pd.Series[Any]) -> list[Any]:
     missing = values.isna().to_numpy()
     plain = values.astype(object).tolist()
-    return [None if gone else _cell(value) for value, gone in zip(plain, missing, strict=True)]
+    # All of them as texts: Excel would sort its own times before them.
+    as_cell = str if pd.api.types.is_datetime64_dtype(values.dtype) and any(map(_is_fine, plain)) else _cell
+    return [None if gone else as_cell(value) for value, gone in zip(plain, missing, strict=True)]
+
+
+def _is_fine(value: Any) -> bool:
+    """Tell whether a time has more digits than Excel, which ends at milliseconds."""
+    if not isinstance(value, datetime.datetime) or value is pd.NaT:
+        return False
+    return value.microsecond % 1000 != 0 or getattr(value, "nanosecond", 0) != 0
 
 
 def _cell(value: Any) -> Any:
     """Return a value as Excel can hold it; as text, where it could not hold it exactly."""
     if isinstance(value, np.generic):
         value = value.item()
+    if _is_fine(value):
+        return str(value)
     if isinstance(value, pd.Timestamp):
-        value = value.to_pydatetime(warn=False)
+        value = value.to_pydatetime()
     if isinstance(value, str | bool):
         return value
     if isinstance(value, int):

@@ -88,6 +88,34 @@ def test_a_text_is_no_formula_link_or_number(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        (
+            pd.to_datetime(["2024-05-01 10:00:00", None, "2024-05-01 10:00:00.000000001"], format="ISO8601"),
+            ["2024-05-01 10:00:00", None, "2024-05-01 10:00:00.000000001"],
+        ),
+        (
+            pd.to_datetime(["2024-05-01 10:00:00.000250"]).as_unit("us"),
+            ["2024-05-01 10:00:00.000250"],
+        ),
+        (
+            pd.to_datetime(["2024-05-01 10:00:00.250", None, "2024-05-01"], format="ISO8601"),
+            [datetime.datetime(2024, 5, 1, 10, 0, 0, 250_000), None, datetime.datetime(2024, 5, 1)],
+        ),
+        (
+            pd.Series([pd.Timestamp("2024-05-01 10:00:00.000000001"), "unknown"], dtype=object),
+            ["2024-05-01 10:00:00.000000001", "unknown"],
+        ),
+    ],
+    ids=["nanoseconds", "microseconds", "milliseconds", "among texts"],
+)
+def test_a_time_keeps_all_its_digits(tmp_path: Path, times: Any, expected: list[Any]) -> None:
+    write_workbook([rows_of(when=times)], tmp_path / "t.xlsx")
+
+    assert [row for (row,) in read(tmp_path / "t.xlsx", "t")[1:]] == expected
+
+
+@pytest.mark.parametrize(
     ("name", "reason"),
     [
         ("a" * 32, "a sheet's name has at most 31 characters, this one has 32"),
