@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -172,6 +173,53 @@ class CountsEvents:
         except FileNotFoundError:
             return pd.DataFrame()
         return pd.DataFrame({"n_events": [len(events)], "last_s": [events["t0_s"].max()]})
+
+
+class Membership:
+    """Which images have events: a table of nothing but image_id."""
+
+    name = "has_events"
+    table_name = "has_events"
+
+    def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+        try:
+            rec.load_df_parquet("velocity_events")
+        except FileNotFoundError:
+            return pd.DataFrame()
+        return pd.DataFrame({"image_id": [rec.image_id]})
+
+
+class ThreadsInside:
+    """Reads its artifacts in threads that end with the call."""
+
+    name = "threads_inside"
+    table_name = "threads_inside"
+
+    def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+        with ThreadPoolExecutor(2) as pool:
+            try:
+                trace, report = pool.map(rec.load_df_parquet, ("radon", "radon_report"))
+            except FileNotFoundError:
+                return pd.DataFrame()
+            means = pool.map(lambda group: (group[0], group[1]["velocity"].mean()), trace.groupby("roi_id"))
+            found = pd.DataFrame(means, columns=["roi_id", "mean_mm_s"])
+        return found.merge(report[["roi_id"]], on="roi_id")
+
+
+_POOL = ThreadPoolExecutor(2)
+
+
+class ThreadsOfItsModule:
+    """Reads in threads of a pool that is kept, as long as the module is loaded."""
+
+    name = "pool"
+    table_name = "pool"
+
+    def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+        try:
+            return _POOL.submit(rec.load_df_parquet, "radon_report").result()[["roi_id", "mean_velocity"]]
+        except FileNotFoundError:
+            return pd.DataFrame()
 
 
 class Payload:

@@ -26,6 +26,9 @@ FAULTLESS = [
     faultless.ListsInCells(),
     faultless.NestedInCells(),
     faultless.IndexIsAColumnToo(),
+    faultless.Membership(),
+    faultless.ThreadsInside(),
+    faultless.ThreadsOfItsModule(),
 ]
 
 
