@@ -111,7 +111,9 @@ def _locked(path: str, deadline: float) -> Iterator[HeldLock]:
             # Not only closed: a child that was forked meanwhile has it open, too.
             with suppress(OSError):
                 fcntl.flock(descriptor, fcntl.LOCK_UN)
-            os.close(descriptor)
+            # Nothing was written to it that could be lost.
+            with suppress(OSError):
+                os.close(descriptor)
         _wait(path, path + ".owner", deadline)
 
 

@@ -142,6 +142,29 @@ def test_whoever_waits_for_a_lock_that_is_deleted_takes_the_new_one(disk: Store)
     assert sorted(disk.read(KEY)[0].split()) == [b"first", b"second"]
 
 
+def test_a_lock_file_that_cannot_be_closed_takes_nothing_back(
+    disk: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = []
+    close = os.close
+
+    def failing(descriptor: int) -> None:
+        is_lock = lock_path(disk).exists() and os.path.sameopenfile(descriptor, lock)
+        close(descriptor)
+        if is_lock:
+            closed.append(descriptor)
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    disk.put(KEY, b"old, ")
+    lock = os.open(lock_path(disk), os.O_RDWR | os.O_CREAT)
+    monkeypatch.setattr(os, "close", failing)
+    disk.update(KEY, adding(b"new"))
+    monkeypatch.undo()
+    close(lock)
+    assert disk.read(KEY)[0] == b"old, new"
+    assert len(closed) == 1
+
+
 @pytest.mark.parametrize("kind", [*ODD_FILES, "linked file"])
 def test_a_lock_file_that_is_no_file_of_ours_is_refused_and_untouched(
     disk: Store, tmp_path: Path, kind: str
