@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from kymflow_zarr import limits
+from kymflow_zarr.formats import parquet_pages
 
 # Fixed values take as much in pandas, also those that Arrow packs closer.
 _VALUE_BYTES = 8
@@ -14,6 +17,8 @@ _VALUE_BYTES = 8
 _NESTED_VALUE_BYTES = 64
 # Pieces of columns; each costs time of its own.
 _MOST_CHUNKS = 1_000_000
+# Of text that is counted at a time.
+_MOST_ROWS = 2**16
 
 
 def read_artifact(data: bytes) -> pa.Table:
@@ -28,19 +33,32 @@ def read_artifact(data: bytes) -> pa.Table:
     """
     # What is in memory needs no reading ahead, which would be done by another thread.
     file = pq.ParquetFile(pa.BufferReader(data), pre_buffer=False)
-    metadata = file.metadata
+    claims = _claims(file.metadata, len(data))
     most = limits.max_artifact_bytes()
-    n_bytes, values = _claims(metadata)
-    limits.check_bytes(n_bytes, limit=most)
+    limits.check_bytes(claims.n_bytes, limit=most)
     # A value may be as long as all that is stored, and may repeat as often.
-    if n_bytes * values > most:
-        _check_repeated(data, metadata)
+    may_repeat = claims.n_bytes * claims.values > most
+    if claims.nested or may_repeat or parquet_pages.most_bytes(claims.chunks) > most:
+        pages = parquet_pages.read_pages(data, claims.chunks)
+        _check_pages(pages, claims)
+        if may_repeat:
+            _check_repeated(data, file.metadata, pages)
     # One thread: files are small and many; callers that want more read in parallel.
     return file.read(use_threads=False)
 
 
-def _claims(metadata: pq.FileMetaData) -> tuple[int, int]:
-    """Return how many bytes and values the footer claims, at least; refuse too many columns or row groups.
+@dataclass(frozen=True)
+class _Claims:
+    """What the footer claims: bytes and values, at least; all columns of all row groups; those with lists."""
+
+    n_bytes: int
+    values: int
+    chunks: list[pq.ColumnChunkMetaData]
+    nested: list[int]
+
+
+def _claims(metadata: pq.FileMetaData, size_bytes: int) -> _Claims:
+    """Return what the footer claims; refuse too many columns or row groups.
 
     It is asked for little: of many small artifacts, each question takes time.
     """
@@ -49,30 +67,61 @@ def _claims(metadata: pq.FileMetaData) -> tuple[int, int]:
     if n_groups * n_columns > _MOST_CHUNKS:
         raise limits.TooLargeError(f"its {n_groups} row groups are more than can be read")
     groups = [metadata.row_group(place) for place in range(n_groups)]
+    chunks = [group.column(place) for group in groups for place in range(n_columns)]
+    if sum([chunk.total_compressed_size for chunk in chunks]) > size_bytes:
+        raise ValueError("its columns take more bytes than there are")
     stored = sum([group.total_byte_size for group in groups])
     rows = max(rows, sum([group.num_rows for group in groups]))
     schema = metadata.schema
     columns = [schema.column(place) for place in range(n_columns)]
+    nested = [place for place, column in enumerate(columns) if column.max_repetition_level]
+    lists = [place for first in nested for place in range(first, len(chunks), n_columns)]
     # Values of a fixed length take it even where they are missing.
     fixed = rows * sum([column.length for column in columns])
-    nested = [place for place, column in enumerate(columns) if column.max_repetition_level]
-    values = sum([group.column(place).num_values for group in groups for place in nested])
+    values = sum([chunks[place].num_values for place in lists])
     n_bytes = max(stored, fixed, _VALUE_BYTES * rows * max(n_columns, 1), _NESTED_VALUE_BYTES * values)
-    return n_bytes, max(rows, values)
+    return _Claims(n_bytes, max(rows, values), chunks, lists)
 
 
-def _check_repeated(data: bytes, metadata: pq.FileMetaData) -> None:
-    """Count the bytes of text that dictionaries repeat, without repeating them."""
-    columns = [metadata.schema.column(place) for place in range(metadata.num_columns)]
-    paths = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
-    if not paths:
-        return
-    file = pq.ParquetFile(pa.BufferReader(data), pre_buffer=False, read_dictionary=paths)
-    n_bytes = 0
-    for group in range(metadata.num_row_groups):
-        for path in dict.fromkeys(path.partition(".")[0] for path in paths):
+def _check_pages(pages: list[parquet_pages.Pages], claims: _Claims) -> None:
+    limits.check_bytes(sum(some.n_bytes for some in pages))
+    values = sum(pages[place].n_values for place in claims.nested)
+    limits.check_bytes(_NESTED_VALUE_BYTES * values)
+
+
+def _check_repeated(data: bytes, metadata: pq.FileMetaData, pages: list[parquet_pages.Pages]) -> None:
+    """Count the bytes of text that dictionaries and common beginnings repeat, without repeating them."""
+    n_columns, n_groups = metadata.num_columns, metadata.num_row_groups
+    delta, others = [], []
+    for place in range(n_columns):
+        column = metadata.schema.column(place)
+        if column.physical_type != "BYTE_ARRAY":
+            continue
+        of_column = pages[place::n_columns]
+        if not any(parquet_pages.DELTA_BYTE_ARRAY in some.encodings for some in of_column):
+            others.append(column.path)
+        elif column.max_repetition_level:
+            # Of lists, Arrow reads no part of a row: as if each value were as long as a page.
+            limits.check_bytes(sum(some.n_values * some.longest for some in of_column))
+        else:
+            delta.append((column.path, max(some.longest for some in of_column)))
+    n_bytes = sum(_delta_bytes_of(data, path, longest) for path, longest in delta)
+    file = pq.ParquetFile(pa.BufferReader(data), pre_buffer=False, read_dictionary=others)
+    for group in range(n_groups):
+        for path in dict.fromkeys(path.partition(".")[0] for path in others):
             n_bytes += _text_bytes_of(file, group, path)
             limits.check_bytes(n_bytes)
+
+
+def _delta_bytes_of(data: bytes, path: str, longest: int) -> int:
+    """Count the bytes of text each of which begins as the one before: no value is longer than a page."""
+    file = pq.ParquetFile(pa.BufferReader(data), pre_buffer=False)
+    rows = max(1, limits.max_artifact_bytes() // (4 * max(longest, 1)))
+    n_bytes = 0
+    for batch in file.iter_batches(min(rows, _MOST_ROWS), columns=[path], use_threads=False):
+        n_bytes += batch.nbytes
+        limits.check_bytes(n_bytes)
+    return n_bytes
 
 
 def _text_bytes_of(file: pq.ParquetFile, group: int, column: str) -> int:
