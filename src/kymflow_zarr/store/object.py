@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import obstore
 from obstore.store import MemoryStore
 
-from kymflow_zarr.errors import DatasetError, InvalidNameError
-from kymflow_zarr.layout import is_key
+from kymflow_zarr import limits
+from kymflow_zarr.errors import DatasetError, InvalidNameError, StoreError
+from kymflow_zarr.layout import IMAGES, is_key
 from kymflow_zarr.store.base import LOCK_TIMEOUT_S, Change, Fingerprint, OutdatedError, R, T
 from kymflow_zarr.store.listed import ListedStore
 from kymflow_zarr.store.remote.requests import Requests
@@ -89,12 +90,23 @@ class ObjectStore(ListedStore):
 
         def get(client: Any) -> tuple[bytes, Any]:
             answer = obstore.get(client, key)
+            # Nothing but the head has come yet.
+            self._refuse_large(key, answer.meta["size"])
             return bytes(answer.bytes()), {**answer.meta, PUT_ID: answer.attributes.get(PUT_ID)}
 
         try:
             return self.requests.ask("read", key, get)
         except FileNotFoundError:
             raise FileNotFoundError(f"no {key!r} in {self.url}") from None
+
+    def _refuse_large(self, key: str, n_bytes: int) -> None:
+        # Tables have no limit.
+        if not key.startswith(f"{IMAGES}/"):
+            return
+        try:
+            limits.check_bytes(n_bytes, "it takes")
+        except limits.TooLargeError as error:
+            raise StoreError(f"cannot read {key!r} in {self.url}: {error}", dataset=self.url) from error
 
     def each(self, ask: Callable[[T], R], items: Sequence[T]) -> Sequence[R]:
         if len(items) < 2:

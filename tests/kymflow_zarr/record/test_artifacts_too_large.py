@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import obstore
 import pandas as pd
 import pytest
 
@@ -82,3 +83,30 @@ def test_a_file_beyond_the_limit_is_not_read(dataset: ZarrDataset, suffix: str) 
 
     with pytest.raises(StoreError, match=f"cannot read '{key}' .* it takes 1.1 TB"):
         _load(record, suffix)("events")
+
+
+class _Unfetched:
+    """The answer of an object store whose content must not be asked for."""
+
+    def __init__(self, answer: obstore.GetResult) -> None:
+        self.meta, self.attributes = answer.meta, answer.attributes
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".json", ".json.gz", ".csv.gz"])
+def test_an_object_beyond_the_limit_is_not_fetched(suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = ZarrDataset(f"memory://large{suffix}").add_image([[0, 1], [2, 3]])
+    put(record, f"events{suffix}", b"0" * 5000)
+    monkeypatch.setenv(limits.SETTING, "4000")
+    get = obstore.get
+    monkeypatch.setattr(obstore, "get", lambda *asked: _Unfetched(get(*asked)))
+
+    with pytest.raises(StoreError, match=f"cannot read '.*events{suffix}' .* it takes 5000 bytes"):
+        _load(record, suffix)("events")
+
+
+def test_a_table_of_any_size_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = ZarrDataset("memory://large-table")
+    dataset.save_table("events", pd.DataFrame({"image_id": ["a"] * 100}))
+    monkeypatch.setenv(limits.SETTING, "100")
+
+    assert len(dataset.load_table("events")) == 100
