@@ -137,13 +137,20 @@ def check_writable(name: str, arrow_type: pa.DataType, depth: int = 0) -> None:
     Raises
     ------
     ColumnError
-        It holds objects without any field, or is nested beyond reason.
+        It holds objects without any field or with two of one name, or is nested beyond reason.
     """
     if depth > MAX_NESTING:
         raise ColumnError(f"column {name!r} is nested more than {MAX_NESTING} deep. Flatten it.", column=name)
     if pa.types.is_struct(arrow_type) and not arrow_type.num_fields:
         raise ColumnError(
             f"column {name!r} holds only empty objects, which Parquet cannot. Drop it.", column=name
+        )
+    names = [arrow_type.field(index).name for index in range(arrow_type.num_fields)]
+    if len(set(names)) < len(names):
+        raise ColumnError(
+            f"column {name!r} holds objects in which {max(names, key=names.count)!r} stands twice. "
+            "Rename one.",
+            column=name,
         )
     if any(is_one(arrow_type) for is_one in _UNKNOWN_TO_PARQUET):
         raise ColumnError(
@@ -354,7 +361,11 @@ def table_to_frame(table: pa.Table) -> pd.DataFrame:
         nullable = _nullable_dtype(values.type)
         if _holds_objects(values.type):
             # pandas would make floats of the integers in them, where others are missing.
-            frame[name] = pd.Series(values.to_pylist(), index=frame.index, dtype=object)
+            try:
+                objects = values.to_pylist()
+            except (ValueError, OverflowError) as error:
+                raise _unpandable(table.select([name]).replace_schema_metadata(None), error) from error
+            frame[name] = pd.Series(objects, index=frame.index, dtype=object)
         elif nullable is not None and values.null_count and isinstance(frame[name].dtype, np.dtype):
             frame[name] = nullable.__from_arrow__(values)
     return frame

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kymflow.core.zarr.indexers.columns import nan_to_null
+from kymflow_zarr.errors import ColumnError
 
 # More digits need twice as many bytes.
 MAX_DECIMAL128 = 38
@@ -19,22 +20,34 @@ def own_columns(table: pa.Table) -> pa.Table:
     """Return one image's rows with plain types; a column without any value has no type yet (null).
 
     Dictionaries are decoded, NaN becomes null, the many Arrow types of text become one; maps are lists of
-    objects with ``key`` and ``value``.
+    objects with ``key`` and ``value``, and extension types what they are stored as.
+
+    Raises
+    ------
+    ColumnError
+        Values that Python cannot hold, by column.
     """
     columns = {}
     for name, values in zip(table.column_names, table.columns, strict=True):
-        if pa.types.is_dictionary(values.type):
-            values = values.cast(plain_type(values.type))
-        if pa.types.is_floating(values.type) and len(values):
-            values = nan_to_null(values)
-        elif pa.types.is_nested(values.type) and _has_nan(values):
-            values = pa.chunked_array([pa.array(_without_nan(values.to_pylist()), values.type)])
-        if values.null_count == len(values):
-            columns[name] = pa.nulls(len(values))
-        else:
-            plain = plain_type(values.type)
-            columns[name] = values if plain == values.type else _cast(values, plain)
+        try:
+            columns[name] = _own(values)
+        except (ValueError, OverflowError, pa.ArrowException) as error:
+            # Inside objects and lists: a date of the year 20000, two values of one name.
+            what = f"column {name!r} holds {values.type} that Python cannot: {error}. Give it as text."
+            raise ColumnError(what, column=name) from error
     return pa.table(columns)
+
+
+def _own(values: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    plain = plain_type(values.type)
+    if values.null_count < len(values) and values.type != plain:
+        # Before NaN is looked for, which only plain types show.
+        values = _cast(values, plain)
+    if pa.types.is_floating(values.type) and len(values):
+        values = nan_to_null(values)
+    elif pa.types.is_nested(values.type) and _has_nan(values):
+        values = pa.chunked_array([pa.array(_without_nan(values.to_pylist()), values.type)])
+    return pa.nulls(len(values)) if values.null_count == len(values) else values
 
 
 def _cast(values: pa.ChunkedArray, plain: pa.DataType) -> pa.ChunkedArray:
@@ -48,15 +61,19 @@ def _cast(values: pa.ChunkedArray, plain: pa.DataType) -> pa.ChunkedArray:
 def plain_type(arrow_type: pa.DataType) -> pa.DataType:
     """Return the one of several Arrow types that Parquet gives back."""
     types = pa.types
-    if str(arrow_type).startswith(_JSON):
-        return pa.string()
+    if _is_extension(arrow_type):
+        # Which of them there are is a matter of Arrow's version: of others it gives what is stored.
+        is_bool = arrow_type.extension_name == "arrow.bool8"
+        return pa.bool_() if is_bool else plain_type(arrow_type.storage_type)
     if types.is_dictionary(arrow_type):
         return plain_type(arrow_type.value_type)
     if types.is_large_string(arrow_type) or types.is_string_view(arrow_type):
         return pa.string()
     if is_list(arrow_type):
         return pa.list_(pa.field("element", plain_type(arrow_type.value_type)))
-    if types.is_large_binary(arrow_type) or types.is_binary_view(arrow_type):
+    is_bytes = types.is_large_binary(arrow_type) or types.is_binary_view(arrow_type)
+    if is_bytes or types.is_fixed_size_binary(arrow_type):
+        # Lists of bytes of one length are more than pandas can read.
         return pa.binary()
     if types.is_struct(arrow_type):
         return pa.struct([(field.name, plain_type(field.type)) for field in arrow_type])
@@ -73,6 +90,10 @@ def plain_type(arrow_type: pa.DataType) -> pa.DataType:
     if arrow_type == pa.time32("s"):
         return pa.time32("ms")
     return pa.date32() if types.is_date64(arrow_type) else arrow_type
+
+
+def _is_extension(kind: pa.DataType) -> bool:
+    return isinstance(kind, pa.BaseExtensionType)
 
 
 def is_list(kind: pa.DataType) -> bool:

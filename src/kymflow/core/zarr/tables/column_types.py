@@ -44,8 +44,6 @@ def family(kind: pa.DataType) -> str:
         return "number"
     if types.is_decimal(kind):
         return "decimal"
-    if types.is_binary(kind) or types.is_fixed_size_binary(kind):
-        return "bytes"
     if types.is_timestamp(kind):
         return "timestamp" if kind.tz is None else f"timestamp in {_zone(kind)}"
     for is_one, word in (
@@ -165,7 +163,6 @@ def _zone(kind: pa.DataType) -> str:
 _JOINS: dict[str, Callable[[Sequence[pa.DataType]], pa.DataType | None]] = {
     "number": _common_number,
     "decimal": _common_decimal,
-    "bytes": lambda kinds: pa.binary(),
     "timestamp": _common_timestamp,
     "time": _common_time,
     "duration": lambda kinds: pa.duration(_finest(kinds)),

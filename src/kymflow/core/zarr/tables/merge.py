@@ -16,6 +16,7 @@ from kymflow.core.zarr.tables.conflicts import Misfit, value_clash
 from kymflow.core.zarr.tables.ledger import Ledger, LedgerEntry, splice
 from kymflow.core.zarr.tables.schema import check_exact, conform, is_alike, table_schema
 from kymflow.errors import SchemaError
+from kymflow_zarr.errors import ColumnError
 
 if TYPE_CHECKING:
     from kymflow.core.zarr.extraction.batch import Batch
@@ -72,7 +73,7 @@ def _schema_if_fitting(rows: pa.Table, contract: TableContract) -> pa.Schema | N
     try:
         schema = own_columns(rows).schema
         conform(rows, table_schema(contract, Ledger.of({"": LedgerEntry(1, schema, "")})), contract)
-    except (SchemaError, pa.ArrowException, KeyError):
+    except (SchemaError, ColumnError, pa.ArrowException, KeyError):
         return None
     return schema
 
