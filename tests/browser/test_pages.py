@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
+from kymflow import KymDataset
 from support.paths import REPO
 from support.view_lab import LONG, THREE_ROIS
 from support.viewer import Viewer
+from support.watched_pages import Watch
 
 SCREENSHOTS = REPO / "build" / "screenshots"
 AXE = REPO / "build"
@@ -70,23 +74,73 @@ def test_the_theme_can_be_switched_and_is_kept(page: Page, server: Viewer) -> No
     assert ground() == dark
 
 
+# Playwright's pages are never hidden; one says that it is, and that it is seen again.
+HIDE, SEE = (
+    f"""() => {{
+        Object.defineProperty(document, "hidden", {{ value: {is_hidden}, configurable: true }});
+        document.dispatchEvent(new Event("visibilitychange"));
+    }}"""
+    for is_hidden in ("true", "false")
+)
+
+
 def test_pages_that_nobody_sees_leave_their_connection_to_others(
     context: BrowserContext, server: Viewer
 ) -> None:
-    # Playwright's pages are never hidden; this one says that it is.
-    hide = """() => {
-        Object.defineProperty(document, "hidden", { value: true });
-        document.dispatchEvent(new Event("visibilitychange"));
-    }"""
-    # A browser opens six connections to a server at most.
     for number in range(8):
         page = context.new_page()
         with page.expect_response("**/api/changes"):
             page.goto(server.link if number == 0 else f"{server.origin}/status")
-        page.evaluate(hide)
+        page.evaluate(HIDE)
 
 
-def test_a_dataset_that_cannot_be_read_is_told_of_until_it_can(page: Page, server: Viewer) -> None:
+def test_however_many_windows_are_seen_one_listens_for_all(
+    own_lab: Path, view: Callable[..., Viewer], context: BrowserContext, watch: Watch
+) -> None:
+    """A browser opens six connections to a server at most: with one for each, the seventh would hang."""
+    server = view(own_lab)
+    pages = [context.new_page() for _ in range(8)]
+    for number, page in enumerate(pages):
+        page.goto(server.link_to("/status") if number == 0 else f"{server.origin}/status")
+        expect(page.get_by_role("heading", name="Tables", exact=True)).to_be_visible()
+    assert sum(url.endswith("/api/changes") for url in watch.requests) == 1
+
+    kd = KymDataset(own_lab, "r+")
+    kd.ds.save_table("made_meanwhile", kd.get_table("vessels"))
+    for page in pages:
+        expect(page.get_by_role("banner").get_by_role("link", name="made_meanwhile")).to_be_visible()
+
+
+def test_another_window_listens_when_the_first_is_closed_or_hidden(
+    own_lab: Path, view: Callable[..., Viewer], context: BrowserContext
+) -> None:
+    server = view(own_lab)
+    kd = KymDataset(own_lab, "r+")
+    rows = kd.get_table("vessels")
+    first, second, third = (context.new_page() for _ in range(3))
+    for page, address in [(first, server.link), (second, server.origin), (third, server.origin)]:
+        page.goto(address)
+        expect(page.get_by_role("link", name="vessels", exact=True)).to_be_visible()
+    with second.expect_response("**/api/changes"):
+        first.evaluate(HIDE)
+    kd.ds.save_table("made_meanwhile", rows)
+    expect(third.get_by_role("link", name="made_meanwhile")).to_be_visible()
+
+    # Seen again, it is told by the window that listens now.
+    expect(first.get_by_role("link", name="made_meanwhile")).to_have_count(0)
+    first.evaluate(SEE)
+    expect(first.get_by_role("link", name="made_meanwhile")).to_be_visible()
+    with third.expect_response("**/api/changes"):
+        second.close()
+    kd.ds.save_table("made_later", rows)
+    for page in (first, third):
+        expect(page.get_by_role("link", name="made_later")).to_be_visible()
+
+
+def test_a_dataset_that_cannot_be_read_is_told_of_until_it_can(
+    context: BrowserContext, server: Viewer
+) -> None:
+    page = context.new_page()
     told = ['{"error": "the disk <b>is</b> gone"}', '{"error": null}']
     page.route(
         "**/api/changes",
@@ -94,7 +148,7 @@ def test_a_dataset_that_cannot_be_read_is_told_of_until_it_can(page: Page, serve
             content_type="text/event-stream", body=f"retry: 9999999\nevent: problem\ndata: {told.pop(0)}\n\n"
         ),
     )
-    page.goto(f"{server.origin}/status")
+    page.goto(server.link_to("/status"))
     expect(page.get_by_role("alert")).to_contain_text("the disk <b>is</b> gone")
     # Left and come back to, the page listens anew.
     page.evaluate("""() => {
@@ -121,10 +175,14 @@ def test_a_plot_is_drawn_once(page: Page, server: Viewer) -> None:
         page.clock.run_for(1_000)
 
 
-def test_a_change_between_the_rows_and_the_first_event_is_seen(page: Page, server: Viewer) -> None:
+def test_a_change_between_the_rows_and_the_first_event_is_seen(
+    context: BrowserContext, server: Viewer
+) -> None:
     held: list[Route] = []
+    page = context.new_page()
     page.route("**/api/changes", lambda route: held.append(route))
-    page.goto(f"{server.origin}/images")
+    with page.expect_request("**/api/changes"):
+        page.goto(server.link_to("/images"))
     expect(page.locator("[role=row][aria-rowindex='2']")).to_be_visible()
     with page.expect_request("**/api/tables/images"):
         held[0].fulfill(

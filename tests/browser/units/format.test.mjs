@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { number, plural, roiName, shortened, time, unitsOf } from "../../../src/kymflow_view/static/app/image/format.js";
+import { number, roiName, shortened, time, unitsOf } from "../../../src/kymflow_view/static/app/image/format.js";
 
 test("numbers have a few figures, a true minus, and powers of ten only where they must", () => {
   assert.equal(number(-1.23456), "\u22121.235");
@@ -29,11 +29,6 @@ test("names that differ only at their end stay different when shortened", () => 
 test("an ROI is called by number and name", () => {
   assert.equal(roiName({ roi_id: 2, name: "left" }), "ROI 2 left");
   assert.equal(roiName({ roi_id: 2, name: "" }), "ROI 2");
-});
-
-test("one is singular", () => {
-  assert.equal(plural(1, "event"), "1 event");
-  assert.equal(plural(1200, "event"), "1,200 events");
 });
 
 test("without calibration, units are lines and pixels, each on its own", () => {

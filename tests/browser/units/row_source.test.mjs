@@ -4,9 +4,6 @@ import test from "node:test";
 const PAGE = 200;
 const TOTAL = 100 * PAGE;
 
-// What api.js finds in a browser.
-globalThis.document = { addEventListener: () => {} };
-globalThis.addEventListener = () => {};
 const asked = [];
 globalThis.fetch = (url) => new Promise((answer) => {
   const offset = Number(new URL(url, "http://127.0.0.1").searchParams.get("offset"));

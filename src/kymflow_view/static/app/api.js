@@ -1,4 +1,4 @@
-// Requests to the server and its events. Errors are told in words, in a visible place.
+// Requests to the server. Errors are told in words, in a visible place.
 
 import { fill, h } from "./dom.js";
 
@@ -10,7 +10,7 @@ export class ApiError extends Error {
   }
 }
 
-/** Address of `/api/...` with parameters; those that are null or empty are left out. */
+/** A path with parameters; those that are null or empty are left out. */
 export function address(path, parameters = {}) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) {
@@ -96,82 +96,3 @@ export function untell(topic) {
   const messages = document.getElementById("messages");
   fill(messages, [...messages.children].filter((child) => child.dataset.topic !== topic));
 }
-
-const events = new EventTarget();
-let source = null;
-let state = "there";
-
-/**
- * Listen to the server's events: "tables" ({name: version}), "job", "picture" ({image_id}), "problem" ({error}, null
- * when it is over), and "connection" ("there", "lost" or "refused"). Returns what ends that.
- */
-export function onServer(kind, listener) {
-  const heard = (event) => listener(event.detail);
-  events.addEventListener(kind, heard);
-  connect();
-  return () => events.removeEventListener(kind, heard);
-}
-
-let versions = null;
-
-/**
- * Call `listener` when one of the tables that `names()` gives has changed, also by another process; returns what
- * ends that. What the server tells first is news where `known()`, the versions that are shown, are others by name.
- */
-export function onTables(names, listener, known = () => ({})) {
-  const key = () => versions && JSON.stringify(names().map((name) => versions[name]));
-  let before = key();
-  return onServer("tables", () => {
-    const now = key();
-    const isNews = before === null ? Object.entries(known()).some(([name, version]) => versions[name] !== version) : now !== before;
-    before = now;
-    if (isNews) listener();
-  });
-}
-
-function connect() {
-  if (source || document.hidden) return;
-  source = new EventSource("/api/changes");
-  for (const kind of ["tables", "job", "picture", "problem"]) {
-    source.addEventListener(kind, (event) => emit(kind, JSON.parse(event.data)));
-  }
-  source.addEventListener("open", () => {
-    connection("there");
-    emit("problem", { error: null }); // One that has stayed is told of again.
-  });
-  source.addEventListener("error", async () => {
-    if (source?.readyState !== EventSource.CLOSED) {
-      if (state !== "refused") connection("lost");
-      return; // The browser tries again by itself.
-    }
-    source = null;
-    const refused = await isRefused();
-    if (source) return; // Seen again meanwhile, the page listens already.
-    connection(refused ? "refused" : "lost");
-    setTimeout(connect, 2000);
-  });
-}
-
-/** Whether another server answers than that which let the browser in. */
-const isRefused = () => get("/api/jobs/current").then(() => false, (error) => error.status === 403);
-
-function connection(now) {
-  if (state === now) return;
-  state = now;
-  emit("connection", now);
-}
-
-function emit(kind, detail) {
-  if (kind === "tables") versions = detail;
-  events.dispatchEvent(new CustomEvent(kind, { detail }));
-}
-
-function disconnect() {
-  source?.close();
-  source = null;
-}
-
-// A browser opens six connections to one server. A page that nobody sees leaves its own to others; when it is seen again,
-// it is told how things stand.
-document.addEventListener("visibilitychange", () => (document.hidden ? disconnect() : connect()));
-addEventListener("pagehide", disconnect);

@@ -1,7 +1,8 @@
 // Refresh and Rebuild, with progress and Cancel, where the dataset can be written.
 
-import { ApiError, getJson, onServer, postJson, remove, tell, untell } from "./api.js";
+import { ApiError, getJson, postJson, remove, tell, untell } from "./api.js";
 import { countText } from "./cells.js";
+import { onServer } from "./changes.js";
 import { announce, fill, h } from "./dom.js";
 
 const current = { job: null };

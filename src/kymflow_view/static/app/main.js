@@ -1,6 +1,7 @@
 // Starts the page: asks for the dataset, shows the header, and mounts the page that the URL names.
 
-import { ApiError, askAhead, onServer, tablePath, tell, untell } from "./api.js";
+import { ApiError, askAhead, tablePath, tell, untell } from "./api.js";
+import { onServer } from "./changes.js";
 import { dataset, hasTable, loadDataset } from "./dataset.js";
 import { fill, h } from "./dom.js";
 import { mountHeader } from "./header.js";

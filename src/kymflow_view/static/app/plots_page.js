@@ -1,7 +1,8 @@
 // The plots of a table: drawn by the server as in reports and notebooks; here they are chosen, pointed at and clicked.
 
-import { getJson, isAbort, onTables, tablePath, tell, untell } from "./api.js";
+import { getJson, isAbort, tablePath, tell, untell } from "./api.js";
 import { countText, isNumeric, numberText, plural } from "./cells.js";
+import { onTables } from "./changes.js";
 import { ordered } from "./columns.js";
 import { hasTable } from "./dataset.js";
 import { announce, choice, debounced, fill, h } from "./dom.js";

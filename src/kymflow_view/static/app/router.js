@@ -19,6 +19,8 @@
 // and gets `{update({imageId, from, to, row}), destroy()}`. The image draws its own heading; below it the page shows
 // the image's rows.
 
+import { address as withParameters } from "./api.js";
+
 const listeners = new Set();
 
 /** Where the page is: `{page: "table" | "plots" | "status", table, params}`. */
@@ -31,15 +33,8 @@ export function route() {
   return { page: "table", table: "images", params };
 }
 
-/** The address of a page; `params` as of URLSearchParams or an object. */
-export function address(page, table = null, params = {}) {
-  const path = pathOf(page, table);
-  const query = new URLSearchParams();
-  const entries = params instanceof URLSearchParams ? params.entries() : Object.entries(params);
-  for (const [key, value] of entries) if (value !== null && value !== undefined && value !== "") query.set(key, value);
-  const text = query.toString();
-  return text ? `${path}?${text}` : path;
-}
+/** The address of a page. */
+export const address = (page, table = null, params = {}) => withParameters(pathOf(page, table), params);
 
 /** Go to an address of this page. */
 export function go(href, { replace = false } = {}) {
@@ -55,11 +50,7 @@ export function go(href, { replace = false } = {}) {
  */
 export function setParams(changes, { replace = false } = {}) {
   const { page, table, params } = route();
-  for (const [key, value] of Object.entries(changes)) {
-    if (value === null || value === undefined || value === "") params.delete(key);
-    else params.set(key, value);
-  }
-  go(address(page, table, params), { replace });
+  go(address(page, table, { ...Object.fromEntries(params), ...changes }), { replace });
 }
 
 /** Call `listener(route)` whenever the address has changed; returns what ends that. */

@@ -1,6 +1,7 @@
 // What is fresh, stale and failed, and why; and what to do about it.
 
-import { getJson, onTables, tell, untell } from "./api.js";
+import { getJson, tell, untell } from "./api.js";
+import { onTables } from "./changes.js";
 import { countText, plural } from "./cells.js";
 import { tableNames } from "./dataset.js";
 import { debounced, fill, h } from "./dom.js";

@@ -1,6 +1,7 @@
 // A table, and beside it the image of the row that is chosen.
 
-import { getJson, onServer, onTables, tablePath, tell, untell } from "./api.js";
+import { getJson, tablePath, tell, untell } from "./api.js";
+import { onServer, onTables } from "./changes.js";
 import { ordered, shownColumns } from "./columns.js";
 import { hasTable, tableNames } from "./dataset.js";
 import { announce, debounced, fill, h, isTyping } from "./dom.js";

@@ -2,7 +2,8 @@
 
 import { announce, fill, h } from "../dom.js";
 import { onTheme } from "../theme.js";
-import { number, plural } from "./format.js";
+import { plural } from "../cells.js";
+import { number } from "./format.js";
 import { attachGestures } from "./gestures.js";
 import { hover } from "./hover.js";
 import { heightOf, makeKymograph, xRange } from "./kymograph.js";

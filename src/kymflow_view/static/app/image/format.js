@@ -11,12 +11,6 @@ export function number(value, digits = 4) {
   return text.replace(/^-/, MINUS);
 }
 
-/** A whole number with commas between the thousands. */
-export const count = (value) => value.toLocaleString("en");
-
-/** `1 event`, `2 events`. */
-export const plural = (value, word) => `${count(value)} ${word}${value === 1 ? "" : "s"}`;
-
 /** A time at the precision of `span`, the time that is shown. */
 export function time(value, span) {
   const decimals = Math.min(6, Math.max(0, 4 - Math.floor(Math.log10(Math.max(span, 1e-6)))));

@@ -1,6 +1,7 @@
 // An image: kymograph, events and velocities, with linked zoom. The signature stands in ../router.js.
 
-import { ApiError, onServer } from "../api.js";
+import { ApiError } from "../api.js";
+import { onServer } from "../changes.js";
 import { announce, debounced, fill, h, isTyping } from "../dom.js";
 import { makeContrast, makeTools } from "./controls.js";
 import { eventOfRow, timesOfRow } from "./events.js";

@@ -1,7 +1,8 @@
 // Kinds of events and ROIs: buttons that switch them on and off.
 
 import { fill, h } from "../dom.js";
-import { count, roiName } from "./format.js";
+import { countText } from "../cells.js";
+import { roiName } from "./format.js";
 import { seriesName } from "./frame.js";
 
 /** A small square in one of the colours of the figure. */
@@ -32,7 +33,7 @@ export function showLegend(element, name, entries, onToggle) {
 export function kindEntries({ kinds, kindColors, hiddenKinds }) {
   return kinds.map(({ kind, count: events, unplaced }) => ({
     key: kind,
-    text: `${kind} (${count(events)}${unplaced ? `, ${count(unplaced)} without a time` : ""})`,
+    text: `${kind} (${countText(events)}${unplaced ? `, ${countText(unplaced)} without a time` : ""})`,
     index: kindColors.get(kind),
     on: !hiddenKinds.has(kind),
   }));

@@ -1,7 +1,7 @@
 // What lies outside the axis of the traces, and the switch that shows it.
 
 import { h } from "../dom.js";
-import { count } from "./format.js";
+import { countText } from "../cells.js";
 import { outside } from "./ranges.js";
 import { shownTraces, traceRange } from "./traces.js";
 
@@ -15,6 +15,6 @@ export function outsideSwitch(state, onChange) {
     state.showAll = box.checked;
     onChange();
   });
-  const text = found.count > 0 && `${found.exact ? "" : "At least "}${count(found.count)} ${found.count === 1 ? "sample lies" : "samples lie"} outside the axis.`;
+  const text = found.count > 0 && `${found.exact ? "" : "At least "}${countText(found.count)} ${found.count === 1 ? "sample lies" : "samples lie"} outside the axis.`;
   return h("p", {}, text && `${text} `, h("label", {}, box, " Show all values"));
 }
