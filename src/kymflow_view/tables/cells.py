@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import math
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from kymflow_view.tables.columns import Column, Numbers
@@ -16,13 +18,15 @@ from kymflow_view.tables.order import Places
 LARGEST_EXACT_INT = 2**53
 # Of a list that is longer as text, a page shows the beginning.
 MAX_JSON_TEXT = 2_000
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
 def cells(column: Column, places: Places) -> list[Any]:
     """Return the values of some rows; place -1 is missing.
 
-    Integers beyond 2**53 are texts, and so are infinite numbers (``inf``, ``-inf``) and times (ISO 8601; in
-    UTC those with a time zone). Lists and objects are JSON text. What is missing is None.
+    Integers beyond 2**53 are texts, and so are infinite numbers (``inf``, ``-inf``) and times (ISO 8601;
+    with the offset from UTC where the column has a time zone). Lists and objects are JSON text. What is
+    missing is None.
     """
     values = column.values
     if column.kind == "time" and isinstance(values, Numbers):
@@ -54,10 +58,30 @@ def _times(column: Column, taken: pa.Array) -> list[str | None]:
         )
         texts = np.datetime_as_string(days)
     else:
-        zone = "+00:00" if kind.tz else ""
+        offsets = [""] * len(counts)
+        if column.zone is not None:
+            counts, offsets = _in_zone(counts, kind.unit, column.zone)
         told = np.datetime_as_string(counts.astype(f"datetime64[{kind.unit}]")).tolist()
-        texts = np.array([_without_zeros(text) + zone for text in told], dtype=object)
+        each = zip(told, offsets, strict=True)
+        texts = np.array([_without_zeros(text) + offset for text, offset in each], dtype=object)
     return [None if missing else str(text) for text, missing in zip(texts, gone, strict=True)]
+
+
+def _in_zone(
+    counts: npt.NDArray[np.int64], unit: str, zone: datetime.tzinfo
+) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """Return times as the clocks of a zone show them, and the offset from UTC of each."""
+    per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit]
+    shifted, offsets = counts.copy(), ["+00:00"] * len(counts)
+    for place, count in enumerate(counts.tolist()):
+        try:
+            local = (_EPOCH + datetime.timedelta(seconds=count // per_second)).astimezone(zone)
+        except OverflowError:
+            continue  # Before the year 1 or after 9999: in UTC.
+        shift = local.replace(tzinfo=None) - local.astimezone(datetime.UTC).replace(tzinfo=None)
+        shifted[place] += int(shift.total_seconds()) * per_second
+        offsets[place] = local.isoformat()[19:]
+    return shifted, offsets
 
 
 def _without_zeros(time: str) -> str:

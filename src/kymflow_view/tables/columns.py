@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -180,6 +181,19 @@ class Column:
         """Type of a value in the file, whether there is a dictionary or not."""
         kind = self.type.storage_type if isinstance(self.type, pa.BaseExtensionType) else self.type
         return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+    @cached_property
+    def zone(self) -> datetime.tzinfo | None:
+        """The time zone of its times; None of clock times, which have none."""
+        name = getattr(self.plain_type, "tz", None)
+        if name is None:
+            return None
+        try:
+            known: datetime.tzinfo = pa.lib.string_to_tzinfo(name)
+            return known
+        except (KeyError, ValueError):
+            # One that this machine does not know: the same moments in UTC.
+            return datetime.UTC
 
     @cached_property
     def is_empty(self) -> bool:

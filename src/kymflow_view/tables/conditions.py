@@ -159,10 +159,12 @@ def _matching_times(column: Column, operator: str, value: object) -> Mask:
 def _span(column: Column, value: object) -> tuple[int | float, int | float]:
     """Return where a time begins and ends, as the column counts; a moment ends where it begins."""
     text = value.strip() if isinstance(value, str) else ""
+    # As the column shows them.
+    zone = column.zone or datetime.UTC
     try:
         if _DAYS.fullmatch(text):
             year, month, day = (int(part) for part in (*text.split("-"), "0", "0")[:3])
-            begin = datetime.datetime(year, month or 1, day or 1, tzinfo=datetime.UTC)
+            begin = datetime.datetime(year, month or 1, day or 1, tzinfo=zone)
             days = 1 if day else _LONGER_THAN_A_MONTH if month else _LONGER_THAN_A_YEAR
             end = begin + datetime.timedelta(days)
             # The first of the next month or year.
@@ -171,10 +173,10 @@ def _span(column: Column, value: object) -> tuple[int | float, int | float]:
         time = datetime.datetime.fromisoformat(text)
     except (ValueError, OverflowError):
         raise _wrong(column, value, " such as 2024, 2024-05-01 or 2024-05-01T10:30:00") from None
-    if time.tzinfo is not None and not getattr(column.plain_type, "tz", None):
+    if time.tzinfo is not None and column.zone is None:
         raise _wrong(column, value, ": it has a time zone, and they have none")
     if time.tzinfo is None:
-        time = time.replace(tzinfo=datetime.UTC)
+        time = time.replace(tzinfo=zone)
     # datetime passes over what comes after microseconds.
     further = _NANOSECONDS.search(text)
     at = _counted(column, time, int(further[1].ljust(3, "0")) if further else 0)

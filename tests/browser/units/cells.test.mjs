@@ -38,7 +38,8 @@ test("a tooltip has the exact value with its unit", () => {
 test("integers have all digits, an id its first ones, a time its seconds", () => {
   assert.equal(shortText(30000, { name: "lines", kind: "integer" }), "30000");
   assert.equal(shortText("01234567-89ab", { name: "image_id", kind: "text" }), "01234567");
-  assert.equal(shortText("2025-07-22T14:03:05.120+00:00", { name: "acquired", kind: "time" }), "2025-07-22 14:03:05");
+  assert.equal(shortText("2025-07-22T14:03:05.120+00:00", { name: "acquired", kind: "time" }), "2025-07-22 14:03:05+00:00");
+  assert.equal(fullText("2025-07-22T14:03:05.120", { name: "acquired", kind: "time" }), "2025-07-22 14:03:05.120");
 });
 
 test("booleans are marks, and words for who cannot see them", () => {

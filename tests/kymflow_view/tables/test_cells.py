@@ -35,8 +35,17 @@ NANOSECONDS = 1_714_559_400_123_456_789
         (pa.array([1_500, -(10**14)], pa.timestamp("ms")), ["1970-01-01T00:00:01.5", "-1199-02-15T14:13:20"]),
         (
             pa.array([datetime.datetime(2024, 5, 1, tzinfo=UTC)], pa.timestamp("us", "Asia/Tokyo")),
-            ["2024-05-01T00:00:00+00:00"],
+            ["2024-05-01T09:00:00+09:00"],
         ),
+        # In summer and in winter; and one that no clock of Python's shows.
+        (
+            pa.array(
+                [1_714_557_600_250, 1_704_067_200_000, 10**15, None], pa.timestamp("ms", "Europe/Berlin")
+            ),
+            ["2024-05-01T12:00:00.25+02:00", "2024-01-01T01:00:00+01:00", "33658-09-27T01:46:40+00:00", None],
+        ),
+        (pa.array([0], pa.timestamp("ns", "-03:30")), ["1969-12-31T20:30:00-03:30"]),
+        (pa.array([0], pa.timestamp("s", "Nowhere/Nothing")), ["1970-01-01T00:00:00+00:00"]),
         (pa.array([datetime.date(2024, 5, 1), None], pa.date32()), ["2024-05-01", None]),
         (pa.array([datetime.date(2024, 5, 1), None], pa.date64()), ["2024-05-01", None]),
         (pa.array([datetime.time(10, 30), None]), ["10:30:00", None]),

@@ -62,9 +62,17 @@ def test_days_are_compared_as_times_are() -> None:
         assert rows(pa.array(days, kind), "<", "2024-02-29T12:00") == [0, 1]
 
 
-def test_a_time_with_a_zone_is_compared_in_utc() -> None:
+def test_moments_are_compared_whatever_their_zones() -> None:
     times = pa.array(TIMES[1:2], pa.timestamp("s", "UTC"))
     assert rows(times, "=", "2024-05-01T02:00:00+02:00") == [0]
+
+
+def test_without_a_zone_a_time_is_taken_as_the_column_shows_it() -> None:
+    midnight = pa.array([datetime.datetime(2024, 4, 30, 22, 0)], pa.timestamp("s")).cast(pa.int64())
+    times = midnight.cast(pa.timestamp("s", "Europe/Berlin"))
+    assert rows(times, "=", "2024-05-01T00:00:00") == [0]
+    assert rows(times, "=", "2024-05-01") == [0]
+    assert rows(times, "<", "2024-05") == []
 
 
 def test_large_integers_are_compared_exactly_and_given_as_text() -> None:

@@ -23,7 +23,7 @@ export function shortText(value, column) {
   if (column.kind === "boolean") return value ? "✓" : "✗";
   if (typeof value === "number") return numberText(value, column);
   if (column.name === "image_id") return String(value).slice(0, ID_LENGTH);
-  if (column.kind === "time") return timeText(String(value));
+  if (column.kind === "time") return timeText(value).replace(/\.\d+/, "");
   return infinite(value) ?? plain(value);
 }
 
@@ -31,6 +31,7 @@ export function shortText(value, column) {
 export function fullText(value, column) {
   if (value === null || value === undefined) return "";
   if (column.kind === "boolean") return value ? "yes" : "no";
+  if (column.kind === "time") return timeText(value);
   const text = (typeof value === "number" ? null : infinite(value)) ?? plain(value);
   return isNumeric(column.kind) && column.unit ? `${text} ${column.unit}` : text;
 }
@@ -63,9 +64,8 @@ function infinite(value) {
   return value === "-inf" ? "−∞" : null;
 }
 
-function timeText(text) {
-  return text.replace("T", " ").replace(/\.\d+/, "").replace(/(\+00:00|Z)$/, "");
-}
+// With its offset from UTC, where it has one: clock times of a microscope have none.
+const timeText = (text) => text.replace("T", " ");
 
 // A minus sign is as wide as a digit.
 const minus = (text) => text.replace(/^-/, "−").replace("e-", "e−");
