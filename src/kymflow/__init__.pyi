@@ -6,6 +6,7 @@ from kymflow.core.kymographs.rois import Roi as Roi
 from kymflow.core.kymographs.rois import get_rois as get_rois
 from kymflow.core.kymographs.velocity import get_velocity_events as get_velocity_events
 from kymflow.core.kymographs.velocity import get_velocity_trace as get_velocity_trace
+from kymflow.core.kymographs.velocity_units import velocity_units as velocity_units
 from kymflow.core.plugins.faults import PluginWarning as PluginWarning
 from kymflow.core.plugins.found import find_plugins as find_plugins
 from kymflow.core.plugins.hookspecs import hookimpl as hookimpl

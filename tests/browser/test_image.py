@@ -187,7 +187,7 @@ def test_the_image_has_its_rows_in_every_table(page: Page, server: Viewer, ids: 
 
     for table in ("images", "radon_report", "velocity_events", "vessels"):
         expect(page.get_by_role("region", name=f"Rows in {table}", exact=True)).to_be_visible()
-    expect(page.get_by_role("region", name="Rows in vessels", exact=True)).to_contain_text("4 um")
+    expect(page.get_by_role("region", name="Rows in vessels", exact=True)).to_contain_text("4 µm")
 
 
 def test_panels_of_plugins_are_drawn_and_one_that_fails_says_so(

@@ -133,12 +133,12 @@ def test_hostile_names_are_texts(images: Page) -> None:
 
 def test_a_table_of_a_plugin_has_units_and_descriptions(page: Page, server: Viewer) -> None:
     page.get_by_role("link", name="vessels").click()
-    head = header(page, "diameter_um [um]")
+    head = header(page, "diameter_um [µm]")
 
     expect(row_count(page)).to_have_text("11 rows")
     expect(head.get_by_role("button")).to_have_attribute(
         "title",
-        "diameter_um [um]: Width of the vessel <b>at rest</b>\nSort; with Shift also by other columns.",
+        "diameter_um [µm]: Width of the vessel <b>at rest</b>\nSort; with Shift also by other columns.",
     )
     expect(column(page, "diameter_um")).to_have_text(["4"] * N_IMAGES)
 

@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from kymflow.cli.columns import chosen_columns
-from kymflow.cli.rows import DEFAULT_VELOCITY_UNIT, VELOCITY_UNIT, Rows, velocity_units
+from kymflow.cli.rows import Rows, units_in
+from kymflow.core.kymographs.velocity_units import DEFAULT_VELOCITY_UNIT, VELOCITY_UNIT
 from kymflow.core.zarr.indexers.base import IMAGE_ID
 from kymflow.core.zarr.tables.info import ColumnInfo
 from kymflow_zarr import ColumnError
@@ -47,7 +48,7 @@ def summed_up(rows: Rows, by: Sequence[str], columns: Sequence[str]) -> Rows:
     """
     frame, table = rows.frame, rows.info.name
     keys = chosen_columns(table, by, list(frame.columns), rows.elsewhere)
-    mixed = {info.name: info for info in rows.info.columns if len(velocity_units(info, frame)) > 1}
+    mixed = {info.name: info for info in rows.info.columns if len(units_in(info, frame)) > 1}
     if mixed:
         # A mean over mm/s and um/s is none of anything.
         frame = frame.assign(**{VELOCITY_UNIT: frame[VELOCITY_UNIT].fillna(DEFAULT_VELOCITY_UNIT)})
@@ -106,7 +107,7 @@ def _statistics(group: pd.DataFrame, name: str) -> dict[str, Any]:
 
 def _unit(name: str, rows: Rows, mixed: Mapping[str, ColumnInfo], group: pd.DataFrame) -> str:
     if name in mixed:
-        return "".join(velocity_units(mixed[name], group))
+        return "".join(units_in(mixed[name], group))
     return rows.columns[name].unit if name in rows.columns else ""
 
 

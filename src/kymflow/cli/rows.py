@@ -11,6 +11,7 @@ import pandas as pd
 from kymflow.cli.columns import Elsewhere, chosen_columns, no_column
 from kymflow.cli.hints import call
 from kymflow.cli.where import matching_rows
+from kymflow.core.kymographs.velocity_units import VELOCITY_UNIT, velocity_units
 from kymflow.core.zarr.image_names import find_image
 from kymflow.core.zarr.indexers.base import IMAGE_ID, normalize_table_name
 from kymflow.core.zarr.tables.image_columns import IMAGES_TABLE
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from kymflow.core.zarr.kym_dataset import KymDataset
     from kymflow_zarr.store.source_files import SourceFile
 
-# Where velocities of a row are in another unit than their column says; where it is missing, in this one.
-VELOCITY_UNIT = "velocity_unit"
-DEFAULT_VELOCITY_UNIT = "mm/s"
 _SOURCE = {
     "rel_path": "Path of the image's file, below the ingested folder",
     "file_name": "Name of the image's file",
@@ -177,16 +175,15 @@ def read_rows(kd: KymDataset, table: str, selection: Selection) -> Rows:
     )
 
 
-def velocity_units(info: ColumnInfo, frame: pd.DataFrame) -> list[str]:
+def units_in(info: ColumnInfo, frame: pd.DataFrame) -> list[str]:
     """Return the units in which the values of a column are in these rows; none where it has no velocities."""
-    if info.unit != DEFAULT_VELOCITY_UNIT or not {info.name, VELOCITY_UNIT} <= set(frame.columns):
+    if not {info.name, VELOCITY_UNIT} <= set(frame.columns):
         return []
-    units = frame.loc[frame[info.name].notna(), VELOCITY_UNIT].fillna(DEFAULT_VELOCITY_UNIT)
-    return sorted(set(units.astype(str)))
+    return velocity_units(info.unit, frame.loc[frame[info.name].notna(), VELOCITY_UNIT].unique())
 
 
 def _in_true_unit(info: ColumnInfo, frame: pd.DataFrame) -> ColumnInfo:
-    return replace(info, unit=" or ".join(velocity_units(info, frame)) or info.unit)
+    return replace(info, unit=" or ".join(units_in(info, frame)) or info.unit)
 
 
 class _Joined:

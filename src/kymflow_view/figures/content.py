@@ -54,7 +54,7 @@ def content_of(record: ZarrImageRecord, shape: tuple[int, int]) -> Content:
         seconds or 1.0,
         micrometers or 1.0,
         "time (s)" if seconds else "time (lines)",
-        "space (um)" if micrometers else "space (pixels)",
+        "space (µm)" if micrometers else "space (pixels)",
     )
     source = record.get_source()
     name = record.image_id if source is None else source.relative_path

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from kymflow import TableNotFoundError
 from kymflow_view.figures.pooled_plot import PlotFigure, plot_figure
 from kymflow_view.figures.style import Theme
-from kymflow_view.pooled import VELOCITY_UNIT, Average, Kind, Measured, measure, pool
+from kymflow_view.pooled import Average, Kind, Measured, measure, pool
+from kymflow_view.units import VELOCITY_UNIT
 
 if TYPE_CHECKING:
     import pyarrow as pa

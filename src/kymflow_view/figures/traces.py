@@ -11,6 +11,7 @@ from kymflow_view.figures.content import Content
 from kymflow_view.figures.style import colour, drawable
 from kymflow_view.pictures.reduce import reduce_trace
 from kymflow_view.pooled import Axis, robust_axis
+from kymflow_view.units import shown_unit
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -39,7 +40,7 @@ def draw_traces(made: ViewFigure, axes: Any, content: Content, margin: float) ->
         values = rows["velocity"].to_numpy(np.float64)
         _draw_trace(axes, rows["time"].to_numpy(np.float64), values, end, axis, its, name)
     unit = str(trace["velocity_unit"].iloc[0]) if len(trace) else "mm/s"
-    axes.set(ylim=(axis.low, axis.high), ylabel=f"velocity ({drawable(unit)})")
+    axes.set(ylim=(axis.low, axis.high), ylabel=f"velocity ({drawable(shown_unit(unit))})")
     if not len(trace):
         axes.set(ylim=(0, 1), yticks=[], ylabel="no velocities")
     elif 1 < len(axes.get_legend_handles_labels()[1]) <= _MAX_LEGEND:

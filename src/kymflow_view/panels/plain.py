@@ -11,6 +11,7 @@ import numpy as np
 
 from kymflow import KymflowError
 from kymflow_view.panels.panel import Axis, Boxes, Lines, Panel, Picture, Points
+from kymflow_view.units import shown_unit
 
 # More is neither drawn in time nor told apart on a screen; and so much is some 10 MB as JSON.
 MAX_VALUES = 1_000_000
@@ -59,7 +60,7 @@ def plain_panel(panel: object) -> dict[str, Any]:
 def _axis(axis: object, which: str) -> dict[str, str]:
     if not isinstance(axis, Axis):
         raise PanelError(f"its {which} is {type(axis).__name__}, not a kymflow_view.Axis")
-    return {"label": _text(axis.label, "label"), "unit": _text(axis.unit, "unit")}
+    return {"label": _text(axis.label, "label"), "unit": shown_unit(_text(axis.unit, "unit"))}
 
 
 def _item(item: object) -> dict[str, Any]:

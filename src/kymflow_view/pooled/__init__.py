@@ -2,7 +2,6 @@
 
 from kymflow_view.pooled.axes import Axis, robust_axis
 from kymflow_view.pooled.columns import (
-    VELOCITY_UNIT,
     Categories,
     Measure,
     Measured,
@@ -16,7 +15,6 @@ from kymflow_view.pooled.pool import KINDS, Group, Kind, Points, Pooled, pool
 __all__ = [
     "AVERAGES",
     "KINDS",
-    "VELOCITY_UNIT",
     "Average",
     "Axis",
     "Categories",

@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kymflow import ColumnError
+from kymflow import ColumnError, velocity_units
+from kymflow_view.units import VELOCITY_UNIT, shown_unit
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     Codes = npt.NDArray[np.int32]
 
 IMAGE_ID = "image_id"
-# Velocities are declared to be in mm/s, but those of some programs are not: this column tells.
-VELOCITY_UNIT, _DECLARED = "velocity_unit", "mm/s"
 _MISSING = -1
 _DIGITS = re.compile(r"(\d+)")
 
@@ -40,7 +39,7 @@ class Measure:
     @property
     def label(self) -> str:
         """Name and unit, as an axis has them."""
-        return f"{self.name} ({self.unit})" if self.unit else self.name
+        return f"{self.name} ({shown_unit(self.unit)})" if self.unit else self.name
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,16 +177,15 @@ class _Columns:
             raise self._error(name, f"column {name!r} of {self._who} has no numbers but {field.type}")
         values = _floats(column)
         unit = (field.metadata or {}).get(b"unit", b"").decode("utf-8", "replace")
-        if unit == _DECLARED and images is None and VELOCITY_UNIT in self._rows.column_names:
-            unit = self._units(values)
+        if images is None and VELOCITY_UNIT in self._rows.column_names:
+            unit = self._units(unit, values)
         return Measure(name, unit, values if images is None else images.spread(values, np.nan))
 
-    def _units(self, values: Floats) -> str:
+    def _units(self, declared: str, values: Floats) -> str:
         """Return the unit of velocities as their rows tell it; where there are several, all of them."""
         told = self._rows.column(VELOCITY_UNIT).filter(pa.array(~np.isnan(values)))
-        found = sorted(str(unit or _DECLARED) for unit in told.cast(pa.string()).unique().to_pylist())
-        units = list(dict.fromkeys(found)) or [_DECLARED]
-        return units[0] if len(units) == 1 else f"MIXED: {' and '.join(units)}"
+        units = velocity_units(declared, told.cast(pa.string()).unique().to_pylist())
+        return f"MIXED: {' and '.join(units)}" if len(units) > 1 else "".join(units) or declared
 
     def groups(self, name: str) -> Categories:
         column, field, images = self._find(name)
@@ -264,6 +262,9 @@ def _as_names(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_dictionary(kind):
         return column if pa.types.is_string(kind.value_type) else _as_names(column.cast(kind.value_type))
     if pa.types.is_timestamp(kind):
+        if kind.tz not in (None, "UTC"):
+            # The days of that zone's clocks.
+            column = pa.chunked_array([pa.array(column.to_pandas().dt.tz_localize(None), from_pandas=True)])
         return column.cast(pa.date32(), safe=False).cast(pa.string())
     if pa.types.is_floating(kind):
         return pc.if_else(pc.is_nan(column), pa.scalar(None, pa.string()), column.cast(pa.string()))

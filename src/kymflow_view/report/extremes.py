@@ -9,6 +9,7 @@ import numpy as np
 
 from kymflow_view.report.measures import Quantity
 from kymflow_view.tables.html import number
+from kymflow_view.units import shown_unit
 
 _OF_EACH = 3
 MAX_IMAGES = 8
@@ -48,7 +49,7 @@ def _furthest(quantity: Quantity) -> list[tuple[str, str]]:
         if distances[place] <= 0 or len(told) == _OF_EACH:
             break
         image_id = images.names[images.codes[place]]
-        value = f"{number(values[place])} {measured.y.unit}".rstrip()
+        value = f"{number(values[place])} {shown_unit(measured.y.unit)}".rstrip()
         told.setdefault(
             image_id, f"{quantity.column} of {quantity.table}: {value}, where the median is {number(median)}"
         )

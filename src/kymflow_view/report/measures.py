@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from kymflow import KymflowError
-from kymflow_view.pooled import VELOCITY_UNIT, Measured, has_groups, has_numbers, measure
+from kymflow_view.pooled import Measured, has_groups, has_numbers, measure
+from kymflow_view.units import VELOCITY_UNIT
 
 if TYPE_CHECKING:
     from kymflow import KymDataset

@@ -16,6 +16,7 @@ from kymflow import MetadataNotFoundError, get_pixel_size
 from kymflow_view.pictures.overlays import Event, Overlays, Trace, get_overlays
 from kymflow_view.pictures.plane import open_plane
 from kymflow_view.server.parameters import bad_request, get_integer
+from kymflow_view.units import shown_unit
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -150,7 +151,7 @@ def _lines(request: Request) -> tuple[int, int]:
 
 
 def _unit(traces: list[Trace]) -> str | None:
-    return traces[0].unit if traces else None
+    return shown_unit(traces[0].unit) if traces else None
 
 
 def _numbers(values: npt.NDArray[np.float64]) -> list[Any]:

@@ -13,11 +13,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from kymflow import TableNotFoundError
-from kymflow_view.pooled import AVERAGES, KINDS, VELOCITY_UNIT, Measured, Pooled, measure, pool
+from kymflow_view.pooled import AVERAGES, KINDS, Measured, Pooled, measure, pool
 from kymflow_view.server.parameters import bad_request, get_choice, get_number, get_text
 from kymflow_view.server.table_routes import get_query, get_tables, version_of
 from kymflow_view.tables import Query, View
 from kymflow_view.tables.joined import IMAGES
+from kymflow_view.units import VELOCITY_UNIT
 
 if TYPE_CHECKING:
     import pyarrow as pa

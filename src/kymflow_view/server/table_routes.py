@@ -17,6 +17,7 @@ from kymflow_view.server.parameters import bad_request, get_choice, get_flag, ge
 from kymflow_view.tables import Query, Tables, View, parse_query
 from kymflow_view.tables.query import MAX_SEARCH, MAX_WHERE
 from kymflow_view.tables.view import MAX_ROWS
+from kymflow_view.units import shown_unit
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -69,7 +70,7 @@ def _table(request: Request) -> Response:
         {
             "name": one.column.name,
             "kind": one.column.kind,
-            "unit": one.column.unit,
+            "unit": shown_unit(one.column.unit),
             "description": one.column.description,
             "of": one.column.of,
             "empty": one.column.is_empty,

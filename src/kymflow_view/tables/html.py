@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from kymflow_view.units import shown_unit
+
 if TYPE_CHECKING:
     from kymflow import KymDataset
 
@@ -59,7 +61,7 @@ class TableView:
         shown = self.frame.iloc[: self.n_shown]
         heads = [
             (
-                f"{name} ({self.units[name]})" if self.units.get(name) else str(name),
+                f"{name} ({shown_unit(self.units[name])})" if self.units.get(name) else str(name),
                 self.descriptions.get(name, ""),
             )
             for name in names

@@ -8,15 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from kymflow import ColumnError, KymDataset, TableInfo
+from kymflow import ColumnError, KymDataset, TableInfo, velocity_units
 from kymflow_view.tables.columns import Coded, Column, compact, kind_of
+from kymflow_view.units import VELOCITY_UNIT
 
 IMAGE_ID = "image_id"
 # What is larger is read a few columns at a time: as they come from the file, they are several times as long.
 _LARGE = 500_000
 _TRIES = 3
-# Where velocities of a row are in another unit than their column says.
-_VELOCITY_UNIT, _DEFAULT_UNIT = "velocity_unit", "mm/s"
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,16 +73,17 @@ def load_table(kd: KymDataset, name: str) -> Table:
 
 def _in_true_units(columns: dict[str, Column]) -> dict[str, Column]:
     """Return columns of velocities with the units of their rows, of which the table may say one only."""
-    told = columns[_VELOCITY_UNIT].values if _VELOCITY_UNIT in columns else None
-    if not isinstance(told, Coded) or set(told.values.to_pylist()) <= {_DEFAULT_UNIT}:
+    told = columns[VELOCITY_UNIT].values if VELOCITY_UNIT in columns else None
+    if not isinstance(told, Coded):
         return columns
-    # A row that tells none is in the default one; its code is -1, and so the last.
-    units = [*told.values.to_pylist(), _DEFAULT_UNIT]
+    # A row that tells none has the code -1, and so the last of these.
+    units = [*told.values.to_pylist(), None]
     found = dict(columns)
     for name, column in columns.items():
-        if column.unit == _DEFAULT_UNIT:
+        # Where all rows have the unit that is declared, they need not be looked at.
+        if velocity_units(column.unit, units) not in ([], [column.unit]):
             codes = np.unique(told.codes[~column.values.missing])
-            there = sorted({units[code] for code in codes})
+            there = velocity_units(column.unit, [units[code] for code in codes])
             found[name] = replace(column, unit=" or ".join(there) or column.unit)
     return found
 

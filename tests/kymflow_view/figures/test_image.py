@@ -131,7 +131,7 @@ def test_a_whole_lab_is_drawn(tmp_path: Path, theme: Theme) -> None:
     assert {"time (lines)", "space (pixels)"} <= set(texts)
     (first,) = find_images(kd, ["capillary_0001"])
     texts = texts_of(figure(kd.ds.record(first)))
-    assert {"time (s)", "space (um)", "velocity (mm/s)"} <= set(texts)
+    assert {"time (s)", "space (µm)", "velocity (mm/s)"} <= set(texts)
     assert "ROI 1" in texts
 
 

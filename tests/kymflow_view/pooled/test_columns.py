@@ -72,8 +72,8 @@ def test_units_are_those_of_the_column() -> None:
 @pytest.mark.parametrize(
     ("units", "label"),
     [
-        (["um/s", "um/s", "mm/s"], "v (um/s)"),
-        (["um/s", None, "mm/s"], "v (MIXED: mm/s and um/s)"),
+        (["um/s", "um/s", "mm/s"], "v (µm/s)"),
+        (["um/s", None, "mm/s"], "v (MIXED: mm/s and µm/s)"),
         ([None, None, None], "v (mm/s)"),
     ],
 )
@@ -95,6 +95,11 @@ def test_velocities_have_the_unit_that_their_rows_tell(units: list[str | None], 
         (pa.array([10, -1, -20]).dictionary_encode(), ["-20", "-1", "10"]),
         (pa.array([float("inf"), 1e30, -1e-30]), ["-1e-30", "1e+30", "inf"]),
         (pa.array([datetime.datetime(2026, 1, day, 9) for day in (2, 1, 2)]), ["2026-01-01", "2026-01-02"]),
+        (
+            # Ten in the evening in UTC is the next day in Berlin in summer.
+            pa.array([1_714_600_800, 1_704_067_200, None], pa.timestamp("s", "Europe/Berlin")),
+            ["2024-01-01", "2024-05-02"],
+        ),
         (pa.array(["9" * 5000, "²", "٣"]), ["²", "٣", "9" * 5000]),
         (pa.array([None, None, None]), []),
     ],
