@@ -140,16 +140,18 @@ def _marked(path: str, deadline: float) -> Iterator[HeldLock]:
         except FileExistsError:
             if not _drop_stale_marker(path):
                 _wait(path, path, deadline)
-    info = os.fstat(descriptor)
-    held = HeldLock(path, (info.st_dev, info.st_ino))
-    try:
-        with os.fdopen(descriptor, "wb") as file:
+    # Open as long as it is held: the number of a file that is deleted meanwhile is not given to another one.
+    with os.fdopen(descriptor, "wb") as file:
+        info = os.fstat(descriptor)
+        held = HeldLock(path, (info.st_dev, info.st_ino))
+        try:
             file.write(_me(path))
-        yield held
-    finally:
-        if held.still_holds:
-            with suppress(OSError):
-                os.unlink(path)
+            file.flush()
+            yield held
+        finally:
+            if held.still_holds:
+                with suppress(OSError):
+                    os.unlink(path)
 
 
 def _drop_stale_marker(path: str) -> bool:

@@ -15,7 +15,7 @@ import pytest
 
 from kymflow_zarr import LockTimeoutError, StoreError
 from kymflow_zarr.store.base import Store
-from kymflow_zarr.store.disk import files
+from kymflow_zarr.store.disk import files, lock
 from kymflow_zarr.store.locations import open_store
 from support.odd_files import ODD_FILES, put_odd_file
 
@@ -297,3 +297,16 @@ def test_a_marker_that_is_taken_away_loses_nobodys_update(disk: Store, without_l
 
     disk.update(KEY, change)
     assert disk.read(KEY)[0] == b"theirs mine "
+
+
+def test_a_marker_that_another_process_makes_anew_is_not_taken_for_ones_own(
+    disk: Store, without_locks: None
+) -> None:
+    path = lock_path(disk).with_name("t.parquet")
+    with lock.file_lock(str(path), timeout_s=0) as held:
+        # File systems give a new file the number of one that is gone.
+        for _ in range(20):
+            os.unlink(held.path)
+            Path(held.path).write_text("theirs")
+            assert not held.still_holds
+    assert Path(held.path).read_text() == "theirs"
