@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 
 from kymflow_zarr.store.disk import exchange, files
 
@@ -33,7 +32,7 @@ def replace_expected(temporary: str, path: str, is_expected: IsExpected) -> bool
         if not exchange.exchange(temporary, path):
             files.replace(temporary, path)
             return True
-        if is_expected(temporary):
+        if _came_out(temporary, is_expected):
             return True
         for _ in range(files.REPLACE_ATTEMPTS):
             exchange.exchange(temporary, path)
@@ -53,10 +52,32 @@ def delete_expected(path: str, aside: str, is_expected: IsExpected) -> bool:
         os.rename(path, aside)
     except FileNotFoundError:
         return False
-    if not is_expected(aside):
-        with suppress(FileExistsError):
-            os.link(aside, path)
-        os.unlink(aside)
+    if not _came_out(aside, is_expected):
+        _put_back(aside, path)
         return False
     os.unlink(aside)
     return True
+
+
+def _came_out(path: str, is_expected: IsExpected) -> bool:
+    """Tell whether what was taken out is the expected one; what cannot be read is somebody else's."""
+    try:
+        return is_expected(path)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return False
+
+
+def _put_back(aside: str, path: str) -> None:
+    try:
+        # Fails where there is another one by now, which is newer.
+        os.link(aside, path)
+    except FileExistsError:
+        pass
+    except OSError:
+        # File systems without hard links, as those of memory cards.
+        if not os.path.lexists(path):
+            os.rename(aside, path)
+            return
+    os.unlink(aside)

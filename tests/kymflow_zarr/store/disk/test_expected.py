@@ -146,3 +146,46 @@ def test_a_file_that_is_deleted_after_the_last_look_stays_deleted(disk, monkeypa
     with pytest.raises(OutdatedError):
         disk.replace("x", b"new", digest(b"old"))
     assert files_below(disk) == []
+
+
+def _refused(*_: str) -> None:
+    raise PermissionError(1, "Operation not permitted")
+
+
+def test_an_edit_is_not_deleted_where_a_disk_has_no_hard_links_either(disk, monkeypatch) -> None:
+    disk.put("x", b"old")
+    edits = [b"edited"]
+    rename = os.rename
+
+    def late(one: str, other: str) -> None:
+        if edits:
+            disk.put("x", edits.pop())
+        rename(one, other)
+
+    monkeypatch.setattr(expected.os, "rename", late)
+    monkeypatch.setattr(os, "link", _refused)
+    with pytest.raises(OutdatedError):
+        disk.replace("x", None, digest(b"old"))
+    assert disk.read("x")[0] == b"edited"
+    assert files_below(disk) == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("data", "call"), [(b"new", (exchange, "exchange")), (None, (expected.os, "rename"))]
+)
+def test_what_comes_in_the_last_moment_and_cannot_be_read_stays(disk, data, call, monkeypatch) -> None:
+    disk.put("x", b"old")
+    path = Path(disk.url) / "x"
+    real = getattr(*call)
+
+    def late(one: str, other: str) -> object:
+        if not path.is_symlink():
+            path.unlink()
+            path.symlink_to("nowhere")
+        return real(one, other)
+
+    monkeypatch.setattr(*call, late)
+    with pytest.raises(OutdatedError):
+        disk.replace("x", data, digest(b"old"))
+    assert os.readlink(path) == "nowhere"
+    assert os.listdir(disk.url) == ["x"]
