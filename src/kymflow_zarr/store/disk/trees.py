@@ -143,7 +143,14 @@ def remove_tree(path: str) -> None:
     """Delete a folder with all that is below it, or whatever else is there; links are never followed."""
     # On Windows, a junction is a folder for `lstat`, and `rmtree` refuses it.
     if stat_module.S_ISDIR(os.lstat(path).st_mode):
-        shutil.rmtree(path)
+        try:
+            shutil.rmtree(path)
+        except OSError as error:
+            # Where closing a folder fails, some versions of `rmtree` close it once more: that is no cause.
+            first = error.__context__
+            if error.errno == errno.EBADF and isinstance(first, OSError):
+                raise first from None
+            raise
     else:
         # A named pipe is not to be opened: `rmtree` would wait for somebody to write into it.
         os.unlink(path)

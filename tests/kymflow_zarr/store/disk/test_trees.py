@@ -164,6 +164,20 @@ def test_a_tree_that_cannot_be_renamed_is_deleted_where_it_is(target, monkeypatc
     assert not target.exists()
 
 
+def test_a_folder_that_cannot_be_closed_is_the_cause_that_is_told(target, monkeypatch) -> None:
+    close = os.close
+    failures = iter([OSError(errno.EIO, os.strerror(errno.EIO))])
+
+    def failing_once(descriptor: int) -> None:
+        close(descriptor)
+        for failure in failures:
+            raise failure
+
+    monkeypatch.setattr(os, "close", failing_once)
+    with pytest.raises(OSError, match="Input/output error"):
+        trees.remove_tree(str(target))
+
+
 def test_a_tree_that_is_not_there_cannot_be_deleted(tmp_path) -> None:
     with pytest.raises(FileNotFoundError):
         trees.delete(str(tmp_path / "none"))
