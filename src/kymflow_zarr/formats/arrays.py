@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, cast
 
 from kymflow_zarr.formats.array_claims import refuse_false_claims
+from kymflow_zarr.formats.chunk_sizes import chunk_check
 from kymflow_zarr.formats.zarr_import import require_zarr
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def open_array(
     pinned = PinnedStore(store.zarr_store(), [f"{prefix}/{name}" for name in names], replaced)
     array = zarr_library.open_array(pinned, path=prefix, mode="r", zarr_format=cast("Any", zarr_format))
     refuse_false_claims(array, store, prefix)
+    pinned.check_chunk = chunk_check(array)
     return array
 
 

@@ -25,7 +25,14 @@ class PinnedStore(WrapperStore[Store]):
         Keys of its documents.
     replaced : callable
         Makes the error for an array that is another one by now.
+
+    Attributes
+    ----------
+    check_chunk : callable or None
+        Refuses the bytes of a chunk before anybody unpacks them.
     """
+
+    check_chunk: Callable[[memoryview], None] | None = None
 
     def __init__(self, store: Store, documents: Sequence[str], replaced: Callable[[], Exception]) -> None:
         super().__init__(store)
@@ -50,6 +57,8 @@ class PinnedStore(WrapperStore[Store]):
             # pixels were written again.
             found = await self._store.get(key, prototype, byte_range)
             await self._check()
+        if found is not None and byte_range is None and self.check_chunk is not None:
+            self.check_chunk(found.as_numpy_array().view("B").data)
         return found
 
     async def get_partial_values(
