@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from zarr.storage import LocalStore
 
+from kymflow_zarr import limits
 from kymflow_zarr.store.disk import files, links
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 class PixelFiles(LocalStore):
     """zarr's store, which reads what is not there as zeros, and would wait for a named pipe for ever."""
 
-    def _check(self, key: str) -> None:
+    def _check(self, key: str, byte_range: ByteRequest | None) -> None:
         root = str(self.root)
         path = os.path.join(root, *key.split("/"))
         link = links.linked_folder(path, len(root) + 1)
@@ -26,6 +28,11 @@ class PixelFiles(LocalStore):
             raise files.IrregularFileError(f"the folder {link!r} is a link, which is not followed")
         if files.is_odd(path):
             raise files.IrregularFileError(f"{path!r} is no regular file, or a link that leads nowhere")
+        if byte_range is not None:
+            return
+        with suppress(FileNotFoundError, NotADirectoryError):
+            # One that has holes may be larger than any memory.
+            limits.check_bytes(os.stat(path).st_size, f"{path!r} takes")
 
     async def get(
         self,
@@ -34,7 +41,7 @@ class PixelFiles(LocalStore):
         byte_range: ByteRequest | None = None,
     ) -> Buffer | None:
         """Return the bytes of a key, or None if it is not there."""
-        self._check(key)
+        self._check(key, byte_range)
         return await super().get(key, prototype, byte_range)
 
     async def get_partial_values(
@@ -42,8 +49,8 @@ class PixelFiles(LocalStore):
     ) -> list[Buffer | None]:
         """Return parts of several keys."""
         asked = list(key_ranges)
-        for key, _ in asked:
-            self._check(key)
+        for key, byte_range in asked:
+            self._check(key, byte_range)
         return await super().get_partial_values(prototype, asked)
 
     def get_sync(
@@ -54,5 +61,5 @@ class PixelFiles(LocalStore):
         byte_range: ByteRequest | None = None,
     ) -> Buffer | None:
         """Return the bytes of a key, or None if it is not there."""
-        self._check(key)
+        self._check(key, byte_range)
         return super().get_sync(key, prototype=prototype, byte_range=byte_range)
