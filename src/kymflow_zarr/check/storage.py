@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -24,6 +25,8 @@ OnProgress = Callable[[int, int], None]
 
 # So often a record that goes on changing is looked at again.
 _LOOKS = 3
+# What has pixels and no attributes yet: its writer may have been held up between the two.
+PAUSE_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ def check_storage(
     return StorageCheck(len(live), artifacts, problems, sweepable, sources)
 
 
-def _list_images(store: StoreReader, zarr_format: int) -> tuple[Sequence[str], Collection[str], PassedOver]:
+def _list_images(store: StoreReader, zarr_format: int) -> tuple[Sequence[str], Set[str], PassedOver]:
     """Return the names of all images, whole or not, those that have their attributes, and what is none."""
     whole = store.children(layout.IMAGES, having=[ATTRS_DOCUMENT[zarr_format]])
     images, passed_over = part_names(store, store.children(layout.IMAGES), zarr_format, known=whole)
@@ -123,6 +126,10 @@ def _look_again(
     What others are writing or deleting looks like what they left half. What is damaged looks the same twice.
     """
     problems: list[Problem] = []
+    if suspects:
+        names, live, _ = _list_images(store, zarr_format)
+        if not suspects.keys() & set(names) <= live:
+            time.sleep(PAUSE_S)
     for _ in range(_LOOKS):
         if not suspects:
             break

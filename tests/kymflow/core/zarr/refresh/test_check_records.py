@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from kymflow import KymDataset
+from kymflow_zarr.check import storage
 from support.refreshing import age, hooked, kinds, table_path
 from support.tiff_folders import write_tiff
 
@@ -118,6 +120,19 @@ def test_an_image_that_is_being_deleted_is_no_half_record(lab: KymDataset, ends:
 
     # Its attributes are gone when it is listed first; the writer goes on before it is looked at again.
     assert hooked(lab, Once("children", "images", 3, go_on)).check().problems == []
+
+
+def test_an_image_whose_writer_is_held_up_before_its_attributes_is_no_half_record(
+    lab: KymDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = Path(lab.ds.path) / "images" / "b" / "zarr.json"
+    kept = mark.read_bytes()
+    mark.unlink()
+    # Nothing changes between the looks but for what happens while the check waits.
+    clock = SimpleNamespace(sleep=lambda seconds: mark.write_bytes(kept))
+    monkeypatch.setattr(storage, "time", clock)
+
+    assert lab.check().problems == []
 
 
 @pytest.mark.parametrize("n", range(1, 6))
