@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 _MAX_VECTOR_POINTS = 300
 _STRIP_WIDTH = 0.7
 _PX_PER_LETTER = 6.0
+# A title's letters are larger; beside it are the labels of the axis, and a legend with its marks.
+_PX_PER_TITLE_LETTER = 7.2
+_PX_LEFT_OF_AXES = 60
+_LEGEND_LETTERS = 8
 # Letters that "12 missing" takes.
 _MIN_ROOM = 10
 # With more groups, only their names and n have room.
@@ -72,9 +76,6 @@ def plot_figure(
     figure.pooled, figure.axes_of_points = pooled, axes
     figure.style_axes(axes)
     axes.grid(axis="y", color=figure.colours.grid, linewidth=0.6)
-    letters = int(width / _PX_PER_LETTER)
-    title = "\n".join(textwrap.wrap(drawable(pooled.label, 160), letters))
-    axes.set_title(title, loc="left", color=figure.colours.ink, fontsize=10)
     if pooled.n:
         _DRAW[pooled.kind](figure, axes, pooled)
     else:
@@ -82,11 +83,21 @@ def plot_figure(
             "no values", (0.5, 0.5), xycoords="axes fraction", ha="center", color=figure.colours.faint
         )
         axes.set(xticks=[], yticks=[])
+    title = "\n".join(textwrap.wrap(drawable(pooled.label, 160), _letters_of_title(figure, width)))
+    axes.set_title(title, loc="left", color=figure.colours.ink, fontsize=10)
     if pooled.notes:
-        notes = "\n".join(textwrap.wrap(pooled.notes, letters))
+        notes = "\n".join(textwrap.wrap(pooled.notes, int(width / _PX_PER_LETTER)))
         figure.supxlabel(notes, x=0.01, ha="left", fontsize=8, color=figure.colours.faint)
     figure.settle()
     return figure
+
+
+def _letters_of_title(figure: PlotFigure, width: float) -> int:
+    """Return how many letters have room above the axes, beside a legend."""
+    texts = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    letters = max((len(line) for text in texts for line in text.split("\n")), default=-_LEGEND_LETTERS)
+    beside = (letters + _LEGEND_LETTERS) * _PX_PER_LETTER
+    return max(20, int((width - _PX_LEFT_OF_AXES - beside) / _PX_PER_TITLE_LETTER))
 
 
 def _places(pooled: Pooled) -> tuple[Floats, Floats]:

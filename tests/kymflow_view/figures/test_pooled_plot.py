@@ -48,6 +48,29 @@ def test_every_kind_is_drawn_with_its_names_as_text(kind: Kind, theme: Theme) ->
     assert not any(text.get_parse_math() or text.get_usetex() for text in figure.findobj(Text))
 
 
+@pytest.mark.parametrize("width", [400, 640])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_long_title_is_neither_cut_off_nor_under_the_legend(kind: Kind, width: int) -> None:
+    rows = pd.DataFrame(
+        {
+            "mean_velocity": [1.0, 2.0, 4.0],
+            "baseline_before": [1.0, 2.0, 3.0],
+            "condition": ["control", "stroke", "control"],
+        }
+    )
+    measured = measure(rows, y="mean_velocity", x="baseline_before", by="condition")
+    figure = plot_figure(pool(measured, kind), width=width)
+    (title,) = [
+        text
+        for text in figure.findobj(Text)
+        if text.get_text().startswith("mean_velocity") and text.get_size() == 10
+    ]
+    box = title.get_window_extent()
+
+    ends = [legend.get_window_extent().x0 for legend in figure.legends]
+    assert box.x1 <= min([figure.bbox.width, *ends])
+
+
 def test_bars_of_whole_numbers_are_not_cut_off() -> None:
     counts = pd.DataFrame({"n": [1, 2, 2, 3, 3, 3, 4, 4, 5]})
     low, high = plot_figure(pool(measure(counts, y="n"), "histogram")).axes_of_points.get_xlim()
