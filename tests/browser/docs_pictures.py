@@ -65,6 +65,8 @@ def save(page: Page, name: str) -> None:
 
 def main() -> None:
     """Make all of them."""
+    # As in the tests: the machine may do other things as well.
+    expect.set_options(timeout=60_000)
     root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     with tempfile.TemporaryDirectory(prefix="lab-") as folder, sync_playwright() as playwright:
         dataset, site = make_lab(Path(folder)), Path(folder, "site")
