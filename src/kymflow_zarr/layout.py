@@ -97,8 +97,8 @@ def check_name(name: object, what: str) -> str:
     """
     if not isinstance(name, str):
         raise InvalidNameError(f"the {what} must be a str, got {type(name).__name__}: {name!r}")
-    reason = _why_unusable(name)
-    if reason is not None:
+    if not is_name(name):
+        reason = _why_unusable(name)
         shown = name if len(name) <= 60 else name[:60] + "..."
         raise InvalidNameError(
             f"{shown!r} cannot be used as {what}: {reason}. Use letters, digits, '-', '_' and inner dots."

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 # So many bytes the codecs give at most for one. Others give about a million, as Brotli does.
 _RATIOS = {"UNCOMPRESSED": 1, "SNAPPY": 32, "LZ4": 256, "GZIP": 1032, "ZSTD": 2**15}
 _HIGHEST_RATIO = 2**22
+COMMON_RATIO = max(_RATIOS.values())
 # Pages are of about 1 MiB; each costs some microseconds.
 _MOST_PAGES = 1_000_000
 DELTA_BYTE_ARRAY = 7

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from kymflow_zarr import limits
-from kymflow_zarr.errors import LockTimeoutError
+from kymflow_zarr.errors import LockTimeoutError, StoreError
 from kymflow_zarr.layout import FILE_ENDINGS, IMAGES, is_litter, is_name
 from kymflow_zarr.store.base import (
     LINKED_SIZE,
@@ -55,22 +55,21 @@ class LocalStore(DiskPaths, Store):
         return answer
 
     def _read_or_none(self, key: str) -> tuple[bytes, Fingerprint] | None:
-        path = self._path(key)
-        if (link := self._link_to(key, path)) is not None:
-            raise self._refused_link(link, "read", key)
         try:
             # `open` would take half as long again, and artifacts are many and small.
-            descriptor, info = files.open_regular(path)
+            descriptor, info = self._open(key)
             try:
                 if info.st_size > _LARGE_BYTES and key.startswith(_RECORDS):
                     _refuse_large(info.st_size)
                 settled = self._clock.settled(info, look=self.writable)
-                found = entries.fingerprint(key, info, settled=settled)
+                found = Fingerprint(key, info.st_size, info.st_mtime_ns, None, settled)
                 return files.read_whole(descriptor, info.st_size), found
             finally:
                 os.close(descriptor)
         except FileNotFoundError:
             return None
+        except StoreError:
+            raise
         except OSError as error:
             if isinstance(error, NotADirectoryError) and not os.path.isdir(self.root):
                 return None
@@ -78,14 +77,13 @@ class LocalStore(DiskPaths, Store):
 
     @contextmanager
     def open(self, key: str) -> Iterator[tuple[BinaryIO, Fingerprint]]:
-        path = self._path(key)
-        if (link := self._link_to(key, path)) is not None:
-            raise self._refused_link(link, "read", key)
         try:
-            descriptor, info = files.open_regular(path)
+            descriptor, info = self._open(key)
             file = open(descriptor, "rb")  # noqa: SIM115 - what reads it fails in its own words
         except FileNotFoundError:
             raise FileNotFoundError(f"no {key!r} in {self.url}") from None
+        except StoreError:
+            raise
         except OSError as error:
             raise self._refusal(error, "read", key) from error
         try:

@@ -60,3 +60,29 @@ def test_more_row_groups_than_can_be_read_are_refused(monkeypatch: pytest.Monkey
 
     with pytest.raises(limits.TooLargeError, match="its 8 row groups are more than can be read"):
         parquet_limits.read_artifact(sink.getvalue())
+
+
+def test_a_bent_footer_of_plain_columns_cannot_end_the_process() -> None:
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"n": range(20), "kind": ["rise", "drop"] * 10}), sink)
+    good = sink.getvalue()
+    footer = len(good) - 8 - int.from_bytes(good[-8:-4], "little")
+    outcomes = []
+    for place in range(footer, len(good)):
+        for by in (1, 4, 16):
+            bent = bytearray(good)
+            bent[place] ^= by
+            try:
+                outcomes.append(frames.read_parquet(bytes(bent), limited=True).column_names)
+            except frames.UnreadableParquet as error:
+                outcomes.append(str(error))
+    assert all(outcomes)
+
+
+def test_names_that_are_no_text_are_unreadable() -> None:
+    for kind in (pa.int64(), pa.list_(pa.int64())):
+        sink = io.BytesIO()
+        pq.write_table(pa.table({"mean_velocity": pa.array([None, None], kind)}), sink, store_schema=False)
+        bent = sink.getvalue().replace(b"mean_velocity", b"mean\xffvelocity")
+        with pytest.raises(frames.UnreadableParquet, match="utf-8"):
+            frames.read_parquet(bent, limited=True)

@@ -173,15 +173,17 @@ def test_chunks_that_are_away_between_two_steps_are_no_zeros(local_record, monke
     real = kind.get
     missed = []
 
-    async def get(self, key, *arguments, **options):
+    async def get(self, key, prototype, byte_range=None):
         if "/c/" in key and not missed:
-            # The same pixels are written again: before and after, all is as it was.
+            # The same pixels are written again: before and after, all is as it was. Nobody looks at the
+            # documents meanwhile; other chunks may be missed, too.
             missed.append(key)
             away = data.rename(data.with_name("away"))
-            found = await real(self, key, *arguments, **options)
+            found = self.get_sync(key, prototype=prototype, byte_range=byte_range)
             away.rename(data)
+            assert found is None
             return found
-        return await real(self, key, *arguments, **options)
+        return await real(self, key, prototype, byte_range)
 
     monkeypatch.setattr(kind, "get", get)
     np.testing.assert_array_equal(array[...], OLD)

@@ -37,3 +37,17 @@ def linked_folder(path: str, start: int) -> str | None:
             return path[:end]
         end = path.find(os.sep, end + 1)
     return None
+
+
+def linked_folder_of(descriptor: int, path: str, start: int) -> str | None:
+    """Return the linked folder through which the file was reached that was opened at `path`, or None.
+
+    As :func:`linked_folder`, but where the system tells where an open file lies, one look is enough.
+    """
+    try:
+        if os.readlink(f"/proc/self/fd/{descriptor}") == path:
+            return None
+    except OSError:
+        # Only Linux tells, and not of every file.
+        pass
+    return linked_folder(path, start)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kymflow_zarr.errors import InvalidNameError, StoreError, StorePermissionError
 from kymflow_zarr.layout import is_key
-from kymflow_zarr.store.disk import links
+from kymflow_zarr.store.disk import files, links
 from kymflow_zarr.store.disk.clock import DiskClock
 from kymflow_zarr.store.disk.lock import HeldLock
 
@@ -40,8 +40,8 @@ class DiskPaths:
             raise self._refused_link(link, doing, key)
         return path
 
-    def _link_to(self, key: str, path: str) -> str | None:
-        """Return the linked folder through which a key would be read, or None."""
+    def _link_to(self, key: str, path: str, descriptor: int | None = None) -> str | None:
+        """Return the linked folder through which a key would be read, or was opened, or None."""
         start = len(self.root) + 1
         if self._without_links is not None:
             # Of many thousand artifacts, the folders are not looked at again.
@@ -50,7 +50,37 @@ class DiskPaths:
                 if within and within in key:
                     return None
                 start = path.find(os.sep, start + len(before)) + 1 or start
+                # One or two are left, which cost no more than to ask where the file is.
+                descriptor = None
+        if descriptor is not None:
+            return links.linked_folder_of(descriptor, path, start)
         return links.linked_folder(path, start)
+
+    def _open(self, key: str) -> tuple[int, os.stat_result]:
+        """Open the file of a key for reading.
+
+        Raises
+        ------
+        StoreError
+            A folder on the way to it is a link.
+        FileNotFoundError, OSError
+            As :func:`.files.open_regular`.
+        """
+        path = self._path(key)
+        try:
+            descriptor, info = files.open_regular(path)
+        except OSError:
+            # Behind a link, nothing is absent.
+            if (link := self._link_to(key, path)) is not None:
+                raise self._refused_link(link, "read", key) from None
+            raise
+        try:
+            if (link := self._link_to(key, path, descriptor)) is not None:
+                raise self._refused_link(link, "read", key)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor, info
 
     def _refused_link(self, link: str, doing: str, key: str) -> StoreError:
         folder = os.path.relpath(link, self.root).replace(os.sep, "/")
