@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -20,6 +21,7 @@ from kymflow_zarr.errors import DatasetError, InvalidNameError, StoreError
 from kymflow_zarr.layout import IMAGES, is_key
 from kymflow_zarr.store.base import LOCK_TIMEOUT_S, Change, Fingerprint, OutdatedError, R, T
 from kymflow_zarr.store.listed import ListedStore
+from kymflow_zarr.store.remote.faults import NO_S3
 from kymflow_zarr.store.remote.requests import Requests
 from kymflow_zarr.store.remote.update import PUT_ID, ConditionalPut
 
@@ -90,6 +92,7 @@ class ObjectStore(ListedStore):
 
         def get(client: Any) -> tuple[bytes, Any]:
             answer = obstore.get(client, key)
+            self._require_tag(answer.meta, "read", key)
             # Nothing but the head has come yet.
             self._refuse_large(key, answer.meta["size"])
             return bytes(answer.bytes()), {**answer.meta, PUT_ID: answer.attributes.get(PUT_ID)}
@@ -128,6 +131,7 @@ class ObjectStore(ListedStore):
             found = self.requests.ask("look at", key, lambda client: obstore.head(client, key))
         except FileNotFoundError:
             return None
+        self._require_tag(found, "look at", key)
         return _fingerprint(key, found)
 
     def _pages(self, prefix: str, after: str | None = None) -> Iterator[Sequence[Fingerprint]]:
@@ -137,6 +141,8 @@ class ObjectStore(ListedStore):
             whole = self.requests.ask(
                 "list", prefix, lambda client: [*self._batches(client, below, after)], may_lack=False
             )
+            if not whole:
+                self._require_absent_key(prefix)
             yield from whole
             return
         batches: Iterator[Sequence[Fingerprint]] | None = None
@@ -151,9 +157,29 @@ class ObjectStore(ListedStore):
                 batches = None
                 raise
 
+        n_last = 0
         while (page := self.requests.ask("list", prefix, next_page, may_lack=False)) is not None:
             yield page
-            after = page[-1].key
+            after, n_last = page[-1].key, len(page)
+        if n_last in (0, self._page):
+            self._require_absent_key(prefix)
+
+    def _require_tag(self, meta: Any, doing: str, key: str) -> None:
+        """Raise StoreUnavailableError where an answer is somebody else's page: S3 gives each object a tag."""
+        if self.url.startswith("s3:") and not meta["e_tag"]:
+            raise self.requests.refusal(NO_S3, self.requests.attempts(), doing, key)
+
+    def _require_absent_key(self, prefix: str) -> None:
+        """Raise StoreUnavailableError where the end of a listing may be a page of somebody else.
+
+        Any XML that names no keys reads as an empty listing, the page where one logs in to a guest's network,
+        too. But whoever answers with such a page has one for every key.
+        """
+        if self.url.startswith("s3:"):
+            key = f"{prefix}/{uuid.uuid4().hex}" if prefix else uuid.uuid4().hex
+            with suppress(FileNotFoundError):
+                self.requests.ask("list", prefix, lambda client: obstore.head(client, key))
+                raise self.requests.refusal(NO_S3, self.requests.attempts(), "list", prefix)
 
     def _batches(self, client: Any, below: str | None, after: str | None) -> Iterator[Sequence[Fingerprint]]:
         for batch in obstore.list(client, below, offset=after, chunk_size=self._page):

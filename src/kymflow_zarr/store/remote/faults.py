@@ -66,6 +66,11 @@ _OTHER_REGION = Fault("the bucket is in another region", _REGION)
 _FULL = Fault("the disk of the server is full", "Free space there, and try again.")
 _BUSY = Fault("the server has too much to do", f"{_AGAIN} Fewer writers at once may help.", passes=True)
 _FAILED = Fault("the server failed", _AGAIN, passes=True)
+NO_S3 = Fault(
+    "the answer of the server is not one of S3",
+    "Check AWS_ENDPOINT_URL, and whether this network wants you to log in first.",
+    no_answer=True,
+)
 _NO_CONDITIONS = Fault(
     "the server does not know requests of this kind",
     "It must know conditional puts (If-Match), as S3 does: choose another server.",
@@ -209,8 +214,8 @@ def _of_network(text: str) -> Fault | None:
         return nobody(f"{server} cannot be reached")
     if "HTTP error" in text or "HttpError" in text:
         return Fault(f"the connection to {server} breaks off", _SERVER, passes=True, no_answer=True)
-    if "extract metadata" in text:
-        return Fault(f"the answer of {server} is not one of S3", "Check AWS_ENDPOINT_URL.")
+    if "extract metadata" in text or "missing from response" in text:
+        return NO_S3
     if ("invalid" in text and "response" in text) or "Content-Range" in text:
         return Fault(f"the answer of {server} is cut short, or not one of S3", _SERVER, passes=True)
     return None

@@ -137,9 +137,29 @@ def test_a_page_of_somebody_else_is_no_answer(faults: Faults) -> None:
     ):
         list(open_store("s3://bucket/lab.zarr").list())
     with pytest.raises(
-        StoreError, match=r"cannot write 'k' in .*: the answer of the server is not one of S3"
+        StoreUnavailableError, match=r"cannot write 'k' in .*: the answer of the server is not one of S3"
     ):
         open_store("s3://bucket/lab.zarr").put("k", b"x")
+
+
+# Any XML that names no keys would read as the end of a listing.
+@pytest.mark.parametrize("page", ["<html><body><p>Welcome</p></body></html>", xml("InternalError")])
+def test_a_page_in_xml_is_no_empty_listing_and_no_content(faults: Faults, page: str) -> None:
+    faults.next((200, page), times=1000)
+    store = open_store("s3://bucket/lab.zarr")
+    for call in (
+        lambda: list(store.list("images")),
+        lambda: store.children("images"),
+        lambda: store.list_records("images", "zarr.json", "analysis"),
+        store.is_empty,
+        lambda: store.read("k"),
+        lambda: store.stat("k"),
+        lambda: store.put("k", b"x"),
+    ):
+        with pytest.raises(
+            StoreUnavailableError, match=r"is not one of S3\. Check AWS_ENDPOINT_URL, and whether"
+        ):
+            call()
 
 
 def test_an_unforeseen_error_is_told_without_markup() -> None:

@@ -60,6 +60,30 @@ def test_a_listing_that_breaks_off_goes_on_after_its_last_page(
     assert found == keys
 
 
+@pytest.mark.parametrize("in_order", [True, False])
+def test_a_listing_that_somebody_else_ends_is_no_listing(
+    bad_network: BadNetwork, monkeypatch: pytest.MonkeyPatch, in_order: bool
+) -> None:
+    store = open_object_store(bad_network.url)
+    store._lists_in_order = in_order
+    page = (200, "<html><body><p>Please log in</p></body></html>")
+    bad_network.faults.next(page, "LIST")
+    bad_network.faults.next(page, "HEAD")
+    with pytest.raises(StoreUnavailableError, match=r"cannot list 'a' in .*: .* is not one of S3"):
+        list(store.list("a"))
+    # What is empty is so, and that is one request more.
+    assert list(store.list("a")) == []
+    assert bad_network.faults.count("HEAD") == 2
+    if in_order:
+        store.each(lambda key: store.put(key, b""), [f"a/{number:02}" for number in range(10)])
+        monkeypatch.setattr(ObjectStore, "_page", 10)
+        pages = store._pages("a")
+        assert len(next(pages)) == 10
+        bad_network.faults.next(page, "HEAD")
+        with pytest.raises(StoreUnavailableError, match=r"cannot list 'a' in .*: .* is not one of S3"):
+            next(pages)
+
+
 def test_an_unordered_listing_begins_anew(bad_network: BadNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
     store = open_object_store(bad_network.url)
     store._lists_in_order = False
