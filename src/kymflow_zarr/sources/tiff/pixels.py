@@ -266,6 +266,7 @@ def refuse_false_claims(pages: Sequence[AnyPage], shape: tuple[int, ...], size_b
     """
     itemsize = np.dtype(keyframe_of(pages[0]).dtype).itemsize
     total = math.prod(shape) * itemsize
+    stored_bytes, most_stored = 0, size_bytes
     for number, page in enumerate(pages):
         keyframe = keyframe_of(page)
         ends = [
@@ -283,6 +284,13 @@ def refuse_false_claims(pages: Sequence[AnyPage], shape: tuple[int, ...], size_b
         claimed = max(math.prod(keyframe.shaped), math.prod(keyframe.chunks)) * itemsize
         if claimed > _UNSUSPICIOUS_PAGE_BYTES + _LARGEST_RATIO * stored and not keyframe.is_final:
             raise ValueError(f"page {number} claims {claimed} bytes of pixels, and {stored} bytes hold them")
+        # Some may lie in one place, as empty ones do, but each is hardly longer than what it holds.
+        stored_bytes, most_stored = stored_bytes + stored, most_stored + 2 * claimed
+        if stored_bytes > most_stored:
+            raise ValueError(
+                f"its strips or tiles up to page {number} take {stored_bytes} bytes, and it is {size_bytes} "
+                "bytes long: they lie one upon the other"
+            )
     if total > _UNSUSPICIOUS_BYTES + _LARGEST_RATIO * size_bytes:
         raise ValueError(f"it claims {total} bytes of pixels, and is {size_bytes} bytes long")
 

@@ -89,3 +89,33 @@ def test_a_bomb_spoils_no_other_file_of_its_folder(tmp_path: Path) -> None:
     assert len(report.new) == 1
     (failed,) = report.failed
     assert failed.endswith("bomb.tif")
+
+
+def write_shared_strip(path: Path, strip: bytes, width: int, rows: int) -> None:
+    """Write a TIFF of 8 bits whose rows are strips that all lie in one place, compressed by deflate."""
+    longs = struct.Struct(f"<{rows}I")
+    at = 8 + 2 * longs.size + len(strip)
+    tags = {
+        **{256: (1, width), 257: (1, rows), 258: (1, 8), 259: (1, 8), 262: (1, 1), 273: (rows, 8)},
+        **{277: (1, 1), 278: (1, 1), 279: (rows, 8 + longs.size)},
+    }
+    entries = b"".join(struct.pack("<HHII", code, 4, *tag) for code, tag in sorted(tags.items()))
+    offsets, lengths = longs.pack(*[8 + 2 * longs.size] * rows), longs.pack(*[len(strip)] * rows)
+    head = b"II*\0" + struct.pack("<I", at)
+    path.write_bytes(head + offsets + lengths + strip + struct.pack("<H", len(tags)) + entries + bytes(4))
+
+
+def test_many_strips_that_are_one_bomb_are_refused(tmp_path: Path) -> None:
+    # Of each alone, too little to be looked at.
+    write_shared_strip(tmp_path / "bomb.tif", zeros(50_000_000), width=10, rows=1000)
+
+    with pytest.raises(
+        SourceError, match=r"strips or tiles up to page 0 take \d+ bytes, .* one upon the other"
+    ):
+        read_tiff(tmp_path / "bomb.tif")
+
+
+def test_strips_that_are_alike_may_share_their_place(tmp_path: Path) -> None:
+    write_shared_strip(tmp_path / "blank.tif", zlib.compress(bytes([7] * 300)), width=300, rows=50)
+
+    assert (np.asarray(read_tiff(tmp_path / "blank.tif").pixels) == np.full((50, 300), 7)).all()
