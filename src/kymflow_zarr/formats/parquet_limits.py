@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from kymflow_zarr import limits
 from kymflow_zarr.formats import parquet_pages
+from kymflow_zarr.formats.parquet_footer import ColumnChunk, read_row_groups
 
 # Fixed values take as much in pandas, also those that Arrow packs closer.
 _VALUE_BYTES = 8
@@ -25,10 +26,11 @@ _PLAIN_TYPES = frozenset(
         *(pa.date32(), pa.time32("s"), pa.time64("us"), pa.timestamp("us"), pa.duration("us")),
     )
 )
+_TEXT_TYPES = frozenset(kind.id for kind in (pa.string(), pa.large_string(), pa.binary()))
 # The last one that was found to hold nothing else.
 _plain_schema: pa.Schema | None = None
 # Pieces of columns; each costs time of its own.
-_MOST_CHUNKS = 1_000_000
+_MOST_CHUNKS = 100_000
 # Of text that is counted at a time.
 _MOST_ROWS = 2**16
 # Types as ParquetFile gives them, in the versions that can leave extensions out.
@@ -54,7 +56,7 @@ def read_artifact(data: bytes) -> pa.Table:
     if not _claims_little(file, data, most):
         # Names that are no text are met here, and by `_is_plain`.
         _ = file.column_paths
-        claims = _claims(file.metadata, len(data))
+        claims = _claims(file.metadata, data)
         limits.check_bytes(claims.n_bytes, limit=most)
         # A value may be as long as all that is stored, and may repeat as often.
         may_repeat = claims.n_bytes * claims.values > most
@@ -70,22 +72,24 @@ def read_artifact(data: bytes) -> pa.Table:
 def _claims_little(file: pq.ParquetReader, data: bytes, most: int) -> bool:
     """Tell whether a small file of plain columns claims so little that it cannot be too much.
 
-    Most artifacts are small, and many. To ask for their columns one by one takes a fifth of the time to
-    read one; and a bent footer can end the process when pyarrow is asked for the chunk of a column.
+    Most artifacts are small, and many; to read all that a footer says takes as long as to read the rows.
     """
     metadata = file.metadata
     n_columns = metadata.num_columns
-    # Its pages may unpack to more than the footer claims, but not to more than common codecs can; and columns
-    # may share them.
-    if n_columns * len(data) * parquet_pages.COMMON_RATIO > most:
-        return False
     if metadata.num_row_groups != 1 or n_columns > limits.MAX_COLUMNS:
         return False
     group = metadata.row_group(0)
     rows = max(metadata.num_rows, group.num_rows)
     # A text may be as long as all that is stored, and may repeat in every row.
-    little = rows * max(group.total_byte_size, _NESTED_VALUE_BYTES * n_columns) <= most
-    return bool(little and _is_plain(file.schema_arrow))
+    if rows * max(group.total_byte_size, _NESTED_VALUE_BYTES * n_columns) > most:
+        return False
+    schema = file.schema_arrow
+    if not _is_plain(schema):
+        return False
+    # Pages may hold more than the footer claims, but not more than codecs give for so few bytes. One is
+    # unpacked at a time, and only text is kept as long as it is there; columns of it may share a page.
+    n_texts = sum([kind.id in _TEXT_TYPES for kind in schema.types])
+    return bool(max(n_texts, 1) * len(data) * parquet_pages.COMMON_RATIO <= most)
 
 
 def _is_plain(schema: pa.Schema) -> bool:
@@ -105,29 +109,31 @@ class _Claims:
 
     n_bytes: int
     values: int
-    chunks: list[pq.ColumnChunkMetaData]
+    chunks: list[ColumnChunk]
     nested: list[int]
 
 
-def _claims(metadata: pq.FileMetaData, size_bytes: int) -> _Claims:
+def _claims(metadata: pq.FileMetaData, data: bytes) -> _Claims:
     """Return what the footer claims; refuse too many columns or row groups."""
     n_columns, n_groups, rows = metadata.num_columns, metadata.num_row_groups, metadata.num_rows
     limits.check_columns(n_columns)
     if n_groups * n_columns > _MOST_CHUNKS:
         raise limits.TooLargeError(f"its {n_groups} row groups are more than can be read")
-    groups = [metadata.row_group(place) for place in range(n_groups)]
-    chunks = [group.column(place) for group in groups for place in range(n_columns)]
-    if sum([chunk.total_compressed_size for chunk in chunks]) > size_bytes:
+    groups = read_row_groups(data)
+    if [len(group.columns) for group in groups] != [n_columns] * n_groups:
+        raise ValueError("the footer is damaged: a row group has not all columns")
+    chunks = [chunk for group in groups for chunk in group.columns]
+    if sum([chunk.stored_bytes for chunk in chunks]) > len(data):
         raise ValueError("its columns take more bytes than there are")
-    stored = sum([group.total_byte_size for group in groups])
-    rows = max(rows, sum([group.num_rows for group in groups]))
+    stored = sum([group.n_bytes for group in groups])
+    rows = max(rows, sum([group.n_rows for group in groups]))
     schema = metadata.schema
     columns = [schema.column(place) for place in range(n_columns)]
     nested = [place for place, column in enumerate(columns) if column.max_repetition_level]
     lists = [place for first in nested for place in range(first, len(chunks), n_columns)]
     # Values of a fixed length take it even where they are missing.
     fixed = rows * sum([column.length for column in columns])
-    values = sum([chunks[place].num_values for place in lists])
+    values = sum([chunks[place].n_values for place in lists])
     n_bytes = max(stored, fixed, _VALUE_BYTES * rows * max(n_columns, 1), _NESTED_VALUE_BYTES * values)
     return _Claims(n_bytes, max(rows, values), chunks, lists)
 

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 from kymflow_zarr import limits
+from kymflow_zarr.formats.parquet_footer import ColumnChunk
+from kymflow_zarr.formats.thrift import INT32, STRUCT, Fields, read_struct
 
-if TYPE_CHECKING:
-    import pyarrow.parquet as pq
-
-# So many bytes the codecs give at most for one. Others give about a million, as Brotli does.
-_RATIOS = {"UNCOMPRESSED": 1, "SNAPPY": 32, "LZ4": 256, "GZIP": 1032, "ZSTD": 2**15}
+# So many bytes the codecs give at most for one, by their numbers: uncompressed, Snappy, gzip, LZ4, Zstandard,
+# and LZ4 without its frame. Others give about a million, as Brotli does.
+_RATIOS = {0: 1, 1: 32, 2: 1032, 5: 256, 6: 2**15, 7: 256}
 _HIGHEST_RATIO = 2**22
 COMMON_RATIO = max(_RATIOS.values())
 # Pages are of about 1 MiB; each costs some microseconds.
 _MOST_PAGES = 1_000_000
 DELTA_BYTE_ARRAY = 7
 
-# Fields of Thrift's structure PageHeader, and of the three that are in it.
-_UNCOMPRESSED, _COMPRESSED, _DATA, _DATA_V2 = 2, 3, 5, 8
-_N_VALUES, _ENCODING, _ENCODING_V2 = 1, 2, 4
-# Types of its compact protocol.
-_BYTE, _INTEGERS, _DOUBLE, _BINARY, _STRUCT = 3, (4, 5, 6), 7, 8, 12
-_MOST_DEPTH = 8
+# Fields of the structure PageHeader, and of the two kinds of data pages that are in it.
+_UNCOMPRESSED, _COMPRESSED = (2, INT32), (3, INT32)
+_N_VALUES = (1, INT32)
+_ENCODINGS = (((5, STRUCT), (2, INT32)), ((8, STRUCT), (4, INT32)))
+_WHAT = "header of a page"
 
 
 @dataclass
@@ -49,14 +47,12 @@ class Pages:
     encodings: set[int] = field(default_factory=set)
 
 
-def most_bytes(chunks: Iterable[pq.ColumnChunkMetaData]) -> int:
+def most_bytes(chunks: Iterable[ColumnChunk]) -> int:
     """Return how many bytes the pages of columns may unpack to, by what they take and their codecs."""
-    return sum(
-        [_RATIOS.get(chunk.compression, _HIGHEST_RATIO) * chunk.total_compressed_size for chunk in chunks]
-    )
+    return sum([_RATIOS.get(chunk.codec, _HIGHEST_RATIO) * chunk.stored_bytes for chunk in chunks])
 
 
-def read_pages(data: bytes, chunks: Iterable[pq.ColumnChunkMetaData]) -> list[Pages]:
+def read_pages(data: bytes, chunks: Iterable[ColumnChunk]) -> list[Pages]:
     """Return what the headers of each column's pages say; no page is unpacked.
 
     Raises
@@ -70,89 +66,32 @@ def read_pages(data: bytes, chunks: Iterable[pq.ColumnChunkMetaData]) -> list[Pa
     n_pages = 0
     for chunk in chunks:
         pages = Pages()
-        at = min(chunk.data_page_offset, chunk.dictionary_page_offset or chunk.data_page_offset)
-        end, values = at + chunk.total_compressed_size, chunk.num_values
+        at, end = chunk.begin, chunk.begin + chunk.stored_bytes
         # Arrow, too, reads until it has all values, or the bytes end.
-        while at < end and pages.n_values < values:
+        while at < end and pages.n_values < chunk.n_values:
             n_pages += 1
             if n_pages > _MOST_PAGES:
                 raise limits.TooLargeError(f"it has more than {_MOST_PAGES} pages")
-            header, at = _read_header(data, at)
+            header, at = read_struct(data, at, _WHAT)
             _count(pages, header)
-            at += _whole(header.get(_COMPRESSED))
+            at += _whole(header, _COMPRESSED)
         found.append(pages)
     return found
 
 
-def _count(pages: Pages, header: dict[int, Any]) -> None:
-    n_bytes = _whole(header.get(_UNCOMPRESSED))
+def _count(pages: Pages, header: Fields) -> None:
+    n_bytes = _whole(header, _UNCOMPRESSED)
     pages.n_bytes += n_bytes
     pages.longest = max(pages.longest, n_bytes)
     # What a dictionary holds are no values of the column.
-    for kind, encoding in ((_DATA, _ENCODING), (_DATA_V2, _ENCODING_V2)):
-        if isinstance(inner := header.get(kind), dict):
-            pages.n_values += _whole(inner.get(_N_VALUES))
-            pages.encodings.add(_whole(inner.get(encoding)))
+    for kind, encoding in _ENCODINGS:
+        if kind in header:
+            pages.n_values += _whole(header[kind], _N_VALUES)
+            pages.encodings.add(_whole(header[kind], encoding))
 
 
-def _whole(value: object) -> int:
+def _whole(fields: Fields, field: tuple[int, int]) -> int:
+    value = fields.get(field)
     if not isinstance(value, int) or value < 0:
-        raise ValueError("the header of a page is damaged")
+        raise ValueError(f"the {_WHAT} is damaged")
     return value
-
-
-def _read_header(data: bytes, at: int) -> tuple[dict[int, Any], int]:
-    try:
-        return _read_struct(data, at, 0)
-    except IndexError as error:
-        raise ValueError("the header of a page goes on beyond the end of the file") from error
-
-
-def _read_struct(data: bytes, at: int, depth: int) -> tuple[dict[int, Any], int]:
-    """Read the fields of a structure, by their numbers; return where it ends, too."""
-    fields: dict[int, Any] = {}
-    number = 0
-    while (head := data[at]) != 0:
-        at += 1
-        if head >> 4:
-            number += head >> 4
-        else:
-            number, at = _read_integer(data, at)
-        # Of a truth value, the type is the value.
-        if (kind := head & 15) in (1, 2):
-            fields[number] = kind == 1
-        else:
-            fields[number], at = _read_value(data, at, kind, depth)
-    return fields, at + 1
-
-
-def _read_value(data: bytes, at: int, kind: int, depth: int) -> tuple[Any, int]:
-    if kind in _INTEGERS:
-        return _read_integer(data, at)
-    if kind == _BINARY:
-        length, at = _read_varint(data, at)
-        return None, at + length
-    if kind == _STRUCT and depth < _MOST_DEPTH:
-        return _read_struct(data, at, depth + 1)
-    if kind in (_BYTE, _DOUBLE):
-        return None, at + (1 if kind == _BYTE else 8)
-    # No header of a page has lists or maps.
-    raise ValueError("the header of a page is damaged")
-
-
-def _read_integer(data: bytes, at: int) -> tuple[int, int]:
-    value, at = _read_varint(data, at)
-    return (value >> 1) ^ -(value & 1), at
-
-
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, at
-        shift += 7
-        if shift > 63:
-            raise ValueError("the header of a page is damaged")

@@ -11,6 +11,7 @@ import pytest
 
 from kymflow_zarr import limits
 from kymflow_zarr.formats import frames, parquet_limits, parquet_pages
+from kymflow_zarr.formats.parquet_footer import ColumnChunk, read_row_groups
 from support.bombs import LIMIT
 from support.parquet_lies import file_of, page
 
@@ -27,10 +28,8 @@ KINDS = pa.table(
 )
 
 
-def chunks_of(data: bytes) -> list[pq.ColumnChunkMetaData]:
-    metadata = pq.read_metadata(io.BytesIO(data))
-    groups = [metadata.row_group(place) for place in range(metadata.num_row_groups)]
-    return [group.column(place) for group in groups for place in range(metadata.num_columns)]
+def chunks_of(data: bytes) -> list[ColumnChunk]:
+    return [chunk for group in read_row_groups(data) for chunk in group.columns]
 
 
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
@@ -54,12 +53,18 @@ def test_pages_of_a_good_file_are_what_its_footer_says(codec: str, version: str,
 
     found = parquet_pages.read_pages(data, chunks)
 
-    assert [pages.n_values for pages in found] == [chunk.num_values for chunk in chunks]
+    assert [pages.n_values for pages in found] == [chunk.n_values for chunk in chunks]
     # In the footer, headers count, too.
-    claimed = sum(chunk.total_uncompressed_size for chunk in chunks)
-    assert claimed / 2 < sum(pages.n_bytes for pages in found) < claimed
-    for pages, chunk in zip(found, chunks, strict=True):
-        assert pages.n_bytes <= min(chunk.total_uncompressed_size, parquet_pages.most_bytes([chunk]))
+    metadata = pq.read_metadata(io.BytesIO(data))
+    groups = [metadata.row_group(place) for place in range(metadata.num_row_groups)]
+    claimed = [
+        group.column(place).total_uncompressed_size
+        for group in groups
+        for place in range(metadata.num_columns)
+    ]
+    assert sum(claimed) / 2 < sum(pages.n_bytes for pages in found) < sum(claimed)
+    for pages, chunk, n_bytes in zip(found, chunks, claimed, strict=True):
+        assert pages.n_bytes <= min(n_bytes, parquet_pages.most_bytes([chunk]))
     assert parquet_limits.read_artifact(data).equals(KINDS)
 
 
@@ -87,8 +92,9 @@ def test_a_list_that_is_longer_than_the_footer_claims_is_refused(monkeypatch) ->
         frames.read_parquet(data, limited=True)
 
 
-def test_columns_that_share_their_pages_are_refused() -> None:
+def test_columns_that_share_their_pages_are_refused(monkeypatch) -> None:
     data = file_of([page(10_000_000)] * 50, shared=True)
+    monkeypatch.setenv(limits.SETTING, str(LIMIT))
 
     with pytest.raises(frames.UnreadableParquet, match="its columns take more bytes than there are"):
         frames.read_parquet(data, limited=True)
@@ -132,7 +138,7 @@ def test_more_pages_than_can_be_read_are_refused(monkeypatch) -> None:
 def test_bent_headers_are_damage_and_nothing_else() -> None:
     good = file_of([page(8 * 300, 300)] * 2, values=300)
     chunks = chunks_of(good)
-    end = max(chunk.data_page_offset + chunk.total_compressed_size for chunk in chunks)
+    end = max(chunk.begin + chunk.stored_bytes for chunk in chunks)
     lot = np.random.default_rng(15)
     damaged = 0
     for _ in range(500):
