@@ -79,6 +79,7 @@ class Interruption(threading.Event):
                 signal.signal(signum, self._note)
         threading.Thread(target=self._watch, args=(reading,), name="kymflow watch", daemon=True).start()
         sys.unraisablehook = self._tell_unraisable
+        threading.excepthook = self._tell_of_thread
         # Registered first, it is called last: from then on, Python would end without a word.
         atexit.register(self._stop_listening, signal.SIG_IGN)
         if hasattr(os, "register_at_fork"):
@@ -194,6 +195,11 @@ class Interruption(threading.Event):
             # It was raised where nobody could hear it, as Python clears something up.
             self._lost = True
             self._waker.send(b"\0")
+
+    def _tell_of_thread(self, failed: threading.ExceptHookArgs) -> None:
+        # A pool whose worker ends while its work is cancelled fails on that, in Python 3.11.
+        if not (self._signum and type(failed.thread).__module__ == "concurrent.futures.process"):
+            threading.__excepthook__(failed)
 
     def _stop_listening(self, handler: signal.Handlers) -> None:
         signal.set_wakeup_fd(-1)

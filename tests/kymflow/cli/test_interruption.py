@@ -7,13 +7,17 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import InvalidStateError, ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 from typing import IO
 
 import pytest
 
+from kymflow.cli.interruption import Interruption
 from kymflow_zarr import ZarrDataset
 from support.command_line import process_of, run_process
 from support.processes import heed_signals
@@ -181,6 +185,22 @@ def test_ctrl_c_again_and_again_is_one_line(lab: Path, site: Path) -> None:
             os.killpg(process.pid, signal.SIGINT)
         assert end_of(process) == (130, MESSAGE.format(""))
     assert not ZarrDataset(lab).store.leftovers()
+
+
+@pytest.mark.parametrize("is_over", [True, False])
+def test_a_pool_that_fails_as_it_is_cancelled_is_silent(
+    is_over: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    interruption = Interruption()
+    if is_over:
+        interruption._note(signal.SIGINT, None)
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        pool.submit(os.getpid).result()
+        thread = pool._executor_manager_thread
+        error = InvalidStateError("CANCELLED")
+        failed = threading.ExceptHookArgs((InvalidStateError, error, None, thread))
+        interruption._tell_of_thread(failed)
+    assert ("InvalidStateError: CANCELLED" in capsys.readouterr().err) is not is_over
 
 
 def test_what_is_raised_as_python_clears_up_is_not_lost(lab: Path, site: Path) -> None:

@@ -105,7 +105,8 @@ def test_status_in_json(run: Run, lab: Path, tmp_path: Path) -> None:
 
     found = read_json(run("status", lab, "--json"))
     assert sorted(found) == [
-        *("copies", "dataset", "images", "missing_sources", "not_analysed", "problem", "sources", "tables")
+        *("copies", "dataset", "images", "missing_sources", "not_analysed", "problem", "sources", "tables"),
+        "unusable_names",
     ]
     assert (found["dataset"], found["images"]) == (str(lab), 3)
     assert found["tables"] == [
