@@ -56,7 +56,7 @@ class Grid:
 
     def pieces(self, start: int, stop: int) -> range:
         """Return the pieces that lines `start` to `stop` are in."""
-        return range(start // self.piece, -(-stop // self.piece))
+        return range(start // self.piece, -(-stop // self.piece) if start < stop else 0)
 
     def block_edges(self, piece: int, block: int) -> Edges:
         """Return where the blocks of a piece begin, and where the last one ends."""
