@@ -62,6 +62,20 @@ class Killer(Custom):
 
 
 @dataclass(frozen=True)
+class Met(Custom):
+    """Extracts rows once two processes are at it."""
+
+    folder: str = ""
+
+    def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+        with open(os.path.join(self.folder, str(os.getpid())), "wb"):
+            pass
+        while len(os.listdir(self.folder)) < 2:
+            time.sleep(0.01)
+        return super().extract_rows(rec)
+
+
+@dataclass(frozen=True)
 class AtWork(Custom):
     """Says that it is at work, and never ends."""
 

@@ -8,6 +8,9 @@ import os
 import threading
 from multiprocessing.connection import wait
 
+# A worker that was forked later keeps open what would tell of the parent's end; so its number is looked at.
+_ASK_EVERY_S = 1.0
+
 
 def end_with_parent() -> None:
     """Let this process end as soon as the one that has started it is gone, however that came.
@@ -26,7 +29,9 @@ def _watch_parent(pid: int) -> None:
         return
 
     def end() -> None:
-        wait([parent.sentinel])
+        started_by = os.getppid()
+        while not wait([parent.sentinel], _ASK_EVERY_S) and os.getppid() == started_by:
+            pass
         # Without clearing up: other threads may be anywhere, as they are when it is killed.
         os._exit(1)
 

@@ -20,10 +20,14 @@ from concurrent.futures import ProcessPoolExecutor
 # Of newer versions of Python, that a program with threads is forked.
 warnings.simplefilter("ignore")
 from kymflow import KymDataset
-from support.executor_indexers import AtWork, Custom
+import tempfile
+from support.executor_indexers import AtWork, Met
 kind, path, method = sys.argv[1:]
 with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(method)) as executor:
-    KymDataset(path).rebuild(AtWork() if kind == "at work" else Custom(), executor=executor)
+    # One that never had a task knows nothing of kymflow, and waits for ever.
+    KymDataset(path).rebuild(Met(folder=tempfile.mkdtemp(dir=path + "/..")), executor=executor)
+    if kind == "at work":
+        KymDataset(path).rebuild(AtWork(), executor=executor)
     print("idle", flush=True)
     sys.stdin.readline()
 """
