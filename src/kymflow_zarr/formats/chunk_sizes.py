@@ -93,7 +93,10 @@ def _size_of_gzip(data: memoryview, most: int) -> int:
 
 
 def _size_of_zlib(data: memoryview, most: int) -> int:
-    return _count((zlib.decompressobj().decompress(data, most + 1) for _ in range(1)), most)
+    def beginning() -> Iterator[bytes]:
+        yield zlib.decompressobj().decompress(data, most + 1)
+
+    return _count(beginning(), most)
 
 
 def _size_of_blosc(data: memoryview, most: int) -> int:

@@ -1,7 +1,8 @@
 """What the footer of a Parquet file says of its columns, read without pyarrow.
 
-pyarrow ends the process when it is asked for a column of a footer that is bent in some ways; it reads such
-a file, or raises. Parquet's specification: https://github.com/apache/parquet-format
+Where a footer is bent in some ways, pyarrow ends the process as soon as it is asked for the metadata of a
+column; to read the rows of such a file is safe, and raises. Parquet's specification:
+https://github.com/apache/parquet-format
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kymflow_zarr import limits
-from kymflow_zarr.formats.thrift import INT32, INT64, LIST, STRUCT, Fields, read_struct
+from kymflow_zarr.formats.thrift import INT32, INT64, LIST, STRUCT, Fields, read_struct, whole_number
 
 # Ten thousand columns take some megabytes.
 _MOST_BYTES = 2**25
@@ -66,7 +67,7 @@ def read_row_groups(data: bytes) -> list[RowGroup]:
     """
     n_bytes = int.from_bytes(data[-_TAIL_BYTES:][:4], "little")
     if n_bytes > _MOST_BYTES:
-        raise limits.TooLargeError(f"its footer takes {n_bytes} bytes, more than can be read")
+        raise limits.TooLargeError(f"its footer takes {n_bytes} bytes, where at most {_MOST_BYTES} are taken")
     begin = len(data) - _TAIL_BYTES - n_bytes
     if begin < 0:
         raise ValueError(f"the {_WHAT} is larger than the file")
@@ -88,7 +89,4 @@ def _column_chunk(column: Fields) -> ColumnChunk:
 
 
 def _whole(fields: Fields, field: tuple[int, int]) -> int:
-    value = fields.get(field)
-    if not isinstance(value, int) or value < 0:
-        raise ValueError(f"the {_WHAT} is damaged")
-    return value
+    return whole_number(fields, field, _WHAT)

@@ -27,10 +27,8 @@ _PLAIN_TYPES = frozenset(
     )
 )
 _TEXT_TYPES = frozenset(kind.id for kind in (pa.string(), pa.large_string(), pa.binary()))
-# The last one that was found to hold nothing else.
-_plain_schema: pa.Schema | None = None
 # Pieces of columns; each costs time of its own.
-_MOST_CHUNKS = 100_000
+_MOST_CHUNKS = 1_000_000
 # Of text that is counted at a time.
 _MOST_ROWS = 2**16
 # Types as ParquetFile gives them, in the versions that can leave extensions out.
@@ -54,7 +52,6 @@ def read_artifact(data: bytes) -> pa.Table:
     file.open(pa.BufferReader(data), pre_buffer=False, **_TYPES)
     most = limits.max_artifact_bytes()
     if not _claims_little(file, data, most):
-        # Names that are no text are met here, and by `_is_plain`.
         _ = file.column_paths
         claims = _claims(file.metadata, data)
         limits.check_bytes(claims.n_bytes, limit=most)
@@ -84,23 +81,16 @@ def _claims_little(file: pq.ParquetReader, data: bytes, most: int) -> bool:
     if rows * max(group.total_byte_size, _NESTED_VALUE_BYTES * n_columns) > most:
         return False
     schema = file.schema_arrow
-    if not _is_plain(schema):
+    # Names that are no text are met here, and in `column_paths`.
+    if not schema.names:
+        return False
+    kinds = [kind.id for kind in schema.types]
+    if not _PLAIN_TYPES.issuperset(kinds):
         return False
     # Pages may hold more than the footer claims, but not more than codecs give for so few bytes. One is
     # unpacked at a time, and only text is kept as long as it is there; columns of it may share a page.
-    n_texts = sum([kind.id in _TEXT_TYPES for kind in schema.types])
+    n_texts = sum([kind in _TEXT_TYPES for kind in kinds])
     return bool(max(n_texts, 1) * len(data) * parquet_pages.COMMON_RATIO <= most)
-
-
-def _is_plain(schema: pa.Schema) -> bool:
-    """Tell whether no column is nested, or of values that have a length of their own choice."""
-    global _plain_schema
-    # Many artifacts in turn are alike.
-    if _plain_schema is None or not schema.equals(_plain_schema):
-        if not (schema.names and all(kind.id in _PLAIN_TYPES for kind in schema.types)):
-            return False
-        _plain_schema = schema.remove_metadata()
-    return True
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from kymflow_zarr import limits
 from kymflow_zarr.formats.parquet_footer import ColumnChunk
-from kymflow_zarr.formats.thrift import INT32, STRUCT, Fields, read_struct
+from kymflow_zarr.formats.thrift import INT32, STRUCT, Fields, read_struct, whole_number
 
 # So many bytes the codecs give at most for one, by their numbers: uncompressed, Snappy, gzip, LZ4, Zstandard,
 # and LZ4 without its frame. Others give about a million, as Brotli does.
@@ -91,7 +91,4 @@ def _count(pages: Pages, header: Fields) -> None:
 
 
 def _whole(fields: Fields, field: tuple[int, int]) -> int:
-    value = fields.get(field)
-    if not isinstance(value, int) or value < 0:
-        raise ValueError(f"the {_WHAT} is damaged")
-    return value
+    return whole_number(fields, field, _WHAT)

@@ -47,6 +47,14 @@ def read_struct(data: bytes, at: int, what: str) -> tuple[Fields, int]:
         raise ValueError(f"the {what} is damaged") from error
 
 
+def whole_number(fields: Fields, field: tuple[int, int], what: str) -> int:
+    """Return an integer of a structure called `what`; ValueError unless it is there, and not below 0."""
+    value = fields.get(field)
+    if not isinstance(value, int) or value < 0:
+        raise ValueError(f"the {what} is damaged: field {field[0]} is {value}, expected a number from 0 on")
+    return value
+
+
 class _DamagedError(Exception):
     """It is not what the protocol allows."""
 

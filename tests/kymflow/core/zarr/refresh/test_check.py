@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -125,20 +126,30 @@ def test_an_artifact_changed_under_its_old_time_is_found(lab: KymDataset, indexe
     assert "an artifact was changed under its old time" in found.message
 
 
-def test_an_artifact_that_was_away_for_a_moment_is_no_problem(
-    lab: KymDataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def settled_artifact(lab: KymDataset) -> tuple[Path, Callable[[], None]]:
+    """Return the artifact of an image that is fresh, and what puts it back as it is."""
     settle(Path(lab.ds.path))
     lab.refresh(TABLE)
     path = Path(lab.ds.path) / "images" / "b" / "analysis" / f"{TABLE}.parquet"
     before, content = path.stat(), path.read_bytes()
+
+    def put_back() -> None:
+        path.write_bytes(content)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    return path, put_back
+
+
+def test_an_artifact_that_was_away_for_a_moment_is_no_problem(
+    lab: KymDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, put_back = settled_artifact(lab)
     extract_images = check.extract_images
 
     def away_meanwhile(*arguments: Any, **options: Any) -> Any:
         path.unlink()
         found = extract_images(*arguments, **options)
-        path.write_bytes(content)
-        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        put_back()
         return found
 
     monkeypatch.setattr(check, "extract_images", away_meanwhile)
@@ -149,10 +160,7 @@ def test_an_artifact_that_was_away_for_a_moment_is_no_problem(
 def test_an_artifact_that_comes_and_goes_all_the_while_is_no_problem(
     lab: KymDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settle(Path(lab.ds.path))
-    lab.refresh(TABLE)
-    path = Path(lab.ds.path) / "images" / "b" / "analysis" / f"{TABLE}.parquet"
-    before, content = path.stat(), path.read_bytes()
+    path, put_back = settled_artifact(lab)
     compare = check.compare
 
     def coming_and_going(*arguments: Any) -> Any:
@@ -160,8 +168,7 @@ def test_an_artifact_that_comes_and_goes_all_the_while_is_no_problem(
         if path.exists():
             path.unlink()
         else:
-            path.write_bytes(content)
-            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+            put_back()
         return compare(*arguments)
 
     path.unlink()
