@@ -84,7 +84,7 @@ def test_commands_that_list_all_images_tell_of_it(lab: KymDataset, tmp_path: Pat
         said = run_command(*command, lab.ds.path, *more).stderr
         (line,) = [line for line in said.splitlines() if "no image can have" in line]
         assert "4 folders of a name that no image can have, in no table: \\x1b[30m, \\x1b[31m, " in line
-        assert "and 1 more; rename it below" in line
+        assert "and 1 more; rename each below" in line
     assert lab.status().unusable_names == [f"\x1b[3{number}m" for number in range(4)]
     assert "unusable name" in str(lab.status())
 

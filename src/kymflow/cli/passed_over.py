@@ -28,7 +28,7 @@ def tell_passed_over(ds: ZarrDataset) -> None:
     if unusable:
         say(
             f"kymflow: {counted(len(unusable), 'folder')} of a name that no image can have, in no table: "
-            f"{named(unusable)}; rename it below {here(ds.path)}/images, or take it away "
+            f"{named(unusable)}; rename each below {here(ds.path)}/images, or take it away "
             f"(`{call('check', ds.path)}` says what is wrong with the name)"
         )
 
