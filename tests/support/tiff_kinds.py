@@ -76,6 +76,17 @@ def write_pages(path: Path, n_pages: int, *, big: bool = False, **options: Any) 
             writer.write(np.full((5, 6), number + 1, "u2"), contiguous=False, **options)
 
 
+def write_overlapping_pages(path: Path, n_pages: int, n_tags: int) -> None:
+    """Write a page at every twelfth byte; each has so many tags, which are those of the next pages, too."""
+    data = bytearray(b"II*\0" + struct.pack("<II", 12, 0))
+    for place in range(1, n_pages + n_tags + 2):
+        # What is a tag of some pages tells another one where the next page is.
+        page = place - n_tags
+        following = 12 * (page + 1) if 1 <= page < n_pages else 0
+        data += struct.pack("<HIIH", n_tags, following, 1, 7)
+    path.write_bytes(data)
+
+
 class BentTiff:
     """The bytes of a little-endian TIFF, to be bent in place; nothing is written before :meth:`save`."""
 

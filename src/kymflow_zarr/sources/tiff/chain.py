@@ -11,12 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-MOST_PAGES = 1_000_000
+# So many take some three seconds to be looked at.
+MOST_PAGES = 100_000
 _MOST_SUB_IMAGES = 10_000
 # Of strips and tiles: tifffile keeps two numbers for each.
 _MOST_SEGMENTS = 10_000_000
 # More tags than this make tifffile refuse a page.
 _MOST_TAGS = 4096
+# Of all pages together. Directories may overlap, so that a short file has many long ones.
+_MOST_TAGS_IN_ALL = 5_000_000
+# tifffile makes an object of each tag of pages that differ.
+_MOST_TAGS_UNLIKE = 500_000
 
 _SUB_IFDS = 330
 _SEGMENT_OFFSETS = (273, 324)
@@ -52,6 +57,7 @@ class _Directories:
     def __init__(self, file: BinaryIO, order: str, *, big: bool) -> None:
         self._file = file
         self.size = file.seek(0, 2)
+        self.n_tags = 0
         self._count = struct.Struct(order + ("Q" if big else "H"))
         self._entry = struct.Struct(order + ("HHQ8s" if big else "HHI4s"))
         self.offset = struct.Struct(order + ("Q" if big else "I"))
@@ -69,6 +75,7 @@ class _Directories:
         (count,) = self._count.unpack(head)
         if count > _MOST_TAGS:
             return None
+        self.n_tags += count
         body = self._file.read(count * self._entry.size + self.offset.size)
         if len(body) < count * self._entry.size + self.offset.size:
             return None
@@ -114,7 +121,7 @@ def read_chain(path: Path) -> Chain:
     Raises
     ------
     ValueError
-        It has more pages, sub-images, strips or tiles than anybody can have meant.
+        It has more pages, sub-images, tags, strips or tiles than anybody can have meant.
     OSError
         It cannot be opened.
     """
@@ -159,5 +166,8 @@ def _follow(directories: _Directories, first: bytes) -> Chain:
                 raise ValueError("its sub-images have sub-images of their own")
         if len(kinds) < 2:
             kinds.add(directories.storage(entries))
+        most_tags = _MOST_TAGS_IN_ALL if len(kinds) < 2 else _MOST_TAGS_UNLIKE
+        if directories.n_tags > most_tags:
+            raise ValueError(f"its pages claim more than {most_tags} tags")
         at = following
     return Chain(len(seen), None, len(kinds) < 2)

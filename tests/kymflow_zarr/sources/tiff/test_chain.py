@@ -10,7 +10,7 @@ from kymflow_zarr import SourceError
 from kymflow_zarr.sources.tiff import chain as chain_module
 from kymflow_zarr.sources.tiff import read_tiff
 from kymflow_zarr.sources.tiff.chain import Chain, read_chain
-from support.tiff_kinds import BentTiff, values, write_pages
+from support.tiff_kinds import BentTiff, values, write_overlapping_pages, write_pages
 
 BIG = pytest.mark.parametrize("big", [False, True], ids=["TIFF", "BigTIFF"])
 OPTIONS = pytest.mark.parametrize("options", [{}, {"metadata": None}], ids=["shaped", "plain"])
@@ -77,6 +77,24 @@ def test_more_pages_than_anybody_can_mean(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(chain_module, "MOST_PAGES", 5)
     write_pages(tmp_path / "a.tif", 6)
     with pytest.raises(SourceError, match="it claims more than 5 pages"):
+        read_tiff(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("n_tags", [1, 100])
+def test_more_tags_than_anybody_can_mean(tmp_path, monkeypatch, n_tags) -> None:
+    write_overlapping_pages(tmp_path / "a.tif", 40, n_tags)
+    assert read_chain(tmp_path / "a.tif").pages == 40
+    limit = 40 * n_tags - 1
+    for name in ("_MOST_TAGS_IN_ALL", "_MOST_TAGS_UNLIKE"):
+        monkeypatch.setattr(chain_module, name, limit)
+    with pytest.raises(SourceError, match=rf"a\.tif as TIFF: its pages claim more than {limit} tags"):
+        read_tiff(tmp_path / "a.tif")
+
+
+def test_short_file_of_many_long_pages_is_not_read_to_its_end(tmp_path) -> None:
+    write_overlapping_pages(tmp_path / "a.tif", 1000, 4095)
+    assert (tmp_path / "a.tif").stat().st_size < 70_000
+    with pytest.raises(SourceError, match=r"its pages claim more than 500000 tags"):
         read_tiff(tmp_path / "a.tif")
 
 
