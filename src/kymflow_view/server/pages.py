@@ -12,6 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from kymflow_view.server.scripts import is_script, join_scripts
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 STATIC = Path(__file__).resolve().parent.parent / "static"
 PAGES = ("/", "/images", "/tables/{name}", "/plots/{name}", "/status")
 _INDEX = "index.html"
+FIRST_SCRIPT = "app/main.js"
 # Stylesheets that are sent as one, in this order: each file that it asks for costs a page some milliseconds.
 JOINED = {
     "styles.css": [f"css/{name}.css" for name in ("theme", "shell", "table", "pages", "image")],
@@ -51,14 +54,17 @@ class _File:
 def _files() -> Mapping[str, _File]:
     """Return all files by their path below `STATIC`.
 
-    A megabyte, read once: a page needs forty of them, and each would be opened in a thread. What is not
+    A megabyte, read once; each would be opened in a thread. What is not
     among them is not there, whatever a path looks like.
     """
     contents = {
         path.relative_to(STATIC).as_posix(): path.read_bytes() for path in STATIC.rglob("*") if path.is_file()
     }
-    joined = {name: b"\n".join(contents[part] for part in parts) for name, parts in JOINED.items()}
-    return {name: _file(name, content) for name, content in {**contents, **joined}.items()}
+    styles = {name: b"\n".join(contents[part] for part in parts) for name, parts in JOINED.items()}
+    scripts = join_scripts(contents, FIRST_SCRIPT)
+    # A part that is sent by itself as well would run twice.
+    others = {name: content for name, content in contents.items() if not is_script(name)}
+    return {name: _file(name, content) for name, content in {**others, **styles, **scripts}.items()}
 
 
 def _file(name: str, content: bytes) -> _File:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 import pytest
 from starlette.testclient import TestClient
 
-from kymflow_view.server.pages import JOINED, STATIC
+from kymflow_view.server.pages import FIRST_SCRIPT, JOINED, STATIC
+from kymflow_view.server.scripts import is_script, join_scripts
 
 
 @pytest.mark.parametrize(
@@ -22,13 +25,22 @@ def test_every_page_is_the_same_file(client: TestClient, path: str) -> None:
 
 def test_every_file_has_a_type_that_a_browser_takes(client: TestClient) -> None:
     expected = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
-    files = [path for path in STATIC.rglob("*") if path.is_file()]
-    assert files
-    for path in files:
-        answer = client.get(f"/static/{path.relative_to(STATIC).as_posix()}")
-        assert answer.content == path.read_bytes()
-        if path.suffix in expected:
-            assert answer.headers["content-type"] == expected[path.suffix]
+    files = {path.relative_to(STATIC).as_posix(): path for path in STATIC.rglob("*") if path.is_file()}
+    contents = {name: path.read_bytes() for name, path in files.items()}
+    scripts = join_scripts(contents, FIRST_SCRIPT)
+    sent = {**{name: each for name, each in contents.items() if not is_script(name)}, **scripts}
+    assert len(sent) > len(scripts) > 1
+    for name, content in sent.items():
+        answer = client.get(f"/static/{name}")
+        assert answer.content == content
+        if (suffix := PurePosixPath(name).suffix) in expected:
+            assert answer.headers["content-type"] == expected[suffix]
+
+
+def test_a_module_that_is_part_of_another_file_is_not_sent_by_itself(client: TestClient) -> None:
+    """A page that took it in from both would have two of it."""
+    assert (STATIC / "app" / "api.js").is_file()
+    assert client.get("/static/app/api.js").status_code == 404
 
 
 @pytest.mark.parametrize("name", JOINED)

@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 
 import kymflow_view
-from kymflow_view.server.pages import JOINED
+from kymflow_view.server.pages import FIRST_SCRIPT, JOINED
+from kymflow_view.server.scripts import join_scripts
 
 STATIC = Path(kymflow_view.__file__).parent / "static"
 VENDOR = STATIC / "vendor"
 OWN_SCRIPTS = sorted((STATIC / "app").rglob("*.js"))
 OWN_STYLES = sorted((STATIC / "css").rglob("*.css"))
-OWN = [STATIC / "index.html", STATIC / "icon.svg", *OWN_SCRIPTS, *OWN_STYLES]
+THEME_EARLY = STATIC / "theme_early.js"  # No module: it runs before anything is drawn.
+OWN = [STATIC / "index.html", STATIC / "icon.svg", THEME_EARLY, *OWN_SCRIPTS, *OWN_STYLES]
 # What reads a text as HTML or as code, or sets a style that the policy does not let through.
 FORBIDDEN = re.compile(
     r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|setAttribute\(\"style\"|https?://"
@@ -55,25 +57,16 @@ def test_the_page_asks_for_files_that_are_there_and_has_nothing_inline() -> None
     assert re.findall(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", page) == []
 
 
-def _imported(path: Path, found: dict[Path, None]) -> dict[Path, None]:
-    """Return the modules that a module needs before it runs, itself among them."""
-    if path not in found:
-        found[path] = None
-        for name in re.findall(r'^import .*?"([^"]+)";$', path.read_text(), re.MULTILINE):
-            _imported((path.parent / name).resolve(), found)
-    return found
-
-
 def test_what_a_table_needs_is_fetched_at_once() -> None:
-    """Found one after the other, the modules would cost the first view a round trip each."""
+    """Found one after the other, the files would cost the first view a round trip each."""
     page = (STATIC / "index.html").read_text()
+    fetched = set(re.findall(r'<link rel="modulepreload" href="/static/([^"]+)">', page))
+    contents = {_name(path): path.read_bytes() for path in OWN_SCRIPTS}
+    table = join_scripts(contents, FIRST_SCRIPT)["app/tables_page.js"].decode()
 
-    fetched = re.findall(r'<link rel="modulepreload" href="/static/([^"]+)">', page)
+    needed = re.findall(r'^import .*? from "/static/([^"]+)";$', table, re.MULTILINE)
 
-    needed: dict[Path, None] = {}
-    _imported(STATIC / "app" / "main.js", needed)
-    _imported(STATIC / "app" / "tables_page.js", needed)
-    assert sorted(fetched) == sorted(_name(path) for path in needed if path.name != "main.js")
+    assert fetched == {"app/tables_page.js", *needed} - {FIRST_SCRIPT}
 
 
 @pytest.mark.parametrize("path", OWN_SCRIPTS, ids=_name)
@@ -84,7 +77,7 @@ def test_a_module_imports_modules_that_are_there(path: Path) -> None:
     assert [name for name in asked if not name.startswith(".")] == []
 
 
-@pytest.mark.parametrize("path", OWN_SCRIPTS, ids=_name)
+@pytest.mark.parametrize("path", [THEME_EARLY, *OWN_SCRIPTS], ids=_name)
 def test_a_script_takes_no_text_for_html_or_code(path: Path) -> None:
     assert FORBIDDEN.findall(path.read_text()) == []
 
@@ -100,13 +93,13 @@ def test_each_style_is_sent() -> None:
     assert sorted(sent) == sorted(STATIC.rglob("*.css"))
 
 
-def _loaded(script: Path, *, but: frozenset[Path] = frozenset()) -> set[Path]:
+def _loaded(script: Path) -> set[Path]:
     """Return the scripts that one loads, at once or later, itself included."""
     found: set[Path] = set()
     waiting = [script]
     while waiting:
         path = waiting.pop()
-        if path in found or path in but or VENDOR in path.parents:
+        if path in found or VENDOR in path.parents:
             continue
         found.add(path)
         asked = re.findall(r'(?:from |import |import\()"(\.[^"]+)"', path.read_text())
@@ -114,16 +107,18 @@ def _loaded(script: Path, *, but: frozenset[Path] = frozenset()) -> set[Path]:
     return found
 
 
-PAGES = sorted((STATIC / "app").glob("*_page.js"))
+def test_a_page_is_small_as_it_is_sent() -> None:
+    contents = {_name(path): path.read_bytes() for path in [*OWN, *OWN_SCRIPTS]}
+    scripts = join_scripts(contents, FIRST_SCRIPT)
+    first = scripts.pop(FIRST_SCRIPT)
+    others = sum(path.stat().st_size for path in set(OWN) - set(OWN_SCRIPTS))
+    image = scripts.pop("app/image/image.js")
 
-
-@pytest.mark.parametrize("script", PAGES, ids=_name)
-def test_a_page_is_small(script: Path) -> None:
-    others = frozenset(PAGES) - {script}
-    scripts = _loaded(STATIC / "app" / "main.js", but=others)
-
-    assert script in scripts
-    assert sum(path.stat().st_size for path in [*(set(OWN) - set(OWN_SCRIPTS)), *scripts]) < 200_000
+    assert len(scripts) == 3
+    for script in scripts.values():
+        # Only the table has an image beside it.
+        beside = image if b"image.js" in script else b""
+        assert others + len(first) + len(script) + len(beside) < 200_000
 
 
 def test_no_file_is_long() -> None:
@@ -131,4 +126,4 @@ def test_no_file_is_long() -> None:
 
 
 def test_each_script_is_loaded() -> None:
-    assert set(OWN_SCRIPTS) == _loaded(STATIC / "app" / "main.js") | {STATIC / "app" / "theme_early.js"}
+    assert set(OWN_SCRIPTS) == _loaded(STATIC / "app" / "main.js")

@@ -7,6 +7,7 @@ import { hasTable, tableNames } from "./dataset.js";
 import { announce, debounced, fill, h, isTyping } from "./dom.js";
 import { filtersOf, filtersText, nextSort, rowQuery, sortsOf, sortText } from "./query.js";
 import { integer, route, setParams } from "./router.js";
+import { mountRows } from "./rows.js";
 import { splitPanes } from "./split.js";
 import { TableView } from "./table_view.js";
 import { Toolbar } from "./toolbar.js";
@@ -17,7 +18,7 @@ const SEARCHED_FOR_IMAGE = 20_000; // Rows that are looked through for the next 
 const OF_EVENT = ["event_id", "roi_id", "kind", "t0_s", "t1_s"];
 
 // Fetched when the table is there, so that neither waits for the other.
-const loadImage = async () => ({ ...await import("./image/image.js"), ...await import("./rows.js") });
+const loadImage = () => import("./image/image.js");
 
 /** Mount the page of a table. */
 export function mount(element, now, dataset) {
@@ -270,7 +271,7 @@ class TablePage {
     const state = { imageId, from: integer(params, "from"), to: integer(params, "to"), row };
     this.#wanted = state;
     if (!this.#image) {
-      const { mountImage, mountRows } = await loadImage();
+      const { mountImage } = await loadImage();
       if (this.#wanted !== state || this.#image) return;
       this.#image = mountImage(this.imageElement, {
         ...state,
