@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -73,6 +74,66 @@ class Met(Custom):
         while len(os.listdir(self.folder)) < 2:
             time.sleep(0.01)
         return super().extract_rows(rec)
+
+class Crasher(Custom):
+    """Ends its process where there is ``end`` in the rows: with this exit code, or by minus this signal.
+
+    With a `folder`, it does so only the first `times`, and notes the process there.
+    """
+
+    folder: str = ""
+    times: int = 1
+
+    def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+        end = rec.load_json("rows").get("end")
+        if end is not None and (not self.folder or self.notes_process(rec.image_id) <= self.times):
+            self.end(end)
+        return super().extract_rows(rec)
+
+    def notes_process(self, image_id: str) -> int:
+        """Note the process; return which one it is for this image."""
+        number = len([name for name in os.listdir(self.folder) if name.startswith(f"{image_id}.")]) + 1
+        part = os.path.join(self.folder, "part")
+        with open(part, "w", encoding="utf-8") as file:
+            file.write(str(os.getpid()))
+        os.replace(part, os.path.join(self.folder, f"{image_id}.{number}"))
+        return number
+
+    def end(self, how: Any) -> None:
+        """End the process."""
+        if how == "interrupt":
+            raise KeyboardInterrupt
+        if how == "exit":
+            sys.exit(3)
+        if how >= 0:
+            os._exit(how)
+        os.kill(os.getpid(), -how)
+
+
+@dataclass(frozen=True)
+class Hanging(Crasher):
+    """Ends its process the first `ends` times, and the next `times` waits until somebody kills it."""
+
+    ends: int = 0
+
+    def end(self, how: Any) -> None:
+        """End the process, or wait."""
+        if len(os.listdir(self.folder)) <= self.ends:
+            super().end(how)
+        threading.Event().wait()
+
+
+def prepare(word: str) -> None:
+    """Prepare a worker."""
+    os.environ["OF_THE_LAB"] = word
+
+
+@dataclass(frozen=True)
+class Prepared(Crasher):
+    """Gives what a worker finds in its environment."""
+
+    def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+        return super().extract_rows(rec).assign(word=os.environ.get("OF_THE_LAB"))
 
 
 @dataclass(frozen=True)

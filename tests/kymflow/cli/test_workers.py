@@ -86,7 +86,7 @@ def test_a_cluster_needs_distributed(lab: Path, monkeypatch: pytest.MonkeyPatch)
 
 @linux
 @pytest.mark.long
-def test_a_killed_worker_of_a_command_is_one_line(lab: Path, tmp_path: Path) -> None:
+def test_an_image_that_kills_its_worker_is_named_by_a_command(lab: Path, tmp_path: Path) -> None:
     (tmp_path / "flag").touch()
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
@@ -94,7 +94,7 @@ def test_a_killed_worker_of_a_command_is_one_line(lab: Path, tmp_path: Path) -> 
         "from kymflow.core.plugins.registry import get_registry\n"
         "from kymflow.cli.main import main\n"
         "if __name__ == '__main__':\n"
-        "    get_registry().register(Killer(victim=sys.argv[3], flag=sys.argv[4]))\n"
+        "    get_registry().register(Killer(victim=sys.argv[3], flag=sys.argv[4], once=False))\n"
         "    sys.argv = ['kymflow', 'rebuild', sys.argv[2], '--indexer', 'rows', '--workers', '2']\n"
         "    main()\n"
     )
@@ -112,5 +112,5 @@ def test_a_killed_worker_of_a_command_is_one_line(lab: Path, tmp_path: Path) -> 
     )
 
     assert done.returncode == 1, done.stderr
-    assert "kymflow: a worker that extracted images with 'rows' ended without an answer" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert f"image {victim!r}: its indexer ended the process by signal SIGKILL on this image" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr

@@ -175,6 +175,12 @@ class ImageFault:
         what = f"extract_rows raised {type(cause).__name__}: {' '.join(str(cause).split())}"
         return ExtractionError(self._message(what), **self._where())
 
+    def ended_error(self, what: str, hint: str = "") -> ExtractionError:
+        """Return the error for an indexer that ended the process it ran in."""
+        return ExtractionError(
+            self._message(f"its indexer ended {what} on this image{hint}"), **self._where()
+        )
+
     def _message(self, what: str) -> str:
         message = f"indexer {self.contract.indexer!r}, image {self.image_id!r}: {what}"
         # Half a letter in an error's text must not keep the ledger from holding it.

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from functools import partial
-from typing import TypeVar
 
+from kymflow.core.zarr.extraction.executor_run import ExecutorRun
 from kymflow.core.zarr.extraction.orphans import end_with_parent
+from kymflow.core.zarr.extraction.pool_run import PoolRun
 from kymflow.core.zarr.extraction.task import Extracted, Step, Task
-from kymflow.errors import InvalidIndexerError, WorkerError
-from kymflow_zarr.errors import DatasetError, KymflowError
+from kymflow.errors import InvalidIndexerError
+from kymflow_zarr.errors import DatasetError
 
 # At most so many images go to a worker at once: more would be long to wait for, and to do again.
 CHUNK = 200
@@ -44,66 +45,43 @@ def run_on_executor(
     DatasetError
         The dataset is in this process' memory, and the workers are not.
     WorkerError
-        A worker ended without an answer.
+        A worker ended without an answer, and of no image it can be told that it has ended it.
     """
-    call = _callable_for(executor, task)
     size = max(1, min(CHUNK, len(image_ids) // _PIECES))
     chunks = [image_ids[begin : begin + size] for begin in range(0, len(image_ids), size)]
-    futures: list[Future[Extracted]] = []
+    run = _run_of(executor, task, chunks, step)
     try:
-        for chunk in chunks:
-            futures.append(_answer(task, partial(executor.submit, call, chunk)))
-        for chunk, future in zip(chunks, futures, strict=True):
+        run.begin()
+        for number, chunk in enumerate(chunks):
             step(len(chunk))
-            while not wait([future], _ASK_EVERY_S).done:
-                step(0)
-            yield _answer(task, future.result)
+            yield run.result(number)
     finally:
-        for future in futures:
-            future.cancel()
+        run.close()
 
 
-T = TypeVar("T")
+def _run_of(
+    executor: Executor, task: Task, chunks: Sequence[Sequence[str]], step: Step
+) -> ExecutorRun | PoolRun:
+    """Return the run of chunks on an executor; nothing is begun."""
 
+    def wait_for(futures: Iterable[Future[Extracted]]) -> None:
+        while wait(futures, _ASK_EVERY_S).not_done:
+            step(0)
 
-def _answer(task: Task, ask: Callable[[], T]) -> T:
-    """Return what an executor answers; its own failures are told as such.
-
-    Raises
-    ------
-    WorkerError
-        It did not answer.
-    """
-    try:
-        return ask()
-    except KymflowError:
-        raise
-    # Executors have errors of their own: a broken pool, a cluster out of reach, a module not installed there.
-    except Exception as error:
-        raise WorkerError(
-            f"a worker that extracted images with {task.contract.indexer!r} ended without an answer "
-            f"({type(error).__name__}: {' '.join(str(error).split())}); table "
-            f"{task.contract.table_name!r} of {task.ds.path} is as it was. Run it again, with fewer "
-            "workers if memory was short.",
-            dataset=task.ds.path,
-            table_name=task.contract.table_name,
-            indexer=task.contract.indexer,
-        ) from error
-
-
-def _callable_for(executor: Executor, task: Task) -> Callable[[Sequence[str]], Extracted]:
-    """Return what a worker is to call."""
     if isinstance(executor, ThreadPoolExecutor):
-        return task.extract
+        return ExecutorRun(executor, task, task.extract, chunks, wait_for)
     sent = _pickled(task)
-    if type(task.indexer).__module__ == "__main__" and not isinstance(executor, ProcessPoolExecutor):
-        # A notebook's own class: clusters send its code along, which pickle does not.
-        return task.extract
-    # Unpickled only when it runs: a worker of a pool that cannot unpickle its task ends, and the pool with
-    # it; and a scheduler that hands tasks on has neither the plugin nor the dataset.
-    return partial(extract_in_pool if isinstance(executor, ProcessPoolExecutor) else extract_sent, sent)
+    if isinstance(executor, ProcessPoolExecutor):
+        return PoolRun(executor, task, sent, partial(extract_in_pool, sent), chunks, wait_for)
+    # A notebook's own class: clusters send its code along, which pickle does not.
+    is_own = type(task.indexer).__module__ == "__main__"
+    return ExecutorRun(
+        executor, task, task.extract if is_own else partial(extract_sent, sent), chunks, wait_for
+    )
 
 
+# Unpickled only when it runs: a worker of a pool that cannot unpickle its task ends, and the pool with it;
+# and a scheduler that hands tasks on has neither the plugin nor the dataset.
 def extract_in_pool(sent: bytes, image_ids: Sequence[str]) -> Extracted:
     """Run a task that was sent to a process of a pool, which does not outlive the one that has sent it."""
     end_with_parent()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import signal
+import threading
 import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -209,12 +212,23 @@ def _blaming(fault: ImageFault) -> Iterator[None]:
     """Run a plugin's own code; whatever it raises concerns one image."""
     try:
         yield
-    except (KeyboardInterrupt, GeneratorExit, StoreUnavailableError):
+    except (GeneratorExit, StoreUnavailableError):
         # The last is no matter of one image.
         raise
-    # A panic of a library in another language, or a cancelled task, is no Exception.
+    # A panic of a library in another language, a cancelled task or sys.exit() is no Exception.
     except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and _may_be_users():
+            raise
         raise fault.extraction_error(error) from error
+
+
+def _may_be_users() -> bool:
+    """Tell whether Ctrl-C may have raised a KeyboardInterrupt here, and not the indexer."""
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    # The workers of the command line do not heed it.
+    is_worker = multiprocessing.parent_process() is not None
+    return not is_worker or signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def _unmixed(extract: Callable[[str], T], image_id: str) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -83,3 +84,30 @@ def test_an_indexer_that_writes_to_its_record_is_named(broken_lab: KymDataset) -
     broken_lab.rebuild(Writer(), on_error="skip")
     assert len(broken_lab.reports["broken"].failed) == len(BROKEN) + 1
     assert broken_lab.get_table("broken").empty
+
+
+class _Quits:
+    """Ends the program, as its author thinks, at one image."""
+
+    name = table_name = "broken"
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+        if rec.image_id == "good":
+            raise self.error
+        return frame(x=[1])
+
+
+def test_an_image_at_which_an_indexer_quits_has_failed(broken_lab: KymDataset) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        # Ctrl-C is heard in the main thread alone.
+        cases = [(SystemExit(0), None), (SystemExit(3), threads), (KeyboardInterrupt(), threads)]
+        for error, executor in cases:
+            broken_lab.rebuild(_Quits(error), on_error="skip", executor=executor)
+            told = broken_lab.reports["broken"].failed
+            what = f"extract_rows raised {type(error).__name__}: {error}"
+            assert told == {"good": f"indexer 'broken', image 'good': {what}"}
+    with pytest.raises(KeyboardInterrupt):
+        broken_lab.rebuild(_Quits(KeyboardInterrupt()), on_error="skip")

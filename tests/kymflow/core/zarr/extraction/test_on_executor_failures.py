@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import subprocess
 import sys
 import uuid
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,11 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from kymflow import IndexerRegistry, KymDataset
-from kymflow.errors import InvalidIndexerError, WorkerError
+from kymflow.core.zarr.extraction import on_executor
+from kymflow.errors import ExtractionError, InvalidIndexerError, WorkerError
 from kymflow_zarr import ZarrDataset
 from kymflow_zarr.errors import DatasetError
-from support.executor_indexers import Custom, Killer, Slow, Unknown, Waiting, double
+from support.executor_indexers import Crasher, Custom, Killer, Slow, Unknown, Waiting, double
 from support.executors import IDS, linux, local_cluster, of_distributed, small_lab, table_bytes
 from support.reading_together import Declared, json, put
 
@@ -131,34 +131,6 @@ def test_an_executor_that_is_shut_down_is_told(tmp_path: Path) -> None:
 
 
 @linux
-def test_a_killed_worker_leaves_the_table_as_it_was(tmp_path: Path) -> None:
-    kd = small_lab(tmp_path)
-    kd.rebuild(Custom())
-    before = table_bytes(kd)
-    put(kd, {image_id: json('{"a": 5}') for image_id in IDS})
-    flag = tmp_path / "flag"
-    flag.touch()
-    indexer = Killer(victim="i17", flag=str(flag))
-
-    told = r"'rows' ended without an answer \(BrokenProcessPool.*table 'rows' of .*lab.zarr is as it was"
-    with (
-        ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("forkserver")) as pool,
-        pytest.raises(WorkerError, match=told) as caught,
-    ):
-        kd.rebuild(indexer, executor=pool)
-
-    assert not flag.exists()
-    assert (caught.value.dataset, caught.value.table_name, caught.value.indexer) == (
-        kd.ds.path,
-        "rows",
-        "rows",
-    )
-    assert table_bytes(kd) == before
-    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("forkserver")) as pool:
-        assert kd.rebuild(indexer, executor=pool)["n"].tolist() == [5] * 120
-
-
-@linux
 def test_a_cluster_does_what_a_killed_worker_did_again(tmp_path: Path, dask: Executor) -> None:
     kd = small_lab(tmp_path)
     flag = tmp_path / "flag"
@@ -172,20 +144,25 @@ def test_a_cluster_does_what_a_killed_worker_did_again(tmp_path: Path, dask: Exe
 
 @linux
 @pytest.mark.long
-def test_a_cluster_whose_workers_die_again_and_again_is_told(tmp_path: Path) -> None:
+def test_an_image_on_which_workers_of_a_cluster_die_again_and_again_is_named(tmp_path: Path) -> None:
     kd = small_lab(tmp_path)
-    kd.rebuild(Custom())
-    before = table_bytes(kd)
-    flag = tmp_path / "flag"
-    flag.touch()
-    indexer = Killer(victim="i17", flag=str(flag), once=False)
+    expected = kd.rebuild(Custom())
+    put(kd, {image_id: json('{"a": 5, "end": -9}') for image_id in ("i17", "i30")})
+    told = r"image 'i17': its indexer ended several workers' processes \(KilledWorker.* on this image"
 
-    with local_cluster(**{"distributed.scheduler.allowed-failures": 1}) as client:
-        with pytest.raises(WorkerError, match=r"\(KilledWorker: .*table 'rows' of .*lab.zarr is as it was"):
-            kd.rebuild(indexer, executor=client.get_executor())
-        assert table_bytes(kd) == before
-        flag.unlink()
-        assert len(kd.rebuild(indexer, executor=client.get_executor())) == 120
+    with (
+        local_cluster(**{"distributed.scheduler.allowed-failures": 1}) as client,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(on_executor, "_PIECES", 8)
+        executor = client.get_executor()
+        with pytest.raises(ExtractionError, match=told):
+            kd.rebuild(Crasher(), executor=executor)
+        table = kd.rebuild(Crasher(), executor=executor, on_error="skip")
+    failed = kd.reports["rows"].failed
+    assert list(failed) == ["i17", "i30"]
+    # They keep their old rows.
+    assert_frame_equal(table, expected)
 
 
 @linux
