@@ -15,6 +15,7 @@ import pandas as pd
 from kymflow import ZarrImageRecord
 
 from .executors import IDS, TABLE
+from .process_changes import change
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,17 @@ class Slow(Custom):
 
     def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
         time.sleep(self.seconds)
+        return super().extract_rows(rec)
+
+
+@dataclass(frozen=True)
+class Changing(Custom):
+    """Changes the process it runs in with every image."""
+
+    what: str = ""
+
+    def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
+        change(self.what)
         return super().extract_rows(rec)
 
 

@@ -21,7 +21,7 @@ def run_check_indexer(names: Sequence[str] | None, dataset: str | None, *, as_js
     registry = get_registry()
     with warnings.catch_warnings():
         # What cannot be used is told below.
-        warnings.filterwarnings("ignore", "plugin ", PluginWarning)
+        warnings.filterwarnings("ignore", "plugin .* cannot be used", PluginWarning)
         infos = registry.list()
     indexers = [registry.get(name) for name in names] if names else list(registry.indexers())
     unusable = [] if names else [info for info in infos if info.status != "ok"]

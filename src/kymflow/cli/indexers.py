@@ -20,7 +20,7 @@ def list_indexers(*, verbose: bool, as_json: bool) -> None:
     registry = get_registry()
     with warnings.catch_warnings():
         # The list itself tells of every broken plugin; `kymflow readers` tells of readers.
-        warnings.filterwarnings("ignore", "(plugin|reader) ", PluginWarning)
+        warnings.filterwarnings("ignore", "(plugin|reader) .* cannot be used", PluginWarning)
         infos = registry.list()
         observers = registry.observers()
     if as_json:

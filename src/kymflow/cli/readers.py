@@ -14,7 +14,7 @@ def print_readers(*, as_json: bool) -> None:
     """Print kymflow's own readers, then those of plugins."""
     with warnings.catch_warnings():
         # The list itself tells of every broken plugin, and of every conflict.
-        warnings.filterwarnings("ignore", "(plugin|reader) ", PluginWarning)
+        warnings.filterwarnings("ignore", "(plugin|reader) .* cannot be used", PluginWarning)
         infos = list_readers(get_registry())
     if as_json:
         print_json([info.to_dict() for info in infos])

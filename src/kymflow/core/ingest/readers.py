@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
 from kymflow.core.ingest.acqstore import AcqStoreReader
 from kymflow.core.ingest.desktop import DesktopReader
 from kymflow.core.ingest.olympus_reader import OlympusReader
-from kymflow.core.plugins.faults import PluginWarning
+from kymflow.core.plugins.faults import warn_of
 from kymflow.core.plugins.info import ReaderInfo
 from kymflow.core.plugins.readers import describe_reader
 from kymflow.core.plugins.registry import IndexerRegistry
@@ -49,9 +48,8 @@ def usable_readers(registry: IndexerRegistry) -> list[SourceReader]:
     others = registry.readers()
     for reader in others:
         if reader.name.casefold() in taken:
-            warnings.warn(
+            warn_of(
                 f"reader {reader.name!r} cannot be used: kymflow's own reader has that name, too",
-                PluginWarning,
                 stacklevel=2,
             )
     return [*builtin, *(reader for reader in others if reader.name.casefold() not in taken)]

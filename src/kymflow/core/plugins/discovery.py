@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from kymflow.core.plugins.faults import PluginWarning, in_words
+from kymflow.core.plugins.faults import in_words, warn_of
 from kymflow.core.plugins.source import PluginSource, normalized
 from kymflow.errors import PluginError
 
@@ -58,9 +57,7 @@ def _distributions() -> Iterator[Any]:
     try:
         yield from distributions()
     except Exception as error:  # noqa: BLE001
-        warnings.warn(
-            f"not all installed plugins could be looked for: {in_words(error)}", PluginWarning, stacklevel=2
-        )
+        warn_of(f"not all installed plugins could be looked for: {in_words(error)}", stacklevel=2)
 
 
 def _plugins_of(dist: Any, group: str) -> list[PluginSource]:

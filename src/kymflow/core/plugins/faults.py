@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
+import warnings
 
 
 class PluginWarning(UserWarning):
     """A plugin could not be used, or failed in a hook; everything else works."""
+
+
+def warn_of(message: str, stacklevel: int = 1) -> None:
+    """Warn, whatever the filters: one that makes an error of it shows it instead.
+
+    What is wrong with a plugin ends nothing, and whoever set the filter need not know of plugins.
+    """
+    try:
+        warnings.warn(message, PluginWarning, stacklevel=stacklevel + 1)
+    except PluginWarning as warning:
+        frame = sys._getframe(stacklevel)
+        warnings.showwarning(warning, PluginWarning, frame.f_code.co_filename, frame.f_lineno)
 
 
 def in_words(error: BaseException) -> str:

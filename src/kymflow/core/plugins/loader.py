@@ -18,6 +18,7 @@ from kymflow.core.plugins.loading import (
     load_plugin,
 )
 from kymflow.core.plugins.observers import Observer
+from kymflow.core.plugins.process_state import changed_words, kept_process_state
 from kymflow.core.plugins.source import PluginSource
 from kymflow.core.plugins.switches import ONLY, Switches
 from kymflow.errors import PluginError
@@ -70,15 +71,17 @@ def load_all(sources: Sequence[PluginSource], switches: Switches) -> LoadedPlugi
 def _try(source: PluginSource, loaded: LoadedPlugins, *, strict: bool) -> None:
     # Until it is imported, it may offer anything.
     offers = {INDEXERS, READERS}
+    changed: list[str] = []
     # A plugin's own code runs here. Whatever it does wrong, sys.exit() included, is its own
     # failure; only the user's Ctrl-C is not.
     try:
-        imported = import_plugin(source)
-        if isinstance(imported, HookedPlugin):
-            offers = {hook for hook in offers if imported.has(hook)}
-        else:
-            offers = {INDEXERS}
-        plugin = load_plugin(imported, source)
+        with kept_process_state() as changed:
+            imported = import_plugin(source)
+            if isinstance(imported, HookedPlugin):
+                offers = {hook for hook in offers if imported.has(hook)}
+            else:
+                offers = {INDEXERS}
+            plugin = load_plugin(imported, source)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
@@ -86,18 +89,25 @@ def _try(source: PluginSource, loaded: LoadedPlugins, *, strict: bool) -> None:
         if strict:
             raise PluginError(message) from error
         return
+    finally:
+        if changed:
+            loaded.warnings.append(changed_words(_who(source), changed))
     loaded.indexers += plugin.indexers
     loaded.readers += plugin.readers
     if plugin.observer is not None:
         loaded.observers.append(plugin.observer)
 
 
+def _who(source: PluginSource) -> str:
+    info = info_of(source, IndexerInfo)
+    return f"plugin {source.entry_point!r}" + (f" of {info.origin}" if info.distribution else "")
+
+
 def _note_failure(source: PluginSource, error: BaseException, offers: set[str], loaded: LoadedPlugins) -> str:
     """List a plugin as broken where it would have offered something; return what to tell of it."""
     info = info_of(source, IndexerInfo)
     cause, traceback = in_words(error), in_full(error)
-    of_whom = f" of {info.origin}" if info.distribution else ""
-    message = f"plugin {source.entry_point!r}{of_whom} cannot be used: {cause}"
+    message = f"{_who(source)} cannot be used: {cause}"
     loaded.warnings.append(message)
     if INDEXERS in offers:
         broken = replace(info, status="broken", error=cause, traceback=traceback)

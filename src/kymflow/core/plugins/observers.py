@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from kymflow.core.plugins.faults import PluginWarning, in_words
+from kymflow.core.plugins.faults import in_words, warn_of
 from kymflow.core.plugins.hooking import TABLE_UPDATED, HookedPlugin
+from kymflow.core.plugins.process_state import told_process_state
 
 if TYPE_CHECKING:
     from kymflow.core.runs.reports import UpdateReport
@@ -33,9 +33,9 @@ class Observer:
         """Tell it of a table; return why that failed, or empty text."""
         try:
             # A copy, so that none can spoil the report for the others.
-            self.plugin.call(
-                TABLE_UPDATED, dataset=dataset, table_name=table_name, report=copy.deepcopy(report)
-            )
+            copied = copy.deepcopy(report)
+            with told_process_state(f"{self.origin}: its hook {TABLE_UPDATED}"):
+                self.plugin.call(TABLE_UPDATED, dataset=dataset, table_name=table_name, report=copied)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001
@@ -50,4 +50,4 @@ def tell_all(observers: Iterable[Observer], dataset: str, table_name: str, repor
     """Call every observer, in order; then warn of those that failed."""
     failures = [observer.call(dataset, table_name, report) for observer in observers]
     for failure in filter(None, failures):
-        warnings.warn(failure, PluginWarning, stacklevel=2)
+        warn_of(failure, stacklevel=2)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
 from kymflow.core.plugins.discovery import in_order, installed_plugins, source_of
-from kymflow.core.plugins.faults import PluginWarning, in_words
+from kymflow.core.plugins.faults import in_words, warn_of
 from kymflow.core.plugins.hooking import TABLE_UPDATED, HookedPlugin
 from kymflow.core.plugins.info import IndexerInfo, ReaderInfo, SwitchedOff
 from kymflow.core.plugins.loader import LoadedPlugins, load_all
@@ -351,7 +350,7 @@ class IndexerRegistry:
                 self._loading = False
             self._loaded = loaded
         for message in loaded.warnings:
-            warnings.warn(message, PluginWarning, stacklevel=3)
+            warn_of(message, stacklevel=3)
         return loaded
 
 

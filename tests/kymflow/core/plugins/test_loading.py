@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import types
+import warnings
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,15 @@ from kymflow import IndexerRegistry, KymDataset, PluginWarning, UnknownIndexerEr
 from support.broken_plugins import BROKEN
 from support.plugin_makers import BUILTIN, Install, NeedsArguments, StallIndexer, infos, offering
 from support.simple_indexers import FrameIndexer
+
+GOOD = """
+from kymflow import ArtifactIndexer, hookimpl
+class Indexer(ArtifactIndexer):
+    name = "stalls"
+@hookimpl
+def kymflow_indexers():
+    return [Indexer()]
+"""
 
 
 @pytest.mark.parametrize("kind", BROKEN)
@@ -102,18 +113,55 @@ def test_each_failure_is_warned_of_once(written: Install) -> None:
     assert answers[0] == answers[2]
 
 
-def test_where_warnings_are_errors_the_next_call_knows_all_the_same(written: Install) -> None:
+def test_where_warnings_are_errors_a_broken_plugin_is_warned_of_all_the_same(written: Install) -> None:
     registry = IndexerRegistry([written("broken", "raise RuntimeError('on import')"), BUILTIN])
 
-    with pytest.raises(PluginWarning, match="on import"):
-        registry.list()
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("error")
+        found = registry.list()
 
-    assert [(info.name, info.status) for info in registry.list()] == [
+    assert [(info.name, info.status) for info in found] == [
         ("broken", "broken"),
         ("images", "ok"),
         ("radon_report", "ok"),
         ("velocity_events", "ok"),
     ]
+    assert [(warning.category, str(warning.message)) for warning in shown] == [
+        (PluginWarning, "plugin 'broken = plugin_broken' cannot be used: RuntimeError: on import")
+    ]
+
+
+def test_a_plugin_that_makes_errors_of_warnings_does_so_for_nobody_else(written: Install) -> None:
+    strict = written("a_strict", "import warnings\nwarnings.simplefilter('error')\n" + GOOD)
+    broken = written("broken", "raise RuntimeError('on import')")
+    filters = list(warnings.filters)
+
+    with pytest.warns(PluginWarning) as warned:
+        found = infos(strict, broken, BUILTIN)
+
+    assert {name: info.status for name, info in found.items() if name in ("stalls", "broken", "images")} == {
+        "stalls": "ok",
+        "broken": "broken",
+        "images": "ok",
+    }
+    assert [str(warning.message).partition("; ")[0] for warning in warned] == [
+        "plugin 'a_strict = plugin_a_strict' changed warnings.filters for the whole program",
+        "plugin 'broken = plugin_broken' cannot be used: RuntimeError: on import",
+    ]
+    assert warnings.filters == filters
+
+
+@pytest.mark.parametrize("ending", ["", "raise RuntimeError('on import')"], ids=["loads", "fails"])
+def test_what_a_plugin_changes_on_import_is_put_back_and_told(written: Install, ending: str) -> None:
+    code = "import os, sys\nos.environ['LAB'] = '1'\nsys.stdout = None\n"
+    with pytest.warns(PluginWarning) as warned:
+        found = infos(written("lab", code + GOOD + ending))
+    assert str(warned[-1].message) == (
+        "plugin 'lab = plugin_lab' changed sys.stdout, os.environ for the whole program; it was put back"
+    )
+    assert [info.status for info in found.values()] == ["broken" if ending else "ok"]
+    assert "LAB" not in os.environ
+    assert sys.stdout is not None
 
 
 def test_the_users_interrupt_is_not_the_plugins_failure_and_loading_starts_again(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from pathlib import Path
 
 import pytest
@@ -168,15 +170,31 @@ def test_the_users_interrupt_is_not_the_observers_failure(kd: KymDataset) -> Non
     assert len(kd.get_table("velocity_events")) == 2
 
 
-def test_where_warnings_are_errors_all_are_told_first(kd: KymDataset) -> None:
+def test_where_warnings_are_errors_one_that_fails_is_warned_of_and_ends_nothing(kd: KymDataset) -> None:
     last = Follower()
     kd.registry.register_observer(Failing(ValueError("no room")))
     kd.registry.register_observer(last)
 
-    with pytest.raises(PluginWarning, match="no room"):
-        kd.rebuild("velocity_events")
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("error")
+        rows = kd.rebuild("velocity_events")
 
+    assert [(one.category, "no room" in str(one.message)) for one in shown] == [(PluginWarning, True)]
+    assert len(rows) == 2
     assert last.tables == ["velocity_events"]
+
+
+def test_what_an_observer_changes_for_the_whole_program_is_put_back(kd: KymDataset) -> None:
+    class Loud:
+        @hookimpl
+        def kymflow_table_updated(self) -> None:
+            logging.basicConfig(level=logging.DEBUG, force=True)
+
+    kd.registry.register_observer(Loud())
+    before = (logging.root.level, list(logging.root.handlers))
+    with pytest.warns(PluginWarning, match="Loud of this program: its hook .* changed logging for the whole"):
+        kd.rebuild("velocity_events")
+    assert (logging.root.level, logging.root.handlers) == before
 
 
 # Observers of a program

@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from functools import partial
 
+from kymflow.core.plugins.process_state import kept_process_state, told_process_state, told_thread_state
 from kymflow.core.zarr.extraction.executor_run import ExecutorRun
 from kymflow.core.zarr.extraction.orphans import end_with_parent
 from kymflow.core.zarr.extraction.pool_run import PoolRun
@@ -69,7 +70,7 @@ def _run_of(
             step(0)
 
     if isinstance(executor, ThreadPoolExecutor):
-        return ExecutorRun(executor, task, task.extract, chunks, wait_for)
+        return ExecutorRun(executor, task, partial(extract_in_thread, task), chunks, wait_for)
     sent = _pickled(task)
     if isinstance(executor, ProcessPoolExecutor):
         return PoolRun(executor, task, sent, partial(extract_in_pool, sent), chunks, wait_for)
@@ -88,10 +89,19 @@ def extract_in_pool(sent: bytes, image_ids: Sequence[str]) -> Extracted:
     return extract_sent(sent, image_ids)
 
 
+def extract_in_thread(task: Task, image_ids: Sequence[str]) -> Extracted:
+    """Run a task in a thread of this process, whose own state the one that waits for it keeps."""
+    with told_thread_state(task.contract.who):
+        return task.extract(image_ids)
+
+
 def extract_sent(sent: bytes, image_ids: Sequence[str]) -> Extracted:
     """Run a task that was sent to this process."""
-    task: Task = pickle.loads(sent)
-    return task.extract(image_ids)
+    # It may be what imports the plugin.
+    with kept_process_state():
+        task: Task = pickle.loads(sent)
+    with told_process_state(task.contract.who):
+        return task.extract(image_ids)
 
 
 def _pickled(task: Task) -> bytes:

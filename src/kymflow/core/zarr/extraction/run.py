@@ -6,6 +6,7 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
+from kymflow.core.plugins.process_state import told_process_state
 from kymflow.core.runs.options import RunOptions
 from kymflow.core.zarr.extraction.batch import Batch
 from kymflow.core.zarr.extraction.on_executor import run_on_executor
@@ -66,7 +67,7 @@ def extract_images(
     batches: list[Batch] = []
     failed: dict[str, IndexerError] = {}
     # Closed at once, an executor does not go on with what nobody waits for.
-    with closing(results):
+    with told_process_state(contract.who, streams=False), closing(results):
         for found, errors in results:
             if errors and stops:
                 raise next(errors[image_id] for image_id in image_ids if image_id in errors)

@@ -15,6 +15,7 @@ from typing import TypeVar
 import pandas as pd
 import pyarrow as pa
 
+from kymflow.core.plugins.process_state import KeptStreams
 from kymflow.core.zarr.extraction import bulk
 from kymflow.core.zarr.extraction.batch import Batch
 from kymflow.core.zarr.extraction.checks import ImageFault, check_rows
@@ -139,6 +140,7 @@ class Task:
         errors: dict[str, IndexerError] = {}
         for image_id in image_ids:
             step(1)
+            streams = KeptStreams()
             try:
                 found.append(_unmixed(extract, image_id))
             except IndexerError as error:
@@ -147,6 +149,8 @@ class Task:
                 errors[image_id] = error
                 if self.stop_at_failure:
                     break
+            finally:
+                streams.put_back(self.contract.who)
         return found, errors
 
     def _plain_rows(self, indexer: RecordIndexer, image_id: str, reader: StoreReader | None) -> PlainRows:

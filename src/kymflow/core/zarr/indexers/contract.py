@@ -36,6 +36,11 @@ class TableContract:
     required: tuple[str, ...]
     declared: tuple[Column, ...]
 
+    @property
+    def who(self) -> str:
+        """The indexer in words."""
+        return f"indexer {self.indexer!r}"
+
     @cached_property
     def by_name(self) -> dict[str, Column]:
         """The declared columns by name."""
