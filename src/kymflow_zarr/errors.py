@@ -151,7 +151,7 @@ class InstallationError(KymflowError, ImportError):
 
 
 class SettingError(KymflowError, ValueError):
-    """An environment variable of kymflow's that holds what it cannot mean."""
+    """An environment variable of kymflow's, or a setting of an indexer, that holds what it cannot mean."""
 
 
 class CancelledError(KymflowError, RuntimeError):

@@ -55,7 +55,8 @@ def test_the_readme_works_when_pasted(tmp_path: Path) -> None:
 
 
 def test_the_authors_page_works_when_pasted(tmp_path: Path) -> None:
-    declared, nested, plain, computed, in_bulk, tried = python_blocks(REPO / "docs" / "writing-an-indexer.md")
+    page = REPO / "docs" / "writing-an-indexer.md"
+    declared, nested, plain, computed, settable, in_bulk, tried = python_blocks(page)
     out = run_python(declared + tried, tmp_path)
     assert re.search(r"roi_id +start_s +duration_s", out)
     more = (
@@ -72,8 +73,17 @@ def test_the_authors_page_works_when_pasted(tmp_path: Path) -> None:
         "print(kd.rebuild(ConditionsIndexer()).drop(columns='image_id').to_dict('records'))\n"
         "print(kd.rebuild(CoverageIndexer())['image_id'].tolist() == [record.image_id])\n"
     )
-    out = run_python(declared + nested + plain + tried + computed + in_bulk + more, other)
+    (settings,) = re.findall(
+        r"^```toml\n(\[tool\.kymflow.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    more += (
+        f"open('try.zarr/kymflow.toml', 'w').write({settings!r})\n"
+        "registry.register(BrightIndexer())\n"
+        "print(kd.rebuild('bright')['n_pixels'].tolist(), kd.describe_table('bright').settings)\n"
+    )
+    out = run_python(declared + nested + plain + tried + computed + settable + in_bulk + more, other)
     assert "[2.0, 5.0]\n[200.0]\n[{'condition': 'x', 'age_days': 60.0}]\nTrue\n" in out
+    assert "[4] {'level': 120.0, 'side': 'below'}" in out
 
 
 def test_the_page_on_readers_works_when_pasted(tmp_path: Path) -> None:

@@ -48,3 +48,12 @@ By = Annotated[
         show_default=False,
     ),
 ]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME.KEY=VALUE",
+        help="A setting of an indexer, for this run alone; kymflow.toml in the dataset keeps it.",
+        show_default=False,
+    ),
+]

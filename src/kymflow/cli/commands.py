@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 # Nothing heavier than typer may be imported here: `kymflow --help` must answer at once.
-from kymflow.cli.arguments import Dataset, Json
+from kymflow.cli.arguments import Dataset, Json, Set
 from kymflow.cli.failures import one_line_failures
 from kymflow.cli.plugged import Commands
 from kymflow.cli.row_commands import export, images, show
@@ -88,6 +88,7 @@ def ingest(
         bool,
         typer.Option("--include-excluded", help="Take in again what delete --exclude has excluded."),
     ] = False,
+    set: Set = None,
     workers: Workers = 1,
     dask: Dask = None,
     json: Json = False,
@@ -105,6 +106,7 @@ def ingest(
             new_only=new_only,
             verify=verify,
             include_excluded=include_excluded,
+            settings=set,
             executor=executor,
             as_json=json,
         )
@@ -177,6 +179,7 @@ def check_indexer(
 def rebuild(
     dataset: Dataset,
     indexer: Indexers = None,
+    set: Set = None,
     workers: Workers = 1,
     dask: Dask = None,
     json: Json = False,
@@ -186,7 +189,7 @@ def rebuild(
     from kymflow.cli.workers import executor_of
 
     with executor_of(workers, dask) as executor:
-        run_rebuild(dataset, indexer, executor=executor, as_json=json)
+        run_rebuild(dataset, indexer, settings=set, executor=executor, as_json=json)
 
 
 @app.command()
@@ -198,6 +201,7 @@ def update(
         typer.Argument(metavar="IMAGE...", help="File names, paths, or starts of ids.", show_default=False),
     ],
     indexer: Indexers = None,
+    set: Set = None,
     workers: Workers = 1,
     dask: Dask = None,
     json: Json = False,
@@ -209,7 +213,7 @@ def update(
 
     explain_order("update", dataset, images)
     with executor_of(workers, dask) as executor:
-        run_update(dataset, images, indexer, executor=executor, as_json=json)
+        run_update(dataset, images, indexer, settings=set, executor=executor, as_json=json)
 
 
 @app.command()
@@ -245,6 +249,7 @@ def refresh(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be done, image by image, and why.")
     ] = False,
+    set: Set = None,
     workers: Workers = 1,
     dask: Dask = None,
     json: Json = False,
@@ -254,10 +259,10 @@ def refresh(
     from kymflow.cli.workers import executor_of
 
     if dry_run:
-        show_plan(dataset, indexer, as_json=json)
+        show_plan(dataset, indexer, settings=set, as_json=json)
         return
     with executor_of(workers, dask) as executor:
-        run_refresh(dataset, indexer, executor=executor, as_json=json)
+        run_refresh(dataset, indexer, settings=set, executor=executor, as_json=json)
 
 
 @app.command()

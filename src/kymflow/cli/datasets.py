@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from kymflow_zarr.root import Mode
 
 
-def open_existing(path: str, mode: Mode = "r+") -> KymDataset:
-    """Open a dataset that must be there.
+def open_existing(
+    path: str, mode: Mode = "r+", *, settings: Mapping[str, Mapping[str, object]] | None = None
+) -> KymDataset:
+    """Open a dataset that must be there, with settings for its indexers.
 
     Raises
     ------
@@ -28,7 +30,7 @@ def open_existing(path: str, mode: Mode = "r+") -> KymDataset:
         Something else is there.
     """
     try:
-        return KymDataset(path, mode)
+        return KymDataset(path, mode, settings=settings)
     except DatasetError as error:
         refuse_inner_path(path)
         if not isinstance(error, DatasetNotFoundError):

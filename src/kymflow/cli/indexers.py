@@ -13,6 +13,7 @@ from kymflow.cli.output import print_json, print_table
 from kymflow.core.plugins.faults import PluginWarning
 from kymflow.core.plugins.info import IndexerInfo
 from kymflow.core.plugins.registry import get_registry
+from kymflow.core.zarr.indexers.setting_types import as_json
 
 
 def list_indexers(*, verbose: bool, as_json: bool) -> None:
@@ -52,6 +53,9 @@ def _print_details(infos: Sequence[IndexerInfo]) -> None:
         print_line(f"{info.name} ({info.entry_point or 'registered by this program'})")
         print_line(f"  schema version: {info.schema_version or '-'}")
         print_line(f"  required columns: {', '.join(info.required_columns) or '-'}")
+        if info.settings:
+            told = (f"{name} = {as_json(value)}" for name, value in info.settings.items())
+            print_line(f"  settings: {', '.join(told)}")
         if info.error:
             print_line(f"  error: {info.error}")
         if info.traceback:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -20,6 +21,7 @@ from kymflow.cli.lines import print_line
 from kymflow.cli.output import all_fresh, print_json, print_reports
 from kymflow.cli.passed_over import tell_passed_over
 from kymflow.cli.progress import progress
+from kymflow.cli.settings import check_settings, read_settings, tell_settings
 from kymflow.cli.sources import print_twice
 from kymflow.cli.unusable import tell_unusable
 from kymflow.core.zarr.kym_dataset import KymDataset
@@ -41,13 +43,17 @@ def run_ingest(
     new_only: bool,
     verify: bool,
     include_excluded: bool,
+    settings: Sequence[str] | None,
     executor: Executor | None,
     as_json: bool,
 ) -> None:
     """Ingest a folder into a dataset, which is made if it is absent."""
     _check_arguments(dataset, folder)
     is_new = not is_dataset(dataset)
-    kd = KymDataset(dataset, mode="a")
+    typed = read_settings(settings)
+    if is_new:
+        check_settings(typed)
+    kd = KymDataset(dataset, mode="a", settings=typed)
     with progress("kymographs") as bar:
         report = kd.ingest_folder(
             folder,
@@ -62,6 +68,7 @@ def run_ingest(
             cancel=interrupted,
             executor=executor,
         )
+    tell_settings(kd, typed)
     unusable = tell_unusable(kd, report.tables)
     tell_passed_over(kd.ds)
     if not report.tables and not unusable:

@@ -11,6 +11,7 @@ from kymflow.cli.lines import print_line
 from kymflow.cli.output import print_json
 from kymflow.cli.passed_over import tell_passed_over
 from kymflow.cli.progress import progress
+from kymflow.cli.settings import read_settings, tell_settings
 from kymflow.cli.update import finish
 
 if TYPE_CHECKING:
@@ -18,10 +19,16 @@ if TYPE_CHECKING:
 
 
 def run_refresh(
-    dataset: str, indexers: Sequence[str] | None, *, executor: Executor | None, as_json: bool
+    dataset: str,
+    indexers: Sequence[str] | None,
+    *,
+    settings: Sequence[str] | None,
+    executor: Executor | None,
+    as_json: bool,
 ) -> None:
     """Refresh tables."""
-    kd = open_existing(dataset)
+    typed = read_settings(settings, indexers)
+    kd = open_existing(dataset, settings=typed)
     with progress("images") as bar:
         reports = kd.refresh_all(
             indexers=indexers or None,
@@ -31,12 +38,15 @@ def run_refresh(
             cancel=interrupted,
             executor=executor,
         )
+    tell_settings(kd, typed)
     finish(kd, reports, everything=not indexers, as_json=as_json)
 
 
-def show_plan(dataset: str, indexers: Sequence[str] | None, *, as_json: bool) -> None:
+def show_plan(
+    dataset: str, indexers: Sequence[str] | None, *, settings: Sequence[str] | None, as_json: bool
+) -> None:
     """Say what a refresh would do; nothing is written."""
-    kd = open_existing(dataset, "r")
+    kd = open_existing(dataset, "r", settings=read_settings(settings, indexers))
     with progress("images") as bar:
         plans = kd.plans(indexers=indexers or None, on_progress=bar, on_table=bar.begin, cancel=interrupted)
     hint_at_indexers(kd)

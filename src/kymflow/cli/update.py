@@ -12,6 +12,7 @@ from kymflow.cli.failures import FAILED, interrupted
 from kymflow.cli.output import all_fresh, print_json, print_reports, reports_to_dict
 from kymflow.cli.passed_over import tell_passed_over
 from kymflow.cli.progress import progress
+from kymflow.cli.settings import read_settings, tell_settings
 from kymflow.cli.unusable import tell_unusable
 from kymflow.core.zarr.image_names import find_images
 
@@ -23,11 +24,19 @@ if TYPE_CHECKING:
 
 
 def run_rebuild(
-    dataset: str, indexers: Sequence[str] | None, *, executor: Executor | None, as_json: bool
+    dataset: str,
+    indexers: Sequence[str] | None,
+    *,
+    settings: Sequence[str] | None,
+    executor: Executor | None,
+    as_json: bool,
 ) -> None:
     """Rebuild tables from all images."""
-    kd = open_existing(dataset)
-    finish(kd, _run(kd, indexers, None, executor), everything=not indexers, as_json=as_json)
+    typed = read_settings(settings, indexers)
+    kd = open_existing(dataset, settings=typed)
+    reports = _run(kd, indexers, None, executor)
+    tell_settings(kd, typed)
+    finish(kd, reports, everything=not indexers, as_json=as_json)
 
 
 def run_update(
@@ -35,16 +44,20 @@ def run_update(
     images: Sequence[str],
     indexers: Sequence[str] | None,
     *,
+    settings: Sequence[str] | None,
     executor: Executor | None,
     as_json: bool,
 ) -> None:
     """Update some images' rows."""
-    kd = open_existing(dataset)
+    typed = read_settings(settings, indexers)
+    kd = open_existing(dataset, settings=typed)
     for name in indexers or ():
         # A mistyped name is told before any image is looked for.
         kd.registry.get(name)
     image_ids = find_images(kd, images, deleted=True)
-    finish(kd, _run(kd, indexers, image_ids, executor), everything=not indexers, as_json=as_json)
+    reports = _run(kd, indexers, image_ids, executor)
+    tell_settings(kd, typed)
+    finish(kd, reports, everything=not indexers, as_json=as_json)
 
 
 def _run(

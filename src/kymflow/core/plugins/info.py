@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Status = Literal["ok", "broken", "conflict"]
@@ -40,6 +41,8 @@ class IndexerInfo(_Origin):
         The indexer's; for a plugin that failed, the name of its entry point, and empty text.
     required_columns : tuple of str
         Columns that its table always has.
+    settings : mapping
+        Values of its settings, by name, where no dataset says otherwise.
     summary : str
         First line of its docstring.
     distribution, version : str
@@ -58,6 +61,7 @@ class IndexerInfo(_Origin):
     table_name: str = ""
     schema_version: str = ""
     required_columns: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
     summary: str = ""
     distribution: str = ""
     version: str = ""

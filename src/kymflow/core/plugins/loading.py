@@ -175,6 +175,7 @@ def describe(indexer: DatasetIndexer, origin: IndexerInfo) -> IndexerInfo:
         table_name=contract.table_name,
         schema_version=contract.schema_version,
         required_columns=contract.required,
+        settings=contract.settings,
         summary=first_line(indexer),
     )
 

@@ -12,6 +12,7 @@ from kymflow.core.ingest.upgrade import upgrade_dataset
 from kymflow.core.runs.options import OnError, OnProgress, OnTable, RunOptions
 from kymflow.core.runs.reports import IngestReport, UpgradeReport
 from kymflow.core.zarr.indexers.contract import contract_of
+from kymflow.core.zarr.refresh.configured import Settings
 from kymflow.core.zarr.refresh.derived import DerivedTables
 from kymflow.core.zarr.refresh.plan import make_plan
 from kymflow.core.zarr.tables.state import find_state
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 class FolderImages(DerivedTables):
     """What a :class:`~kymflow.KymDataset` does with folders of source files."""
 
-    def __init__(self, ds: ZarrDataset, registry: IndexerRegistry) -> None:
-        super().__init__(ds, registry)
+    def __init__(self, ds: ZarrDataset, registry: IndexerRegistry, settings: Settings | None = None) -> None:
+        super().__init__(ds, registry, settings)
         self.ds.readers = self.readers
 
     def readers(self) -> Sequence[SourceReader]:
@@ -78,6 +79,8 @@ class FolderImages(DerivedTables):
         >>> kd.ingest_folder("kymographs").unchanged
         2
         """
+        # A setting that is wrong is told before anything is taken in.
+        self._chosen(None)
         sources = self.ds.sync_from_folder(
             folder,
             pattern,
@@ -122,7 +125,7 @@ class FolderImages(DerivedTables):
         below = os.path.join(os.path.realpath(folder), "")
         inside = set(sources.loc[sources["source_primary_path"].str.startswith(below), "image_id"])
         listing = self.ds.listing()
-        for contract in map(contract_of, self.registry.indexers()):
+        for contract in map(contract_of, self._chosen(None)):
             state = find_state(self.ds.store, contract.table_name)
             unknown = make_plan(self.ds, contract, listing, state, RunOptions(cancel=cancel)).new
             ids += [image_id for image_id in unknown if image_id in inside and image_id not in ids]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kymflow.core.plugins.registry import IndexerRegistry, get_registry
 from kymflow.core.runs.options import OnProgress, OnTable, RunOptions
@@ -37,6 +37,10 @@ class KymDataset(FolderImages):
         :class:`ZarrDataset`, whose own default is ``a``. An opened dataset keeps its own.
     registry : IndexerRegistry, optional
         Which indexers there are; by default those of all installed plugins.
+    settings : mapping, optional
+        Settings of registered indexers, by name, which count more than those in the dataset's
+        ``kymflow.toml``: ``{"stalls": {"level": 3.0}}``. An indexer that is handed over as an instance is
+        used as it is.
 
     Raises
     ------
@@ -99,10 +103,12 @@ class KymDataset(FolderImages):
         mode: Mode = "lazy",
         *,
         registry: IndexerRegistry | None = None,
+        settings: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         super().__init__(
             dataset if isinstance(dataset, ZarrDataset) else ZarrDataset(dataset, mode),
             registry if registry is not None else get_registry(),
+            settings,
         )
 
     def __repr__(self) -> str:
@@ -142,7 +148,7 @@ class KymDataset(FolderImages):
     ) -> DatasetStatus:
         """Say how every table stands: rows, and images fresh, stale, failed and missing."""
         options = RunOptions(on_progress=on_progress, cancel=cancel)
-        return dataset_status(self.ds, self.registry, options)
+        return dataset_status(self.ds, self.registry, self._chosen(None), options)
 
     def check(
         self,
@@ -170,4 +176,4 @@ class KymDataset(FolderImages):
             self.ds.check_writable()
             rebuild = partial(self._update, options=RunOptions("skip", cancel=cancel))
         options = RunOptions(on_progress=on_progress, cancel=cancel)
-        return check_dataset(self.ds, self.registry.indexers(), options, rebuild=rebuild, on_table=on_table)
+        return check_dataset(self.ds, self._chosen(None), options, rebuild=rebuild, on_table=on_table)

@@ -95,6 +95,7 @@ def test_what_is_known_of_an_indexer_is_listed(tmp_path: Path) -> None:
         "table_name": "stalls",
         "schema_version": "1",
         "required_columns": [],
+        "settings": {},
         "summary": "Stalls of every line scan.",
         "distribution": "lab-indexers",
         "version": "2.1",

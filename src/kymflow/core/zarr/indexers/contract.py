@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kymflow.core.zarr.indexers.base import IMAGE_ID, DatasetIndexer, normalize_table_name
 from kymflow.core.zarr.indexers.columns import Column, check_columns
+from kymflow.core.zarr.indexers.setting_types import as_json
+from kymflow.core.zarr.indexers.settings import defaults_of, values_of
 from kymflow.errors import InvalidIndexerError
 from kymflow_zarr import layout
 from kymflow_zarr.errors import KymflowError
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TableContract:
-    """The names, version and columns that an indexer promises.
+    """The names, version, columns and settings of an indexer.
 
     Attributes
     ----------
@@ -28,6 +31,9 @@ class TableContract:
         Columns that the table always has, in order, ``image_id`` excepted.
     declared : tuple of Column
         Columns with a type, some of them required.
+    settings, defaults : mapping
+        Values of its settings, and their defaults, by name; see
+        :mod:`kymflow.core.zarr.indexers.settings`.
     """
 
     indexer: str
@@ -35,6 +41,8 @@ class TableContract:
     schema_version: str
     required: tuple[str, ...]
     declared: tuple[Column, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    defaults: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def who(self) -> str:
@@ -50,6 +58,18 @@ class TableContract:
     def declared_types(self) -> dict[str, str]:
         """The types of the declared columns by name."""
         return {column.name: column.type for column in self.declared}
+
+    def setting_that_differs(self, before: Mapping[str, Any]) -> str | None:
+        """Say which setting is another one than a table was made with; None if none is.
+
+        A setting that the table does not know had its default: nobody could have set it.
+        """
+        before = {**self.defaults, **before}
+        for name in sorted({*before, *self.settings}):
+            was, now = (as_json(one[name]) if name in one else "nothing" for one in (before, self.settings))
+            if was != now:
+                return f"parameter {name}: {was} -> {now}"
+        return None
 
     @cached_property
     def first_fields(self) -> list[pa.Field]:
@@ -108,9 +128,26 @@ def contract_of(indexer: DatasetIndexer) -> TableContract:
         [*_required(indexer, who), *(column.name for column in declared if column.required)]
     )
     names.pop(IMAGE_ID, None)
+    settings, defaults = _settings(indexer, who)
     return TableContract(
-        indexer.name, table_name, version, tuple(names), tuple(c for c in declared if c.name != IMAGE_ID)
+        indexer.name,
+        table_name,
+        version,
+        tuple(names),
+        tuple(c for c in declared if c.name != IMAGE_ID),
+        settings,
+        defaults,
     )
+
+
+def _settings(indexer: DatasetIndexer, who: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    # Defaults may be made by a plugin's own code.
+    try:
+        return values_of(indexer), defaults_of(indexer)
+    except Exception as error:
+        raise InvalidIndexerError(
+            f"{who}: its settings cannot be read: {error!r}", indexer=indexer.name
+        ) from error
 
 
 def _required(indexer: DatasetIndexer, who: str) -> list[str]:

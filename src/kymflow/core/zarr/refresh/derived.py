@@ -14,6 +14,7 @@ from kymflow.core.runs.options import OnError, OnProgress, OnTable, RunOptions
 from kymflow.core.runs.reports import UpdateReport
 from kymflow.core.zarr.indexers.base import DatasetIndexer
 from kymflow.core.zarr.indexers.contract import contract_of
+from kymflow.core.zarr.refresh.configured import ConfiguredIndexers, Settings
 from kymflow.core.zarr.refresh.plan import RefreshPlan, make_plan
 from kymflow.core.zarr.refresh.update import Outcome, refresh_table, update_table
 from kymflow.core.zarr.tables.cache import copy_of
@@ -39,9 +40,10 @@ class DerivedTables(LoadedTables):
         The last run of each table.
     """
 
-    def __init__(self, ds: ZarrDataset, registry: IndexerRegistry) -> None:
+    def __init__(self, ds: ZarrDataset, registry: IndexerRegistry, settings: Settings | None = None) -> None:
         super().__init__(ds)
         self.registry = registry
+        self._configured = ConfiguredIndexers(ds, registry, dict(settings or {}))
         self.reports: dict[str, UpdateReport] = {}
 
     # Tables from artifacts
@@ -211,10 +213,11 @@ class DerivedTables(LoadedTables):
     # What the methods above share
 
     def _resolve(self, indexer: DatasetIndexer | str) -> DatasetIndexer:
-        return self.registry.get(indexer) if isinstance(indexer, str) else indexer
+        """Return an indexer as it was handed over, or the registered one with the dataset's settings."""
+        return self._configured.some([indexer])[0] if isinstance(indexer, str) else indexer
 
     def _chosen(self, names: Sequence[str] | None) -> Sequence[DatasetIndexer]:
-        return self.registry.indexers() if names is None else [self.registry.get(name) for name in names]
+        return self._configured.all() if names is None else self._configured.some(names)
 
     def _run_all(
         self,

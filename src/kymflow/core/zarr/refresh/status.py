@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from kymflow_zarr.summary import Details, Summarised, Summary
 if TYPE_CHECKING:
     from kymflow.core.plugins.info import IndexerInfo
     from kymflow.core.plugins.registry import IndexerRegistry
+    from kymflow.core.zarr.indexers.base import DatasetIndexer
     from kymflow_zarr import ZarrDataset
 
 # The table that tells of each image whether it is analysed.
@@ -146,17 +147,21 @@ class DatasetStatus(Summarised):
         }
 
 
-def dataset_status(ds: ZarrDataset, registry: IndexerRegistry, options: RunOptions) -> DatasetStatus:
+def dataset_status(
+    ds: ZarrDataset, registry: IndexerRegistry, indexers: Iterable[DatasetIndexer], options: RunOptions
+) -> DatasetStatus:
     """Look at every table, and read artifacts only where a listing cannot tell.
 
     Parameters
     ----------
     ds, registry
-        Which dataset, and which indexers there are.
+        Which dataset, and which plugins there are.
+    indexers : iterable of DatasetIndexer
+        Those that can be used, with the settings that they have for this dataset.
     options : RunOptions
         As for :func:`make_plan`.
     """
-    contracts = {contract.table_name: contract for contract in map(contract_of, registry.indexers())}
+    contracts = {contract.table_name: contract for contract in map(contract_of, indexers)}
     names = sorted({*contracts, *ds.list_table_names()})
     infos = registry.list()
     listing, passed_over = ds.listing(), ds.passed_over

@@ -14,10 +14,11 @@ import pyarrow as pa
 
 from kymflow.core.zarr.extraction.batch import Batch
 from kymflow.core.zarr.indexers.contract import TableContract
+from kymflow.core.zarr.indexers.setting_types import as_json
 from kymflow.core.zarr.tables.ledger import Ledger
 from kymflow.core.zarr.tables.ledger_file import COMMIT, TableFile, commit_of, encode_ledger
 from kymflow.core.zarr.tables.merge import Kept, Merge, keep_failed, nothing_kept
-from kymflow.core.zarr.tables.state import DECLARED, INDEXER, TableState, read_state
+from kymflow.core.zarr.tables.state import DECLARED, INDEXER, SETTINGS, TableState, read_state
 from kymflow_zarr import layout
 from kymflow_zarr.formats import frames
 from kymflow_zarr.store.base import OutdatedError
@@ -157,6 +158,7 @@ class _Attempt:
                 INDEXER: contract.indexer,
                 "kymflow.schema_version": contract.schema_version,
                 DECLARED: json.dumps(contract.declared_types, sort_keys=True),
+                **({SETTINGS: as_json(contract.settings)} if contract.settings else {}),
             }
         )
         self.result: Commit | None = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kymflow.core.zarr.indexers.setting_types import as_json
+from kymflow.core.zarr.tables.state import SETTINGS, noted
 from kymflow_zarr import tables
 from kymflow_zarr.summary import Details, Summarised, Summary
 
@@ -38,6 +40,8 @@ class TableInfo(Summarised):
         In order.
     indexer, schema_version, distribution, version : str
         What made it; empty where kymflow did not.
+    settings : dict
+        Values of the settings that its indexer had.
     error : str
         Why it cannot be read; empty if it can.
     """
@@ -49,6 +53,7 @@ class TableInfo(Summarised):
     schema_version: str = ""
     distribution: str = ""
     version: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
     error: str = ""
 
     @property
@@ -57,7 +62,8 @@ class TableInfo(Summarised):
         if not self.indexer:
             return "hand, or another program"
         origin = f" of {self.distribution} {self.version}" if self.distribution else ""
-        return f"indexer {self.indexer} (schema version {self.schema_version}){origin}"
+        settings = "".join(f", {name} = {as_json(value)}" for name, value in self.settings.items())
+        return f"indexer {self.indexer} (schema version {self.schema_version}{settings}){origin}"
 
     def _summary(self) -> Summary:
         columns = [(one.name, one.type, one.unit, one.description) for one in self.columns]
@@ -99,6 +105,7 @@ def describe_table(ds: ZarrDataset, name: str) -> TableInfo:
         schema_version=said("schema_version"),
         distribution=said("distribution"),
         version=said("version"),
+        settings=noted(schema.metadata or {}, SETTINGS),
     )
 
 

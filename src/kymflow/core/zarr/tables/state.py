@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 INDEXER = "kymflow.indexer"
 DECLARED = "kymflow.declared"
+SETTINGS = "kymflow.settings"
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,8 @@ class TableState:
     def holds(self, contract: TableContract) -> bool:
         """Tell whether the ledger speaks of rows that this contract would give, too.
 
-        Not if the table was made by another indexer, under another schema version, or with other
-        declared types of columns that its images have.
+        Not if the table was made by another indexer, under another schema version, with other settings,
+        or with other declared types of columns that its images have.
         """
         return isinstance(self.wanted_schema(contract), pa.Schema)
 
@@ -91,7 +93,10 @@ class TableState:
         for version in self.ledger.versions():
             if version != contract.schema_version:
                 return f"schema version {version!r} -> {contract.schema_version!r}"
-        before, now = self._declared(), contract.declared_types
+        other = contract.setting_that_differs(noted(self.schema.metadata or {}, SETTINGS))
+        if other is not None:
+            return other
+        before, now = noted(self.schema.metadata or {}, DECLARED), contract.declared_types
         there = {name for _, schema in self.ledger.distinct_schemas() for name in schema.names}
         for name in sorted(there & {*before, *now}):
             if before.get(name) != now.get(name):
@@ -114,12 +119,14 @@ class TableState:
         places = (ends - counts[filled], ends - 1)
         return all(ids.take(pa.array(place)).equals(owners) for place in places)
 
-    def _declared(self) -> dict[str, str]:
-        try:
-            declared = json.loads((self.schema.metadata or {}).get(DECLARED.encode(), b"{}"))
-        except (ValueError, RecursionError):
-            return {}
-        return declared if isinstance(declared, dict) else {}
+
+def noted(metadata: Mapping[bytes, bytes], key: str) -> dict[str, Any]:
+    """Return what a footer has under a key, as JSON; nothing if that is not there, or no object."""
+    try:
+        found = json.loads(metadata.get(key.encode(), b"{}"))
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def read_state(store: Store, table_name: str, data: bytes | None) -> TableState | None:
