@@ -249,6 +249,9 @@ def refresh(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be done, image by image, and why.")
     ] = False,
+    changed_code: Annotated[
+        bool, typer.Option("--changed-code", help="Make tables anew that other code of their indexer made.")
+    ] = False,
     set: Set = None,
     workers: Workers = 1,
     dask: Dask = None,
@@ -259,10 +262,12 @@ def refresh(
     from kymflow.cli.workers import executor_of
 
     if dry_run:
-        show_plan(dataset, indexer, settings=set, as_json=json)
+        show_plan(dataset, indexer, changed_code=changed_code, settings=set, as_json=json)
         return
     with executor_of(workers, dask) as executor:
-        run_refresh(dataset, indexer, settings=set, executor=executor, as_json=json)
+        run_refresh(
+            dataset, indexer, changed_code=changed_code, settings=set, executor=executor, as_json=json
+        )
 
 
 @app.command()

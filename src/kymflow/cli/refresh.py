@@ -22,6 +22,7 @@ def run_refresh(
     dataset: str,
     indexers: Sequence[str] | None,
     *,
+    changed_code: bool,
     settings: Sequence[str] | None,
     executor: Executor | None,
     as_json: bool,
@@ -32,6 +33,7 @@ def run_refresh(
     with progress("images") as bar:
         reports = kd.refresh_all(
             indexers=indexers or None,
+            changed_code=changed_code,
             on_error="skip",
             on_progress=bar,
             on_table=bar.begin,
@@ -43,12 +45,23 @@ def run_refresh(
 
 
 def show_plan(
-    dataset: str, indexers: Sequence[str] | None, *, settings: Sequence[str] | None, as_json: bool
+    dataset: str,
+    indexers: Sequence[str] | None,
+    *,
+    changed_code: bool,
+    settings: Sequence[str] | None,
+    as_json: bool,
 ) -> None:
     """Say what a refresh would do; nothing is written."""
     kd = open_existing(dataset, "r", settings=read_settings(settings, indexers))
     with progress("images") as bar:
-        plans = kd.plans(indexers=indexers or None, on_progress=bar, on_table=bar.begin, cancel=interrupted)
+        plans = kd.plans(
+            indexers=indexers or None,
+            changed_code=changed_code,
+            on_progress=bar,
+            on_table=bar.begin,
+            cancel=interrupted,
+        )
     hint_at_indexers(kd)
     tell_passed_over(kd.ds)
     if as_json:

@@ -295,3 +295,23 @@ def test_reports_end_with_0_whatever_they_report_and_a_check_judges(run: Run, la
     for report in (["refresh", lab, "--dry-run"], ["show", lab], ["images", lab], ["indexers"], ["readers"]):
         run(*report, code=0)
     run("check", lab, code=1)
+
+
+def test_changed_code_makes_tables_of_other_code_anew(
+    run: Run, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (
+        read_json(run("refresh", lab, "--changed-code", "--dry-run", "--json"))["tables"]["images"]["fresh"]
+        == 3
+    )
+    monkeypatch.setattr("kymflow.core.zarr.refresh.derived.code_digest", lambda indexer: "other")
+    monkeypatch.setattr("kymflow.core.zarr.refresh.status.code_digest", lambda indexer: "other")
+    assert (
+        "images: made by other code of the same version; refresh it with --changed-code"
+        in run("status", lab).stdout
+    )
+    assert "images: 0 stale, 0 to remove, 3 fresh" in run("refresh", lab, "--dry-run").stdout
+    assert "made by other code" in run("refresh", lab, "--dry-run", "--changed-code").stdout
+    run("refresh", lab, "--changed-code")
+    assert "other code" not in run("status", lab).stdout
+    assert {kd["code"] for kd in read_json(run("show", lab, "--json"))["tables"]} == {"other"}

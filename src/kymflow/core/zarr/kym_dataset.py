@@ -12,7 +12,6 @@ from kymflow.core.plugins.registry import IndexerRegistry, get_registry
 from kymflow.core.runs.options import OnProgress, OnTable, RunOptions
 from kymflow.core.runs.reports import CheckReport
 from kymflow.core.zarr.folder_images import FolderImages
-from kymflow.core.zarr.indexers.contract import contract_of
 from kymflow.core.zarr.refresh.check import check_dataset
 from kymflow.core.zarr.refresh.plan import RefreshPlan, make_plans
 from kymflow.core.zarr.refresh.status import DatasetStatus, dataset_status
@@ -123,6 +122,7 @@ class KymDataset(FolderImages):
         self,
         *,
         indexers: Sequence[str] | None = None,
+        changed_code: bool = False,
         on_progress: OnProgress | None = None,
         on_table: OnTable | None = None,
         cancel: threading.Event | None = None,
@@ -131,6 +131,8 @@ class KymDataset(FolderImages):
 
         Parameters
         ----------
+        changed_code : bool
+            As :meth:`refresh`.
         indexers, on_progress, on_table, cancel
             As :meth:`rebuild_all`; progress is told in images of which a listing does not prove that they
             are as they were.
@@ -140,7 +142,7 @@ class KymDataset(FolderImages):
         dict of str to RefreshPlan
             By table name: which images are stale, each with its causes, which are new, failed or deleted.
         """
-        contracts = map(contract_of, self._chosen(indexers))
+        contracts = self._contracts(self._chosen(indexers), changed_code)
         return make_plans(self.ds, contracts, RunOptions(on_progress=on_progress, cancel=cancel), on_table)
 
     def status(

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from kymflow.core.plugins.code import code_digest
 from kymflow.core.plugins.registry import IndexerRegistry
 from kymflow.core.runs.options import OnError, OnProgress, OnTable, RunOptions
 from kymflow.core.runs.reports import UpdateReport
 from kymflow.core.zarr.indexers.base import DatasetIndexer
-from kymflow.core.zarr.indexers.contract import contract_of
+from kymflow.core.zarr.indexers.contract import TableContract, contract_of
 from kymflow.core.zarr.refresh.configured import ConfiguredIndexers, Settings
 from kymflow.core.zarr.refresh.plan import RefreshPlan, make_plan
 from kymflow.core.zarr.refresh.update import Outcome, refresh_table, update_table
 from kymflow.core.zarr.tables.cache import copy_of
 from kymflow.core.zarr.tables.loaded import LoadedTables
-from kymflow.core.zarr.tables.state import find_state
+from kymflow.core.zarr.tables.state import CODE, find_state
 from kymflow_zarr.formats import frames
 
 if TYPE_CHECKING:
@@ -167,6 +168,7 @@ class DerivedTables(LoadedTables):
         self,
         indexer: DatasetIndexer | str,
         *,
+        changed_code: bool = False,
         on_error: OnError = "raise",
         on_progress: OnProgress | None = None,
         cancel: threading.Event | None = None,
@@ -175,40 +177,50 @@ class DerivedTables(LoadedTables):
         """Extract only stale, new and formerly failed images; rows of deleted ones go.
 
         An image is stale if anything that the indexer read of its record has changed, appeared
-        or been deleted since, or the indexer's schema version is another one. Where nothing changes,
-        nothing is written. Parameters, returns and errors as :meth:`rebuild`.
+        or been deleted since, or the indexer's schema version or one of its settings is another one. Where
+        nothing changes, nothing is written. Other parameters, returns and errors as :meth:`rebuild`.
+
+        Parameters
+        ----------
+        changed_code : bool
+            Extract all images if other code than the indexer's present one made the table: by the source
+            files of its package, a comment counting as much as a formula.
         """
         options = RunOptions(on_error, on_progress, cancel, executor)
-        return self._frame_of(self._refresh(self._resolve(indexer), options))
+        return self._frame_of(self._refresh(self._resolve(indexer), options, changed_code=changed_code))
 
     def refresh_all(
         self,
         *,
         indexers: Sequence[str] | None = None,
+        changed_code: bool = False,
         on_error: OnError = "raise",
         on_progress: OnProgress | None = None,
         on_table: OnTable | None = None,
         cancel: threading.Event | None = None,
         executor: Executor | None = None,
     ) -> dict[str, UpdateReport]:
-        """Refresh the table of every registered indexer; parameters and returns as :meth:`rebuild_all`."""
+        """Refresh the table of every registered indexer; see :meth:`refresh` and :meth:`rebuild_all`."""
         options = RunOptions(on_error, on_progress, cancel, executor)
         # One listing of the artifacts serves all tables.
-        refresh = partial(self._refresh, options=options, listing=self.ds.listing())
+        refresh = partial(
+            self._refresh, options=options, listing=self.ds.listing(), changed_code=changed_code
+        )
         return self._run_all(refresh, indexers, on_table)
 
     def plan(
         self,
         indexer: DatasetIndexer | str,
         *,
+        changed_code: bool = False,
         on_progress: OnProgress | None = None,
         cancel: threading.Event | None = None,
     ) -> RefreshPlan:
         """Say what :meth:`refresh` would do, image by image and why; nothing is extracted or written."""
-        contract = contract_of(self._resolve(indexer))
+        ((contract, code),) = self._contracts([self._resolve(indexer)], changed_code)
         options = RunOptions(on_progress=on_progress, cancel=cancel)
         listing, state = self.ds.listing(), find_state(self.ds.store, contract.table_name)
-        return make_plan(self.ds, contract, listing, state, options)
+        return make_plan(self.ds, contract, listing, state, options, code)
 
     # What the methods above share
 
@@ -243,7 +255,7 @@ class DerivedTables(LoadedTables):
         image_ids: Iterable[str] | None = None,
         listing: Listing | None = None,
     ) -> Outcome:
-        contract, made_by = contract_of(indexer), self.registry.made_by(indexer)
+        contract, made_by = contract_of(indexer), self._made_by(indexer)
         return self._told(
             update_table(
                 self.ds, indexer, contract, options, image_ids=image_ids, listing=listing, made_by=made_by
@@ -251,12 +263,36 @@ class DerivedTables(LoadedTables):
         )
 
     def _refresh(
-        self, indexer: DatasetIndexer, options: RunOptions, *, listing: Listing | None = None
+        self,
+        indexer: DatasetIndexer,
+        options: RunOptions,
+        *,
+        listing: Listing | None = None,
+        changed_code: bool = False,
     ) -> Outcome:
-        contract, made_by = contract_of(indexer), self.registry.made_by(indexer)
+        contract, made_by = contract_of(indexer), self._made_by(indexer)
         return self._told(
-            refresh_table(self.ds, indexer, contract, options, listing=listing, made_by=made_by)
+            refresh_table(
+                self.ds,
+                indexer,
+                contract,
+                options,
+                listing=listing,
+                made_by=made_by,
+                changed_code=changed_code,
+            )
         )
+
+    def _made_by(self, indexer: DatasetIndexer) -> dict[str, str]:
+        """Return what a table's footer says of who made it."""
+        code = code_digest(indexer)
+        return {**self.registry.made_by(indexer), **({CODE: code} if code else {})}
+
+    def _contracts(
+        self, indexers: Iterable[DatasetIndexer], changed_code: bool
+    ) -> list[tuple[TableContract, str]]:
+        """Return contracts, each with the code that must have made the table."""
+        return [(contract_of(one), code_digest(one) if changed_code else "") for one in indexers]
 
     def _told(self, outcome: Outcome) -> Outcome:
         """Keep the report of a run, tell observers of it, and raise what went wrong late."""

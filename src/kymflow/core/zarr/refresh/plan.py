@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+OTHER_CODE = "made by other code of the same version"
 # So many images are looked at together; between them, it can be stopped.
 _AT_ONCE = 500
 _NO_TABLE = "there is no table yet, or it is damaged"
@@ -108,16 +109,22 @@ class RefreshPlan(Summarised):
 
 
 def make_plans(
-    ds: ZarrDataset, contracts: Iterable[TableContract], options: RunOptions, on_table: OnTable | None = None
+    ds: ZarrDataset,
+    contracts: Iterable[tuple[TableContract, str]],
+    options: RunOptions,
+    on_table: OnTable | None = None,
 ) -> dict[str, RefreshPlan]:
-    """Return what a refresh of each of these tables would do, by table name, from one listing."""
+    """Return what a refresh of each of these tables would do, by table name, from one listing.
+
+    With each contract goes the digest of the code that must have made the table; empty for any.
+    """
     plans = {}
     listing = ds.listing()
-    for contract in contracts:
+    for contract, code in contracts:
         if on_table is not None:
             on_table(contract.table_name)
         state = find_state(ds.store, contract.table_name)
-        plans[contract.table_name] = make_plan(ds, contract, listing, state, options)
+        plans[contract.table_name] = make_plan(ds, contract, listing, state, options, code)
     return plans
 
 
@@ -127,6 +134,7 @@ def make_plan(
     listing: Listing,
     state: TableState | None,
     options: RunOptions,
+    code: str = "",
 ) -> RefreshPlan:
     """Return what a refresh would do; reads artifacts only where a listing cannot tell.
 
@@ -140,6 +148,8 @@ def make_plan(
         The table with its ledger; None if there is no readable one.
     options : RunOptions
         Progress is told in images of which the listing alone proves nothing.
+    code : str
+        Digest of the code that must have made the table; empty for any.
 
     Raises
     ------
@@ -149,6 +159,8 @@ def make_plan(
     live = listing.names
     plan = RefreshPlan(contract.table_name, contract.indexer, rows=state.n_rows if state else 0)
     wanted = _NO_TABLE if state is None else state.wanted_schema(contract)
+    if state is not None and not isinstance(wanted, str) and state.is_of_other_code(code):
+        wanted = OTHER_CODE
     if state is None or state.ledger is None or isinstance(wanted, str):
         known = state.known_ids() if state is not None else set()
         return replace(

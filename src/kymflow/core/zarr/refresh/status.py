@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from kymflow.core.plugins.code import code_digest
 from kymflow.core.runs.options import RunOptions
 from kymflow.core.zarr.indexers.contract import contract_of
-from kymflow.core.zarr.refresh.plan import RefreshPlan, make_plan
+from kymflow.core.zarr.refresh.plan import OTHER_CODE, RefreshPlan, make_plan
 from kymflow.core.zarr.tables.info import TableInfo, describe_table
 from kymflow.core.zarr.tables.state import find_state
 from kymflow_zarr.errors import TableError, TableNotFoundError
@@ -45,8 +46,8 @@ class TableStatus:
         Whether a refresh would write the table even if no image is stale: it is not there yet, its
         columns are others now, or nothing tells what each image gave.
     problem : str
-        What else there is to know: its plugin is gone or cannot be used, or another version of it
-        made the table under the same schema version, or the table cannot be read; empty otherwise.
+        What else there is to know: its plugin is gone or cannot be used, or another version or other code of
+        it made the table under the same schema version, or the table cannot be read; empty otherwise.
     """
 
     table_name: str
@@ -161,7 +162,7 @@ def dataset_status(
     options : RunOptions
         As for :func:`make_plan`.
     """
-    contracts = {contract.table_name: contract for contract in map(contract_of, indexers)}
+    contracts = {contract.table_name: (contract, one) for one in indexers for contract in [contract_of(one)]}
     names = sorted({*contracts, *ds.list_table_names()})
     infos = registry.list()
     listing, passed_over = ds.listing(), ds.passed_over
@@ -169,11 +170,11 @@ def dataset_status(
     plans = {}
     for name in names:
         info = _describe(ds, name)
-        contract = contracts.get(name)
-        if contract is None:
+        if name not in contracts:
             problem = _why_no_indexer(info, infos, registry)
             tables.append(TableStatus(name, info.indexer, info.rows, problem=problem))
             continue
+        contract, indexer = contracts[name]
         plan = plans[name] = make_plan(ds, contract, listing, find_state(ds.store, name), options)
         version = next((one.version for one in infos if one.name == contract.indexer), "")
         tables.append(
@@ -189,6 +190,7 @@ def dataset_status(
                 rewrite=plan.rewrite or plan.whole,
                 problem=info.error
                 or _version_moved(info, version)
+                or _code_moved(info, code_digest(indexer), plan)
                 or ("other columns" if plan.rewrite else ""),
             )
         )
@@ -239,6 +241,13 @@ def _version_moved(info: TableInfo, version: str) -> str:
         f"made by {info.distribution} {info.version}, installed is {version} with the same schema version; "
         "rebuild it if its rows should differ"
     )
+
+
+def _code_moved(info: TableInfo, code: str, plan: RefreshPlan) -> str:
+    # A table that is to be made anew in any case is nobody's worry.
+    if not (info.code and code) or info.code == code or plan.whole:
+        return ""
+    return f"{OTHER_CODE}; refresh it with --changed-code (changed_code=True) if its rows should differ"
 
 
 def _not_analysed(ds: ZarrDataset) -> dict[str, str] | None:

@@ -14,7 +14,7 @@ from kymflow.core.zarr.extraction.run import extract_images
 from kymflow.core.zarr.indexers.contract import TableContract
 from kymflow.core.zarr.refresh.plan import make_plan, remember
 from kymflow.core.zarr.tables.commit import Changes, Commit, LedgerLost, commit_rows
-from kymflow.core.zarr.tables.state import find_state
+from kymflow.core.zarr.tables.state import CODE, find_state
 from kymflow.errors import SchemaError
 from kymflow_zarr import layout
 from kymflow_zarr.errors import CancelledError, KymflowError, RecordNotFoundError
@@ -99,13 +99,18 @@ def refresh_table(
     *,
     listing: Listing | None = None,
     made_by: Mapping[str, str] | None = None,
+    changed_code: bool = False,
 ) -> Outcome:
-    """Bring a table up to its images' artifacts, extracting only what is stale; see :func:`update_table`."""
+    """Bring a table up to its images' artifacts, extracting only what is stale; see :func:`update_table`.
+
+    With `changed_code`, a table that other code made is stale as a whole.
+    """
     ds.check_writable()
     started = time.perf_counter()
     listing = ds.listing() if listing is None else listing
     quiet = replace(options, on_progress=None)
-    plan = make_plan(ds, contract, listing, find_state(ds.store, contract.table_name), quiet)
+    code = (made_by or {}).get(CODE, "") if changed_code else ""
+    plan = make_plan(ds, contract, listing, find_state(ds.store, contract.table_name), quiet, code)
     if not plan.is_empty:
         # The plan has seen which images there are; those that come or go meanwhile, the commit sees.
         run = _Run(ds, indexer, contract, options, made_by or {}, listing, started)

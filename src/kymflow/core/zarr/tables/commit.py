@@ -18,7 +18,7 @@ from kymflow.core.zarr.indexers.setting_types import as_json
 from kymflow.core.zarr.tables.ledger import Ledger
 from kymflow.core.zarr.tables.ledger_file import COMMIT, TableFile, commit_of, encode_ledger
 from kymflow.core.zarr.tables.merge import Kept, Merge, keep_failed, nothing_kept
-from kymflow.core.zarr.tables.state import DECLARED, INDEXER, SETTINGS, TableState, read_state
+from kymflow.core.zarr.tables.state import CODE, DECLARED, INDEXER, SETTINGS, TableState, read_state
 from kymflow_zarr import layout
 from kymflow_zarr.formats import frames
 from kymflow_zarr.store.base import OutdatedError
@@ -321,9 +321,16 @@ class _Attempt:
             self.written = None
 
     def _footer_of(self, state: TableState | None) -> Mapping[bytes, bytes]:
+        before = dict(state.schema.metadata or {}) if state is not None else {}
         if self.footer is None and state is not None:
-            return dict(state.schema.metadata or {})
-        return {key.encode(): value.encode() for key, value in (self.footer or {}).items()}
+            return before
+        footer = {key.encode(): value.encode() for key, value in (self.footer or {}).items()}
+        code = CODE.encode()
+        if not self.changes.whole and before.get(code) != footer.get(code):
+            # The rows of most images are of the code of before.
+            footer.pop(code, None)
+            footer.update({code: before[code]} if code in before else {})
+        return footer
 
     def _leaves_the_file(self, state: TableState, merge: Merge) -> bool:
         if commit_of(state.schema) is None:
@@ -332,8 +339,7 @@ class _Attempt:
             # A slower writer with older rows would not notice that these were found to be right.
             return False
         metadata = state.schema.metadata or {}
-        footer = self.footer or {}
-        if any(metadata.get(key.encode()) != value.encode() for key, value in footer.items()):
+        if any(metadata.get(key) != value for key, value in self._footer_of(state).items()):
             return False
         return not merge.changes_rows_of(state.schema)
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kymflow.core.zarr.indexers.setting_types import as_json
-from kymflow.core.zarr.tables.state import SETTINGS, noted
+from kymflow.core.zarr.tables.state import CODE, SETTINGS, noted
 from kymflow_zarr import tables
 from kymflow_zarr.summary import Details, Summarised, Summary
 
@@ -42,6 +42,8 @@ class TableInfo(Summarised):
         What made it; empty where kymflow did not.
     settings : dict
         Values of the settings that its indexer had.
+    code : str
+        Digest of the source files of its indexer, where that is known of all rows; empty otherwise.
     error : str
         Why it cannot be read; empty if it can.
     """
@@ -54,6 +56,7 @@ class TableInfo(Summarised):
     distribution: str = ""
     version: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
+    code: str = ""
     error: str = ""
 
     @property
@@ -106,6 +109,7 @@ def describe_table(ds: ZarrDataset, name: str) -> TableInfo:
         distribution=said("distribution"),
         version=said("version"),
         settings=noted(schema.metadata or {}, SETTINGS),
+        code=metadata.get(CODE, ""),
     )
 
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 INDEXER = "kymflow.indexer"
 DECLARED = "kymflow.declared"
 SETTINGS = "kymflow.settings"
+# A digest of the code that made all its rows.
+CODE = "kymflow.code"
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,11 @@ class TableState:
     def made_by(self, contract: TableContract) -> bool:
         """Tell whether the footer names the indexer of this contract."""
         return (self.schema.metadata or {}).get(INDEXER.encode()) == contract.indexer.encode()
+
+    def is_of_other_code(self, code: str) -> bool:
+        """Tell whether other code than that of a digest made the table, as far as both are known."""
+        before = (self.schema.metadata or {}).get(CODE.encode(), b"")
+        return bool(code and before) and before != code.encode()
 
     def known_ids(self) -> set[str]:
         """Return the images that the table spoke of."""
