@@ -10,7 +10,13 @@ def main() -> object:
     interrupted.listen()
     from kymflow.cli.streams import watched_streams
 
-    with watched_streams():
-        from kymflow.cli.commands import app
+    try:
+        with watched_streams():
+            from kymflow.cli.commands import app
 
-        return app()
+            return app()
+    except BaseException as ending:
+        from kymflow.cli.leftovers import end_without_leftovers
+
+        end_without_leftovers(ending.code if isinstance(ending, SystemExit) else 1)
+        raise

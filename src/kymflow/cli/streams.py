@@ -56,6 +56,10 @@ class _Shown(io.TextIOWrapper):
         super().write(visible(text))
         return len(text)
 
+    def close(self) -> None:
+        """Stay open: a plugin that closes it would silence the command."""
+        self.flush()
+
 
 class _Painted:
     """A stream of the command line for who makes control sequences itself, such as a progress bar."""
