@@ -20,6 +20,7 @@ from kymflow.cli.progress import progress
 from kymflow.cli.unusable import tell_unusable
 from kymflow.core.zarr.image_names import find_images, short_ids, told_apart
 from kymflow.core.zarr.indexers.contract import contract_of
+from kymflow.core.zarr.refresh.configured import ConfiguredIndexers
 from kymflow.core.zarr.tables.counts import rows_per_image
 from kymflow.core.zarr.tables.state import find_state
 from kymflow_zarr import TableError
@@ -67,6 +68,8 @@ def run_delete(
     if bool(images) == missing:
         fail("name the images to delete, or give --missing for those whose source file is gone", USAGE)
     kd = open_existing(dataset)
+    # A setting that is wrong is told before anything is deleted.
+    ConfiguredIndexers(kd.ds, kd.registry).all()
     gone = find_gone(load_rows(kd.ds.store), kd.ds.list_image_ids()) if missing else GoneSources()
     image_ids = sorted(gone.gone, key=gone.gone.__getitem__) if missing else find_images(kd, images)
     for reason, ids in gone.unsure.items():

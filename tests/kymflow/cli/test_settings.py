@@ -101,9 +101,11 @@ def test_settings_of_an_indexer_that_does_not_run_are_refused(run: Run, lab: Pat
 
 def test_what_is_wrong_in_the_file_names_the_file(run: Run, lab: Path) -> None:
     (lab / "kymflow.toml").write_text(f"{SECTION}level = 'high'\n", "utf-8")
-    for command in ("refresh", "rebuild", "status", "check"):
-        told = one_line(run(command, lab, code=1))
+    image_id = open_dataset(lab, "r").ds.list_image_ids()[0]
+    for command in (["refresh"], ["rebuild"], ["status"], ["check"], ["delete", "--yes", image_id]):
+        told = one_line(run(command[0], lab, *command[1:], code=1))
         assert (
             "lab.zarr/kymflow.toml: setting 'level' of indexer 'threshold' must be a number, got 'high'"
             in told
         )
+    assert len(open_dataset(lab, "r").ds.list_image_ids()) == 2

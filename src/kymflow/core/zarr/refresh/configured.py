@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kymflow.core.plugins.faults import PluginWarning
+from kymflow.core.plugins.faults import warn_of
+from kymflow.core.plugins.process_state import told_process_state
 from kymflow.core.zarr.indexers.contract import contract_of
 from kymflow.core.zarr.indexers.settings import with_settings
 from kymflow.core.zarr.tables.info import describe_table
@@ -65,7 +65,9 @@ class ConfiguredIndexers:
         for by_name, where in given:
             if not by_name.get(name):
                 continue
-            before, indexer = indexer, with_settings(indexer, name, by_name[name], where)
+            before = indexer
+            with told_process_state(f"indexer {name!r}", streams=False):
+                indexer = with_settings(indexer, name, by_name[name], where)
             _check_same_table(before, indexer, where)
         return indexer
 
@@ -118,7 +120,7 @@ class ConfiguredIndexers:
         close = difflib.get_close_matches(name, known, 1, 0.6)
         what = f"{self._file}: no indexer is named {name!r}"
         if self._may_be_absent(name):
-            warnings.warn(f"{what} here; its settings are left alone", PluginWarning, stacklevel=2)
+            warn_of(f"{what} here; its settings are left alone", stacklevel=2)
             return
         meant = f"; did you mean {close[0]!r}?" if close else f"; {self.registry.what_there_is()}."
         raise SettingError(

@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from kymflow import IndexerRegistry, KymDataset, PluginWarning, SettingError, UnknownIndexerError, ZarrDataset
@@ -177,6 +178,22 @@ def test_settings_of_an_indexer_that_is_only_absent_here_stop_nobody(local: Zarr
         PluginWarning, match=r"kymflow\.toml: no indexer is named 'threshold' here; its settings"
     ):
         elsewhere.refresh_all()
+
+
+def test_what_an_indexer_changes_as_it_takes_settings_is_put_back(local: ZarrDataset) -> None:
+    class Rude(Threshold):
+        def __post_init__(self) -> None:
+            np.seterr(all="raise")
+
+    before = np.geterr()
+    try:
+        kd = opened(local, Rude(), settings={"threshold": {"level": 3}})
+        np.seterr(**before)
+        with pytest.warns(PluginWarning, match="indexer 'threshold'.*numpy"):
+            kd.plans()
+        assert np.geterr() == before
+    finally:
+        np.seterr(**before)
 
 
 def test_settings_that_make_it_another_table_are_refused(local: ZarrDataset) -> None:
