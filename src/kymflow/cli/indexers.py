@@ -56,6 +56,8 @@ def _print_details(infos: Sequence[IndexerInfo]) -> None:
         if info.settings:
             told = (f"{name} = {as_json(value)}" for name, value in info.settings.items())
             print_line(f"  settings: {', '.join(told)}")
+        if info.remark:
+            print_line(f"  {info.remark}")
         if info.error:
             print_line(f"  error: {info.error}")
         if info.traceback:

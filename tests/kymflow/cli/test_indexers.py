@@ -36,6 +36,7 @@ def test_indexers_as_json_is_a_list_of_documented_fields(run: Run) -> None:
             "status": "ok",
             "error": None,
             "traceback": None,
+            "remark": None,
         }
         for name in ("images", "radon_report", "velocity_events")
     ]

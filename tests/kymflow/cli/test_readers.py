@@ -66,6 +66,7 @@ def test_readers_as_json_is_a_list_of_documented_fields(run: Run, lab_readers: N
         "status": "ok",
         "error": None,
         "traceback": None,
+        "remark": None,
     }
     assert (bad["name"], bad["status"]) == ("bad-readers", "broken")
     assert "Traceback" in bad["traceback"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,8 @@ def installed_plugins(group: str = ENTRY_POINT_GROUP) -> list[PluginSource]:
 def source_of(entry_point: EntryPoint) -> PluginSource:
     """Return an entry point, made by hand or found, as the source of a plugin."""
     name, version = ("", "") if entry_point.dist is None else _name_and_version(entry_point.dist)
-    return PluginSource(entry_point.name, entry_point.value, name, version, load=entry_point.load)
+    requires = () if entry_point.dist is None else _requires(entry_point.dist)
+    return PluginSource(entry_point.name, entry_point.value, name, version, requires, load=entry_point.load)
 
 
 def _distinct() -> Iterable[Any]:
@@ -67,7 +69,11 @@ def _plugins_of(dist: Any, group: str) -> list[PluginSource]:
             return []
         points = dict.fromkeys(point for point in dist.entry_points if point.group == group)
         name, version = _name_and_version(dist)
-        return [PluginSource(point.name, point.value, name, version, load=point.load) for point in points]
+        requires = _requires(dist)
+        return [
+            PluginSource(point.name, point.value, name, version, requires, load=point.load)
+            for point in points
+        ]
     except Exception as error:  # noqa: BLE001
         if isinstance(error, UnicodeDecodeError) and group.encode() not in error.object:
             return []
@@ -93,6 +99,13 @@ def _name_and_version(dist: Any) -> tuple[str, str]:
         found.setdefault(key.lower(), value.strip())
     name, _, version = _folder(dist).partition("-")
     return found.get("name", name), found.get("version", version)
+
+
+def _requires(dist: Any) -> tuple[str, ...]:
+    """Return what a distribution requires of kymflow itself."""
+    pairs = (line.partition(":") for line in _header(dist).splitlines())
+    wanted = (value.strip() for key, _, value in pairs if key.lower() == "requires-dist")
+    return tuple(text for text in wanted if re.match(r"kymflow\s*([^\w.\s-]|$)", text, re.IGNORECASE))
 
 
 def _header(dist: Any) -> str:

@@ -55,6 +55,8 @@ class IndexerInfo(_Origin):
         Why it cannot be used; empty if it can.
     traceback : str
         Of a plugin that failed: the exception with its traceback, as Python prints it.
+    remark : str
+        What is to be known of it although it works: that it is made for another version of kymflow.
     """
 
     name: str
@@ -69,6 +71,7 @@ class IndexerInfo(_Origin):
     status: Status = "ok"
     error: str = ""
     traceback: str = ""
+    remark: str = ""
 
     @property
     def claims(self) -> tuple[tuple[str, str], ...]:
@@ -81,6 +84,7 @@ class IndexerInfo(_Origin):
             "required_columns": list(self.required_columns),
             "error": self.error or None,
             "traceback": self.traceback or None,
+            "remark": self.remark or None,
         }
 
 
@@ -106,6 +110,8 @@ class ReaderInfo(_Origin):
         Why it cannot be used; empty if it can.
     traceback : str
         Of a plugin that failed: the exception with its traceback, as Python prints it.
+    remark : str
+        What is to be known of it although it works: that it is made for another version of kymflow.
     """
 
     name: str
@@ -117,6 +123,7 @@ class ReaderInfo(_Origin):
     status: Status = "ok"
     error: str = ""
     traceback: str = ""
+    remark: str = ""
 
     @property
     def claims(self) -> tuple[tuple[str, str], ...]:
@@ -125,7 +132,11 @@ class ReaderInfo(_Origin):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that ``kymflow readers --json`` documents."""
-        return asdict(self) | {"error": self.error or None, "traceback": self.traceback or None}
+        return asdict(self) | {
+            "error": self.error or None,
+            "traceback": self.traceback or None,
+            "remark": self.remark or None,
+        }
 
 
 @dataclass(frozen=True)

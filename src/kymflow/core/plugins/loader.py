@@ -69,6 +69,9 @@ def load_all(sources: Sequence[PluginSource], switches: Switches) -> LoadedPlugi
 
 
 def _try(source: PluginSource, loaded: LoadedPlugins, *, strict: bool) -> None:
+    remark = info_of(source, IndexerInfo).remark
+    if remark:
+        loaded.warnings.append(f"{_who(source)} is {remark}")
     # Until it is imported, it may offer anything.
     offers = {INDEXERS, READERS}
     changed: list[str] = []

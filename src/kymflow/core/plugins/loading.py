@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
+from kymflow import __version__
 from kymflow.core.plugins.hooking import INDEXERS, READERS, TABLE_UPDATED, HookedPlugin
 from kymflow.core.plugins.info import IndexerInfo, ReaderInfo
+from kymflow.core.plugins.made_for import misfit
 from kymflow.core.plugins.observers import Observer
 from kymflow.core.plugins.readers import describe_reader, first_line
 from kymflow.core.plugins.source import PluginSource
@@ -64,6 +66,7 @@ def info_of(source: PluginSource, kind: type[Info]) -> Info:
         distribution=source.distribution,
         version=source.version,
         entry_point=source.entry_point,
+        remark=misfit(source.requires, __version__),
     )
 
 

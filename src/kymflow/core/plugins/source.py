@@ -17,6 +17,8 @@ class PluginSource:
         The entry point, ``name = value``.
     distribution, version : str
         Who registers it; empty where nobody does.
+    requires : tuple of str
+        What its distribution requires of kymflow.
     load : callable
         Imports what it names.
     """
@@ -25,6 +27,7 @@ class PluginSource:
     value: str
     distribution: str = ""
     version: str = ""
+    requires: tuple[str, ...] = ()
     load: Callable[[], object] = field(kw_only=True, compare=False, repr=False)
 
     @property

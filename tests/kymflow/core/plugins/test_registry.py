@@ -103,6 +103,7 @@ def test_what_is_known_of_an_indexer_is_listed(tmp_path: Path) -> None:
         "status": "ok",
         "error": None,
         "traceback": None,
+        "remark": None,
     }
 
 
