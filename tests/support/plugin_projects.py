@@ -102,7 +102,11 @@ BROKEN = {
     "syntax-error": ("def (", "", "SyntaxError: "),
     "system-exit": ("raise SystemExit(3)", "", "SystemExit: 3"),
     "missing-dependency": ("import no_such_dependency", "", "No module named 'no_such_dependency'"),
-    "wrong-signature": (_HOOK + "kymflow_indexers(dataset):\n    return []\n", "", "PluginValidationError: "),
+    "wrong-signature": (
+        _HOOK + "kymflow_indexers(dataset):\n    return []\n",
+        "",
+        "takes 'dataset', but a hook",
+    ),
     "misspelt-hook": (_HOOK + "kymflow_indexer():\n    return []\n", "", "unknown hook 'kymflow_indexer'"),
     "missing-attribute": ("x = 1", ":indexer", "has no attribute 'indexer'"),
     "bad-table-name": (_INDEXER.format(table="日本"), ":Indexer", "'日本' cannot name a table"),

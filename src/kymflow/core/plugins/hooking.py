@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 INDEXERS = "kymflow_indexers"
 READERS = "kymflow_readers"
 TABLE_UPDATED = "kymflow_table_updated"
+HOOKS = (INDEXERS, READERS, TABLE_UPDATED)
 
 
 class _Manager(pluggy.PluginManager):
@@ -46,9 +48,8 @@ class HookedPlugin:
     Raises
     ------
     PluginError
-        It is a class, or a hook of it is not marked.
-    pluggy.PluginValidationError
-        A hook has another name or other arguments than kymflow has specified.
+        It is a class, a hook of it is not marked, or has another name or other arguments than kymflow has
+        specified.
     """
 
     def __init__(self, target: object, name: str) -> None:
@@ -59,11 +60,14 @@ class HookedPlugin:
         self.target = target
         manager = _Manager(hookspecs.PROJECT)
         manager.add_hookspecs(hookspecs)
-        manager.register(target, name=name)
-        manager.check_pending()
+        try:
+            manager.register(target, name=name)
+            manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            raise PluginError(_in_one_line(target, name, error)) from error
         self._hook = manager.hook
         self._names = {caller.name for caller in manager.get_hookcallers(target) or ()}
-        for hook in (INDEXERS, READERS, TABLE_UPDATED):
+        for hook in HOOKS:
             if hook not in self._names and callable(getattr(target, hook, None)):
                 raise PluginError(f"{hook} of {name} is not marked with @kymflow.hookimpl")
 
@@ -74,3 +78,22 @@ class HookedPlugin:
     def call(self, hook: str, **arguments: object) -> object:
         """Call a hook of it, and return the list of its answers."""
         return getattr(self._hook, hook)(**arguments)
+
+
+def _in_one_line(target: object, name: str, error: pluggy.PluginValidationError) -> str:
+    """Say what is wrong with a hook, and how it is meant."""
+    for hook in HOOKS:
+        function = getattr(target, hook, None)
+        if callable(function):
+            given = inspect.signature(getattr(hookspecs, hook)).parameters
+            foreign = [one for one in inspect.signature(function).parameters if one not in given]
+            if foreign:
+                may = f"{', '.join(given)}, or fewer" if given else "no argument"
+                return (
+                    f"{hook} of {name} takes {', '.join(map(repr, foreign))}, but a hook {hook} takes {may}"
+                )
+    names = [one for one in dir(target) if one.startswith("kymflow") and one not in HOOKS]
+    near = [(one, match) for one in names for match in difflib.get_close_matches(one, HOOKS, 1)]
+    if near:
+        return f"unknown hook {near[0][0]!r} in {name}; did you mean {near[0][1]!r}?"
+    return " ".join(str(error).split())

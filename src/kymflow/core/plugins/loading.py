@@ -6,10 +6,10 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from kymflow import __version__
-from kymflow.core.plugins.hooking import INDEXERS, READERS, TABLE_UPDATED, HookedPlugin
+from kymflow.core.plugins.hooking import HOOKS, INDEXERS, READERS, TABLE_UPDATED, HookedPlugin
 from kymflow.core.plugins.info import IndexerInfo, ReaderInfo
 from kymflow.core.plugins.made_for import misfit
 from kymflow.core.plugins.observers import Observer
@@ -17,6 +17,7 @@ from kymflow.core.plugins.readers import describe_reader, first_line
 from kymflow.core.plugins.source import PluginSource
 from kymflow.core.zarr.indexers.base import DatasetIndexer
 from kymflow.core.zarr.indexers.contract import contract_of
+from kymflow.core.zarr.indexers.members import lacks_rows
 from kymflow.errors import InvalidIndexerError, InvalidReaderError, PluginError
 from kymflow_zarr import SourceReader, layout
 
@@ -77,21 +78,39 @@ def import_plugin(source: PluginSource) -> HookedPlugin | DatasetIndexer:
     ------
     BaseException
         Whatever the plugin's own code raises.
-    PluginError, pluggy.PluginValidationError
+    PluginError
         It is not what a plugin must be; see :class:`HookedPlugin`.
     """
     target = source.load()
-    if inspect.isclass(target) and hasattr(target, "extract_rows"):
-        target = target()
-    if isinstance(target, DatasetIndexer):
-        return target
+    if inspect.isclass(target) and not any(hasattr(target, hook) for hook in HOOKS):
+        target = _made(target)
+    if hasattr(target, "extract_rows") and not inspect.ismodule(target):
+        return cast("DatasetIndexer", target)
     plugin = HookedPlugin(target, repr(source.value))
-    if not any(plugin.has(hook) for hook in (INDEXERS, READERS, TABLE_UPDATED)):
+    if not any(plugin.has(hook) for hook in HOOKS):
         raise PluginError(
             f"{source.value!r} is neither an indexer nor has it a function {INDEXERS}, {READERS} or "
             f"{TABLE_UPDATED} marked with @kymflow.hookimpl"
         )
     return plugin
+
+
+def _made(kind: type) -> object:
+    """Make an indexer of a class that an entry point names."""
+    lacking = lacks_rows(kind)
+    if lacking:
+        raise InvalidIndexerError(lacking)
+    try:
+        inspect.signature(kind).bind()
+    except TypeError as error:
+        raise InvalidIndexerError(
+            f"{kind.__qualname__}() is made without arguments, but it needs some ({error}): give them "
+            f"defaults, or offer an instance with the hook {INDEXERS}"
+        ) from error
+    except ValueError:
+        # Of code in another language.
+        return kind()
+    return kind()
 
 
 def load_plugin(plugin: HookedPlugin | DatasetIndexer, source: PluginSource) -> LoadedPlugin:
@@ -184,7 +203,7 @@ def describe(indexer: DatasetIndexer, origin: IndexerInfo) -> IndexerInfo:
 
 
 _INDEXERS = _Kind[DatasetIndexer, IndexerInfo](
-    INDEXERS, "indexers", lambda one: isinstance(one, DatasetIndexer), describe, InvalidIndexerError
+    INDEXERS, "indexers", lambda one: hasattr(one, "extract_rows"), describe, InvalidIndexerError
 )
 _READERS = _Kind[SourceReader, ReaderInfo](
     READERS, "readers", lambda one: hasattr(one, "read"), describe_reader, InvalidReaderError

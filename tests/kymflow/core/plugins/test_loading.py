@@ -78,7 +78,9 @@ def test_an_entry_point_to_anything_else_is_broken(install: Install, target: obj
 
 
 def test_an_indexer_class_that_needs_arguments_is_broken(install: Install) -> None:
-    with pytest.warns(PluginWarning, match="TypeError.*threshold"):
+    with pytest.warns(
+        PluginWarning, match="NeedsArguments\\(\\) is made without arguments, but it needs some .*threshold"
+    ):
         found = infos(install("lab", "target", target=NeedsArguments))
     assert found["lab"].status == "broken"
 

@@ -241,8 +241,11 @@ def test_what_cannot_be_told_is_refused(registry: IndexerRegistry) -> None:
             "observer .*WithoutHook of this program has no function kymflow_table_updated marked",
         ),
         (Unmarked(), "kymflow_table_updated of .*Unmarked of this program is not marked"),
-        (OtherArguments(), "PluginValidationError.*data"),
-        (Misspelt(), "PluginValidationError.*kymflow_table_changed"),
+        (
+            OtherArguments(),
+            "takes 'data', but a hook kymflow_table_updated takes dataset, table_name, report",
+        ),
+        (Misspelt(), "unknown hook 'kymflow_table_changed' in .*; did you mean 'kymflow_table_updated'"),
         (Follower, "is the class Follower itself; name an instance"),
         (None, "has no function kymflow_table_updated"),
     ):

@@ -170,7 +170,7 @@ def test_a_name_or_table_that_is_taken_is_refused(rival: FrameIndexer) -> None:
 
 
 def test_something_that_is_no_indexer_is_refused(registry: IndexerRegistry) -> None:
-    with pytest.raises(InvalidIndexerError, match="it lacks name, table_name, extract_rows"):
+    with pytest.raises(InvalidIndexerError, match="it lacks name, extract_rows"):
         registry.register(object())  # type: ignore[arg-type]
 
 

@@ -62,7 +62,7 @@ class DatasetIndexer(Protocol):
 
     @property
     def table_name(self) -> str:
-        """Name of the table that its rows make; see :func:`normalize_table_name`."""
+        """Name of the table that its rows make, by default `name`; see :func:`normalize_table_name`."""
 
     def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
         """Return the record's rows.

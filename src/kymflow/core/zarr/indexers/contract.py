@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kymflow.core.zarr.indexers.base import IMAGE_ID, DatasetIndexer, normalize_table_name
 from kymflow.core.zarr.indexers.columns import Column, check_columns
+from kymflow.core.zarr.indexers.members import fault_of
 from kymflow.core.zarr.indexers.setting_types import as_json
 from kymflow.core.zarr.indexers.settings import defaults_of, values_of
 from kymflow.errors import InvalidIndexerError
@@ -92,23 +93,21 @@ def contract_of(indexer: DatasetIndexer) -> TableContract:
         It lacks a member, or one is not what the protocol says.
     """
     who = f"indexer {getattr(indexer, 'name', None) or type(indexer).__qualname__!r}"
-    if isinstance(indexer, type):
-        raise InvalidIndexerError(f"{who}: got the class itself; pass an instance, {indexer.__name__}()")
-    if not isinstance(indexer, DatasetIndexer):
-        missing = [name for name in ("name", "table_name", "extract_rows") if not hasattr(indexer, name)]
-        raise InvalidIndexerError(
-            f"{who} ({type(indexer).__qualname__}) is no DatasetIndexer: it lacks {', '.join(missing)}"
-        )
+    fault = fault_of(indexer)
+    if fault:
+        raise InvalidIndexerError(f"{who}: {fault}")
     if not isinstance(indexer.name, str) or not indexer.name.strip():
         raise InvalidIndexerError(f"{who}: name must be text, got {indexer.name!r}")
     try:
         indexer.name.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise InvalidIndexerError(f"{who}: its name is no UTF-8: {error}") from error
-    if not callable(indexer.extract_rows):
-        raise InvalidIndexerError(f"{who}: extract_rows must be a method")
+        raise InvalidIndexerError(
+            f"{who}: its name {indexer.name!a} is no UTF-8: it holds half a character (a surrogate)"
+        ) from error
     try:
-        table_name = layout.check_name(normalize_table_name(indexer.table_name), "table name")
+        table_name = layout.check_name(
+            normalize_table_name(getattr(indexer, "table_name", indexer.name)), "table name"
+        )
         declared = tuple(check_columns(getattr(indexer, "columns", ())))
     except KymflowError as error:
         raise InvalidIndexerError(f"{who}: {error}", indexer=indexer.name) from error

@@ -73,5 +73,5 @@ def test_a_class_in_place_of_an_instance_is_refused() -> None:
 
 
 def test_an_object_that_is_no_indexer_is_told_what_it_lacks() -> None:
-    with pytest.raises(InvalidIndexerError, match="it lacks name, table_name, extract_rows"):
+    with pytest.raises(InvalidIndexerError, match="it lacks name, extract_rows"):
         contract_of(object())  # type: ignore[arg-type]
