@@ -30,6 +30,7 @@ def test_indexers_as_json_is_a_list_of_documented_fields(run: Run) -> None:
             "name": name,
             "table_name": name,
             "schema_version": "1",
+            "settings": {},
             "distribution": "kymflow-indexers-builtin",
             "version": "1.0.0",
             "entry_point": "builtin = kymflow_indexers_builtin",
