@@ -143,12 +143,18 @@ def new_indexer(
         Path | None,
         typer.Option(help="Made if absent; must be empty. Default: by its name, here.", show_default=False),
     ] = None,
+    kymflow: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL|PATH", help="Repository or wheel that it installs kymflow from.", show_default=False
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Write the project of a new plugin: an indexer with its tests, ready to be installed."""
     from kymflow.cli.new_indexer import run_new_indexer
 
-    run_new_indexer(name, directory, as_json=json)
+    run_new_indexer(name, directory, kymflow, as_json=json)
 
 
 @app.command()

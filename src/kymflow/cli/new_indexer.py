@@ -5,19 +5,19 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
-from kymflow.cli.failures import fail
+from kymflow.cli.failures import fail, say
 from kymflow.cli.output import print_json
 from kymflow.core.plugins.faults import PluginWarning
 from kymflow.core.plugins.registry import get_registry
-from kymflow.scaffold import IndexerNames, indexer_names, write_project
+from kymflow.scaffold import IndexerNames, indexer_names, origin_of, write_project
 
 
-def run_new_indexer(name: str, directory: Path | None, *, as_json: bool) -> None:
+def run_new_indexer(name: str, directory: Path | None, kymflow: str | None, *, as_json: bool) -> None:
     """Write the project, and say what to do with it."""
-    names = indexer_names(name)
+    names, origin = indexer_names(name), origin_of(kymflow)
     _refuse_what_is_taken(names)
     directory = Path(names.distribution) if directory is None else directory
-    files = [path.as_posix() for path in write_project(names, directory)]
+    files = [path.as_posix() for path in write_project(names, directory, origin)]
     if as_json:
         print_json(
             {
@@ -26,6 +26,7 @@ def run_new_indexer(name: str, directory: Path | None, *, as_json: bool) -> None
                 "module": names.module,
                 "class_name": names.class_name,
                 "name": names.name,
+                "kymflow": origin.requirement or None,
                 "files": files,
             }
         )
@@ -34,6 +35,11 @@ def run_new_indexer(name: str, directory: Path | None, *, as_json: bool) -> None
     print(f"indexer, table and artifact are called {names.name}, the class {names.class_name}")
     for path in files:
         print(f"  {path}")
+    if origin.is_local:
+        say(
+            "kymflow: the README installs kymflow from this machine; its workflow on GitHub needs a URL, "
+            "which --kymflow takes, too"
+        )
     print("next, in that folder:")
     print("  python -m pip install -e . --group dev")
     print("  python -m pytest")

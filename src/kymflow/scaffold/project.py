@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from kymflow.errors import ProjectError
 from kymflow.scaffold.names import IndexerNames
+from kymflow.scaffold.origin import Origin
 
 # Where each template goes. Their own suffix hides them from what looks for code and projects.
 _PLACES = MappingProxyType(
@@ -27,7 +28,7 @@ _PLACES = MappingProxyType(
 )
 
 
-def write_project(names: IndexerNames, directory: Path) -> list[Path]:
+def write_project(names: IndexerNames, directory: Path, kymflow: Origin | None = None) -> list[Path]:
     """Write a whole distribution: package, tests, README, licence to be chosen, continuous integration.
 
     Parameters
@@ -36,6 +37,8 @@ def write_project(names: IndexerNames, directory: Path) -> list[Path]:
         What it and its parts are called.
     directory : Path
         Its folder; made if it is absent.
+    kymflow : Origin, optional
+        Where README and workflow install kymflow from; by its name by default.
 
     Returns
     -------
@@ -55,7 +58,7 @@ def write_project(names: IndexerNames, directory: Path) -> list[Path]:
             "of its own: kymflow new-indexer NAME --directory DIR",
             path=str(directory),
         )
-    project = render_project(names)
+    project = render_project(names, kymflow or Origin())
     for path, text in project.items():
         place = directory / path
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -63,14 +66,18 @@ def write_project(names: IndexerNames, directory: Path) -> list[Path]:
     return [Path(path) for path in project]
 
 
-def render_project(names: IndexerNames) -> dict[str, str]:
+def render_project(names: IndexerNames, kymflow: Origin) -> dict[str, str]:
     """Return the text of every file, by its path below the project's folder."""
+    command = f'pip install "{kymflow.requirement}"'
     values = {
         "name": names.name,
         "distribution": names.distribution,
         "module": names.module,
         "class_name": names.class_name,
         "words": names.words,
+        "install": f"    {command}\n" if kymflow.requirement else "",
+        # A machine of others has no folder of this one.
+        "step": f"      - run: python -m {command}\n" if kymflow.requirement and not kymflow.is_local else "",
     }
     templates = files(__package__) / "templates"
     return {

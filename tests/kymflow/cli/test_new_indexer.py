@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.command_line import Run, run_command
+from support.paths import REPO
 from support.simple_indexers import write_distribution
 
 
@@ -39,6 +40,7 @@ def test_the_json_document_names_everything(run: Run, tmp_path: Path) -> None:
         "module": "kymflow_indexer_stalls",
         "class_name": "StallsIndexer",
         "name": "stalls",
+        "kymflow": None,
     }
     assert all((tmp_path / "a" / "b" / file).is_file() for file in files)
     assert "src/kymflow_indexer_stalls/indexer.py" in files
@@ -85,3 +87,19 @@ def test_a_broken_plugin_is_no_concern_here(run: Run, site: Path) -> None:
     write_distribution(site, "broken-lab", "0.1", "broken = no_such_module")
 
     assert run("stalls").stderr == ""
+
+
+def test_where_kymflow_is_installed_from_can_be_told(run: Run, tmp_path: Path) -> None:
+    url = "https://example.org/lab/kymflow.git"
+    content = json.loads(run("stalls", "--directory", tmp_path / "a", "--kymflow", url, "--json").stdout)
+    assert content["kymflow"] == f"git+{url}"
+    assert f'pip install "git+{url}"' in (tmp_path / "a" / "README.md").read_text("utf-8")
+
+    told = run("stalls", "--directory", tmp_path / "b", "--kymflow", REPO).stderr
+    assert told == (
+        "kymflow: the README installs kymflow from this machine; its workflow on GitHub needs a URL, which "
+        "--kymflow takes, too\n"
+    )
+    refused = run("stalls", "--directory", tmp_path / "c", "--kymflow", tmp_path, code=1)
+    assert "is neither a URL (https://...) nor a folder or wheel of kymflow here" in refused.stderr
+    assert not (tmp_path / "c").exists()

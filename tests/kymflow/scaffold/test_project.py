@@ -10,6 +10,7 @@ import pytest
 import kymflow
 from kymflow.errors import ProjectError
 from kymflow.scaffold import indexer_names, write_project
+from kymflow.scaffold.origin import Origin
 from kymflow.scaffold.project import render_project
 
 NAMES = indexer_names("3D Größe")
@@ -50,7 +51,7 @@ def test_a_project_has_all_that_a_distribution_needs(tmp_path: Path) -> None:
 def test_every_template_is_used() -> None:
     templates = {path.name for path in (files("kymflow.scaffold") / "templates").iterdir()}
 
-    assert len(templates) == len(render_project(NAMES))
+    assert len(templates) == len(render_project(NAMES, Origin()))
     assert all(name.endswith(".template") for name in templates)
 
 
@@ -142,3 +143,20 @@ def test_what_is_no_folder_is_refused(tmp_path: Path, kind: str) -> None:
         write_project(NAMES, place)
 
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_readme_and_workflow_install_kymflow_from_where_it_is_told() -> None:
+    def texts(origin: Origin) -> tuple[str, str]:
+        project = render_project(NAMES, origin)
+        return project["README.md"], project[".github/workflows/test.yml"]
+
+    readme, workflow = texts(Origin("git+https://example.org/lab/kymflow.git"))
+    line = 'pip install "git+https://example.org/lab/kymflow.git"\n'
+    assert readme.count(f"    {line}    pip install") == 2
+    step = f"      - run: python -m {line}      - run: python -m pip install -e . --group dev\n"
+    assert step in workflow
+    # A folder is on one machine alone.
+    readme, workflow = texts(Origin("/home/lab/kymflow", is_local=True))
+    assert readme.count('    pip install "/home/lab/kymflow"\n') == 2
+    assert "/home/lab" not in workflow
+    assert 'pip install "' not in "".join(texts(Origin()))
