@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import textwrap
 import warnings
 from collections.abc import Sequence
@@ -9,11 +11,18 @@ from collections.abc import Sequence
 from kymflow.cli.failures import say
 from kymflow.cli.hints import with_pip
 from kymflow.cli.lines import print_line
-from kymflow.cli.output import print_json, print_table
+from kymflow.cli.output import GAP, print_json, print_table, width_of
+from kymflow.cli.visible import visible_line
 from kymflow.core.plugins.faults import PluginWarning
 from kymflow.core.plugins.info import IndexerInfo
 from kymflow.core.plugins.registry import get_registry
 from kymflow.core.zarr.indexers.setting_types import as_json
+
+Row = tuple[str, str, str, str, str]
+COLUMNS = ("indexer", "table", "from", "status", "what it gives")
+CUT = "..."
+# Where the last column has less room, the one that says whence is left to --verbose.
+ROOM = 24
 
 
 def list_indexers(*, verbose: bool, as_json: bool) -> None:
@@ -28,11 +37,8 @@ def list_indexers(*, verbose: bool, as_json: bool) -> None:
         print_json([info.to_dict() for info in infos])
         return
     if infos:
-        print_table(
-            "indexers",
-            ("indexer", "table", "from", "status", "what it gives"),
-            [(i.name, i.table_name, i.origin, i.status, i.error or i.summary) for i in infos],
-        )
+        rows = [(i.name, i.table_name, i.origin, i.status, i.error or i.summary) for i in infos]
+        _print_rows(rows, verbose=verbose)
     if verbose:
         _print_details(infos)
         for observer in observers:
@@ -47,10 +53,44 @@ def list_indexers(*, verbose: bool, as_json: bool) -> None:
         say("kymflow: none of these indexers can be used")
 
 
+def _print_rows(rows: Sequence[Row], *, verbose: bool) -> None:
+    """Print a table; on a terminal, each row takes one line if that can be, and whole errors come below."""
+    if not sys.stdout.isatty():
+        print_table("indexers", COLUMNS, rows)
+        return
+    every = [tuple(map(visible_line, row)) for row in (COLUMNS, *rows)]
+    if _room(every) < ROOM:
+        every = [(*row[:2], *row[3:]) for row in every]
+    room = _room(every)
+    cut = every if room < width_of(COLUMNS[-1]) else [(*row[:-1], _cut(row[-1], room)) for row in every]
+    print_table("indexers", cut[0], cut[1:])
+    for row, whole, shown in zip(rows, every[1:], cut[1:], strict=True):
+        if row[3] != "ok" and whole != shown and not verbose:
+            print_line(f"{row[0]} of {row[2]}: {row[-1]}")
+
+
+def _room(rows: Sequence[Sequence[str]]) -> int:
+    """Return how wide the last column can be."""
+    others = list(zip(*rows, strict=True))[:-1]
+    taken = sum(max(map(width_of, cells)) + GAP for cells in others)
+    return shutil.get_terminal_size().columns - taken
+
+
+def _cut(text: str, room: int) -> str:
+    if width_of(text) <= room:
+        return text
+    while width_of(text) > room - len(CUT):
+        text = text[:-1]
+    return f"{text.rstrip()}{CUT}"
+
+
 def _print_details(infos: Sequence[IndexerInfo]) -> None:
     for info in infos:
         print()
         print_line(f"{info.name} ({info.entry_point or 'registered by this program'})")
+        print_line(f"  from: {info.origin}")
+        if info.summary:
+            print_line(f"  what it gives: {info.summary}")
         print_line(f"  schema version: {info.schema_version or '-'}")
         print_line(f"  required columns: {', '.join(info.required_columns) or '-'}")
         if info.settings:

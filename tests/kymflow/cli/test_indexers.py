@@ -9,6 +9,7 @@ import pytest
 from kymflow.core.plugins.registry import get_registry
 from support.command_line import Run, read_json
 from support.simple_indexers import write_distribution
+from support.terminals import on_terminal
 
 
 def test_indexers_lists_what_is_installed(run: Run) -> None:
@@ -86,3 +87,26 @@ def test_where_all_plugins_are_broken_it_does_not_claim_that_none_is_installed(
 
     assert "no_such_module" in stderr
     assert "no indexer is installed" not in stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("columns", [60, 80, 132])
+def test_on_a_terminal_each_indexer_takes_a_line_and_whole_errors_come_below(
+    site: Path, tmp_path: Path, columns: int
+) -> None:
+    write_distribution(site, "lab-indexers", "0.1", "lab = lab_indexers")
+    (site / "lab_indexers.py").write_text("raise RuntimeError('a long story ' * 20 + 'ends')", "utf-8")
+
+    shown, code = on_terminal("indexers", columns=columns, cwd=tmp_path, site=site)
+
+    lines = shown.splitlines()
+    assert code == 0
+    assert max(map(len, lines)) <= columns
+    assert [line.split()[0] for line in lines[3:7]] == ["images", "lab", "radon_report", "velocity_events"]
+    assert ("kymflow-indexers-builtin" in shown) == (columns > 80)
+    assert lines[4].endswith("...")
+    assert lines[7].startswith("lab of lab-indexers 0.1: RuntimeError: a long story")
+    assert " ".join(shown.split()).endswith("a long story ends")
+
+    whole, _ = on_terminal("indexers", "--verbose", columns=columns, cwd=tmp_path, site=site)
+    assert "from: kymflow-indexers-builtin 1.0.0" in whole
