@@ -160,7 +160,9 @@ def _set_pandas_options(before: dict[str, Any], prefix: str = "") -> None:
 
 def _first_pandas_options() -> dict[str, Any]:
     with _no_warnings():
-        sys.modules["pandas"].reset_option("all")
+        # To reset the backend of plots is to import matplotlib, which need not be there.
+        for name in sys.modules["pandas"].options.d.keys() - {"plotting"}:
+            sys.modules["pandas"].reset_option(rf"^{name}\.")
     return _pandas_options()
 
 

@@ -89,6 +89,7 @@ def test_a_library_that_is_imported_meanwhile_is_as_it_is_made() -> None:
             "with kept_process_state() as changed:",
             *(f"    {CHANGES[name]}" for name in ("pandas options", "logging", "socket.setdefaulttimeout")),
             f"    {CHANGES['numpy.seterr']}",
+            "import sys; assert 'matplotlib' not in sys.modules",
             "import numpy, pandas, logging, socket",
             "print(changed, numpy.geterr()['divide'], pandas.options.display.max_rows, logging.root.level,",
             "      logging.root.handlers, socket.getdefaulttimeout())",
