@@ -29,6 +29,14 @@ settings.register_profile("kymflow", deadline=None, suppress_health_check=[Healt
 settings.load_profile("kymflow")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is kept in the user's cache folder (on Linux) is kept for these tests alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a dataset is (or will be), and in which Zarr format."""

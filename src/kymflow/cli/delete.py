@@ -19,7 +19,6 @@ from kymflow.cli.output import all_fresh, print_json, reports_to_dict
 from kymflow.cli.progress import progress
 from kymflow.cli.unusable import tell_unusable
 from kymflow.core.zarr.image_names import find_images, short_ids, told_apart
-from kymflow.core.zarr.indexers.contract import contract_of
 from kymflow.core.zarr.refresh.configured import ConfiguredIndexers
 from kymflow.core.zarr.tables.counts import rows_per_image
 from kymflow.core.zarr.tables.state import find_state
@@ -28,6 +27,7 @@ from kymflow_zarr.sources.gone import GoneSources, find_gone
 from kymflow_zarr.sources.table import load_rows
 
 if TYPE_CHECKING:
+    from kymflow.core.plugins.info import IndexerInfo
     from kymflow.core.runs.reports import UpdateReport
     from kymflow.core.zarr.kym_dataset import KymDataset
 
@@ -69,7 +69,7 @@ def run_delete(
         fail("name the images to delete, or give --missing for those whose source file is gone", USAGE)
     kd = open_existing(dataset)
     # A setting that is wrong is told before anything is deleted.
-    ConfiguredIndexers(kd.ds, kd.registry).all()
+    ConfiguredIndexers(kd.ds, kd.registry).some([info.name for info in _makers(kd)])
     gone = find_gone(load_rows(kd.ds.store), kd.ds.list_image_ids()) if missing else GoneSources()
     image_ids = sorted(gone.gone, key=gone.gone.__getitem__) if missing else find_images(kd, images)
     for reason, ids in gone.unsure.items():
@@ -120,25 +120,28 @@ def _what_comes_back(*, exclude: bool) -> str:
     return f"Source files stay as they are; {back}. Edits that were made in the dataset are lost."
 
 
+def _makers(kd: KymDataset) -> list[IndexerInfo]:
+    """Return what is known of the indexers of the dataset's tables; of others, no plugin is imported."""
+    made = set(kd.ds.list_table_names())
+    return [info for info in kd.registry.known() if info.status == "ok" and info.table_name in made]
+
+
 def _update_tables(kd: KymDataset, image_ids: Sequence[str]) -> dict[str, UpdateReport]:
     """Take the rows of deleted images out of each table that speaks of them, or may do so."""
     reports: dict[str, UpdateReport] = {}
     if not image_ids:
         return reports
-    made = set(kd.ds.list_table_names())
     with progress("tables") as bar:
-        for contract in map(contract_of, kd.registry.indexers()):
-            if contract.table_name not in made:
-                continue
-            state = find_state(kd.ds.store, contract.table_name)
+        for info in _makers(kd):
+            state = find_state(kd.ds.store, info.table_name)
             is_lost = state is None or state.ledger is None
             known = sorted(state.known_ids().intersection(image_ids)) if state is not None else []
             if not (known or is_lost):
                 continue
-            bar.begin(contract.table_name)
+            bar.begin(info.table_name)
             # Without a ledger nothing tells of which images the table speaks: it is made anew.
             run = kd.refresh_all if is_lost else partial(kd.rebuild_all, image_ids=known)
-            reports |= run(indexers=[contract.indexer], on_error="skip", on_progress=bar, cancel=interrupted)
+            reports |= run(indexers=[info.name], on_error="skip", on_progress=bar, cancel=interrupted)
     return reports
 
 

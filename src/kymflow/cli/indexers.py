@@ -41,12 +41,15 @@ def list_indexers(*, verbose: bool, as_json: bool) -> None:
         _print_rows(rows, verbose=verbose)
     if verbose:
         _print_details(infos)
+        print()
+        for plugin, seconds in sorted(registry.load_seconds().items(), key=lambda pair: -pair[1]):
+            print_line(f"loaded in {seconds:.2f} s: {plugin}")
         for observer in observers:
             print()
             print_line(f"follows changes of tables: {observer}")
-        for plugin in registry.switched_off():
+        for off in registry.switched_off():
             print()
-            print_line(f"switched off by {plugin.by}: {plugin.origin} ({plugin.entry_point})")
+            print_line(f"switched off by {off.by}: {off.origin} ({off.entry_point})")
     if not infos:
         say(f"kymflow: {with_pip(registry.what_there_is())}")
     elif not any(info.status == "ok" for info in infos):

@@ -50,7 +50,7 @@ def _refuse_what_is_taken(names: IndexerNames) -> None:
     with warnings.catch_warnings():
         # What is broken takes no name, and is no concern here.
         warnings.simplefilter("ignore", PluginWarning)
-        infos = get_registry().list()
+        infos = get_registry().known()
     for info in infos:
         if names.name in (info.name.lower(), info.table_name):
             fail(f"there is an indexer or table {names.name!r} of {info.origin} already; choose another name")

@@ -62,7 +62,8 @@ def show_plan(
             on_table=bar.begin,
             cancel=interrupted,
         )
-    hint_at_indexers(kd)
+    if not indexers:
+        hint_at_indexers(kd)
     tell_passed_over(kd.ds)
     if as_json:
         print_json({"tables": {name: plan.to_dict() for name, plan in plans.items()}})

@@ -49,7 +49,8 @@ def tell_unusable(kd: KymDataset, refreshed: Collection[str]) -> list[Unusable]:
     refreshed : collection of str
         Tables that were brought up to date.
     """
-    infos = [info for info in kd.registry.list() if info.status != "ok"]
+    # After a run of all indexers, this is all of them as they were loaded.
+    infos = [info for info in kd.registry.known() if info.status != "ok"]
     if not infos:
         return []
     made_by = {name: _made_by(kd, name) for name in kd.ds.list_table_names() if name not in refreshed}

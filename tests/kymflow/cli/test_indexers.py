@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,7 @@ def test_indexers_verbose_shows_columns(run: Run) -> None:
     out = run("indexers", "-v").stdout
 
     assert "required columns: mean_velocity, median_velocity, n_valid, notes" in out
+    assert re.search(r"^loaded in \d+\.\d\d s: kymflow-indexers-builtin \S+ \(builtin = ", out, re.MULTILINE)
 
 
 def test_indexers_lists_a_broken_plugin_with_its_cause(run: Run, site: Path) -> None:

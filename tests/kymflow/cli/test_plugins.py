@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from kymflow import KymDataset, get_registry
+from kymflow import KymDataset, ZarrDataset, get_registry
 from support.command_line import Run, read_json, run_command
 from support.plugin_makers import run_python, write_indexers
 from support.simple_indexers import add_image, frame, write_distribution
@@ -235,3 +235,44 @@ print([info.status for info in get_registry().list()])
 print([name for name in ("pandas", "pyarrow", "zarr", "numpy") if name in sys.modules])
 """
     assert run_python(code, tmp_path).splitlines() == ["['ok']", "[]"]
+
+
+def test_commands_that_name_their_indexers_import_no_other_plugin(
+    run: Run, lab: Path, site: Path, tmp_path: Path
+) -> None:
+    write_distribution(site, "lab-heavy", "0.1", "heavy = lab_heavy_plugin")
+    write_indexers(site, "lab_heavy_plugin", "heavy")
+    module = site / "lab_heavy_plugin.py"
+    imports = tmp_path / "imports"
+    noting = f"with open({str(imports)!r}, 'a') as file: file.write('1')"
+    module.write_text(f"{noting}\n{module.read_text('utf-8')}", "utf-8")
+    image_id = ZarrDataset(lab).list_image_ids()[0]
+
+    def times_imported(*command: object, code: int = 0) -> int:
+        # As in a new process.
+        get_registry.cache_clear()
+        sys.modules.pop("lab_heavy_plugin", None)
+        imports.unlink(missing_ok=True)
+        run(*command, code=code)
+        return len(imports.read_text("utf-8")) if imports.exists() else 0
+
+    # At first, nothing is known.
+    assert times_imported("rebuild", lab, "--indexer", "radon_report") == 1
+    for command in (
+        ["rebuild", lab, "--indexer", "radon_report"],
+        ["update", lab, image_id, "--indexer", "radon_report"],
+        ["refresh", lab, "--indexer", "radon_report"],
+        ["refresh", lab, "--indexer", "radon_report", "--dry-run"],
+        ["show", lab],
+        ["show", lab, "radon_report"],
+        ["images", lab],
+        ["delete", lab, image_id, "--yes"],
+    ):
+        assert times_imported(*command) == 0, command
+    assert times_imported("rebuild", lab, "--indexer", "heavy") == 1
+    assert times_imported("rebuild", lab, "--indexer", "nonsense", code=1) == 1
+    for command in (["indexers"], ["status", lab]):
+        assert times_imported(*command) == 1, command
+    # Another version may offer other things.
+    module.write_text(module.read_text("utf-8").replace("'heavy'", "'radon_report'"), "utf-8")
+    assert times_imported("rebuild", lab, "--indexer", "radon_report", code=1) == 1

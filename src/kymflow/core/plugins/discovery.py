@@ -69,9 +69,9 @@ def _plugins_of(dist: Any, group: str) -> list[PluginSource]:
             return []
         points = dict.fromkeys(point for point in dist.entry_points if point.group == group)
         name, version = _name_and_version(dist)
-        requires = _requires(dist)
+        requires, where = _requires(dist), str(getattr(dist, "_path", ""))
         return [
-            PluginSource(point.name, point.value, name, version, requires, load=point.load)
+            PluginSource(point.name, point.value, name, version, requires, load=point.load, info_folder=where)
             for point in points
         ]
     except Exception as error:  # noqa: BLE001

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from kymflow.core.plugins.conflicts import mark_conflicts
@@ -34,23 +34,46 @@ class LoadedPlugins:
     warnings: list[str] = field(default_factory=list)
 
 
-def load_all(sources: Sequence[PluginSource], switches: Switches) -> LoadedPlugins:
-    """Load plugins in the order given, save those that are switched off.
+def load_one(source: PluginSource, switches: Switches) -> LoadedPlugins:
+    """Load one plugin; conflicts with others are not looked for.
 
     Raises
     ------
     PluginError
-        If the switches are strict: the first failure, or the first conflict.
+        It failed, and the switches are strict.
     """
     loaded = LoadedPlugins()
-    for word in switches.unknown(sources):
-        message = f"{ONLY} names {word!r}, but no plugin of that distribution is installed"
-        if switches.strict:
-            raise PluginError(message)
-        loaded.warnings.append(message)
-    for source in sources:
-        if not switches.off_by(source):
-            _try(source, loaded, strict=switches.strict)
+    _try(source, loaded, strict=switches.strict)
+    return loaded
+
+
+def unknown_words(sources: Sequence[PluginSource], switches: Switches) -> list[str]:
+    """Say which names of the switches no installed plugin has."""
+    return [
+        f"{ONLY} names {word!r}, but no plugin of that distribution is installed"
+        for word in switches.unknown(sources)
+    ]
+
+
+def put_together(
+    parts: Iterable[LoadedPlugins], sources: Sequence[PluginSource], switches: Switches
+) -> LoadedPlugins:
+    """Put plugins together, in the order given, and mark what stands in each other's way.
+
+    Raises
+    ------
+    PluginError
+        If the switches are strict: the first conflict, or the first of their names that nobody has.
+    """
+    loaded = LoadedPlugins()
+    loaded.warnings += unknown_words(sources, switches)
+    if loaded.warnings and switches.strict:
+        raise PluginError(loaded.warnings[0])
+    for part in parts:
+        loaded.indexers += part.indexers
+        loaded.readers += part.readers
+        loaded.observers += part.observers
+        loaded.warnings += part.warnings
     loaded.indexers = mark_conflicts(loaded.indexers)
     loaded.readers = mark_conflicts(loaded.readers)
     infos: list[IndexerInfo | ReaderInfo] = [entry.info for entry in loaded.indexers]

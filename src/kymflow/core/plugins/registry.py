@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from kymflow.core.plugins.discovery import in_order, installed_plugins, source_of
 from kymflow.core.plugins.faults import in_words, warn_of
 from kymflow.core.plugins.hooking import TABLE_UPDATED, HookedPlugin
 from kymflow.core.plugins.info import IndexerInfo, ReaderInfo, SwitchedOff
-from kymflow.core.plugins.loader import LoadedPlugins, load_all
-from kymflow.core.plugins.loading import Registered, RegisteredIndexer, RegisteredReader, describe
+from kymflow.core.plugins.known_names import KnownNames
+from kymflow.core.plugins.loading import Registered, RegisteredIndexer, RegisteredReader, describe, info_of
 from kymflow.core.plugins.observers import Observer, tell_all
+from kymflow.core.plugins.plugin_loads import PluginLoads
 from kymflow.core.plugins.readers import describe_reader
-from kymflow.core.plugins.source import PluginSource, normalized
+from kymflow.core.plugins.source import normalized
 from kymflow.core.plugins.switches import Switches
 from kymflow.core.zarr.indexers.base import DatasetIndexer
 from kymflow.errors import (
@@ -49,7 +48,8 @@ class IndexerRegistry:
 
     Notes
     -----
-    Plugins are loaded when an indexer is first asked for, one by one, in sorted order.
+    Plugins are loaded when an indexer is first asked for, one by one, in sorted order. Where one indexer is
+    asked for by its name, installed plugins that are known to offer others only are not imported.
 
     Examples
     --------
@@ -72,24 +72,31 @@ class IndexerRegistry:
     def __init__(
         self, entry_points: Iterable[EntryPoint] | None = None, *, switches: Switches | None = None
     ) -> None:
-        self._entry_points = None if entry_points is None else list(entry_points)
-        self._switches = switches
-        self._sources: list[PluginSource] | None = None
-        self._loaded: LoadedPlugins | None = None
+        self._loads = PluginLoads(entry_points, switches, _warn, KnownNames())
         self._own: list[RegisteredIndexer] = []
         self._own_readers: list[RegisteredReader] = []
         self._own_observers: list[Observer] = []
-        self._lock = threading.RLock()
-        self._loading = False
 
     # What is there
 
     def list(self) -> list[IndexerInfo]:
         """Return one entry per indexer, and one per plugin that failed, ordered by name."""
-        return sorted(
-            (entry.info for entry in self._registered()),
-            key=lambda info: (info.name, info.distribution, info.entry_point),
-        )
+        return _by_name(entry.info for entry in self._registered())
+
+    def known(self) -> Sequence[IndexerInfo]:
+        """Return what :meth:`list` returns, as far as it is known without importing plugins.
+
+        What a plugin offers is noted when it has been loaded, in the user's cache folder, and counts until it
+        is installed again or one of its files changes. A plugin that fails now and did not then is listed
+        as it was then.
+        """
+        return _by_name([*self._loads.infos(), *(entry.info for entry in self._own)])
+
+    def load_seconds(self) -> Mapping[str, float]:
+        """Return how long plugins took that have been loaded in this process, by what they are, in words."""
+        return {
+            info_of(source, IndexerInfo).plugin: seconds for source, seconds in self._loads.seconds.items()
+        }
 
     def indexers(self) -> Sequence[DatasetIndexer]:
         """Return the indexers that can be used, ordered by name."""
@@ -108,6 +115,9 @@ class IndexerRegistry:
         PluginError
             Under ``KYMFLOW_STRICT_PLUGINS=1``, any plugin failed.
         """
+        indexer = None if self._own else self._loads.indexer(name)
+        if indexer is not None:
+            return indexer
         entries = [entry for entry in self._registered() if entry.info.name == name]
         for entry in entries:
             if entry.offered is not None and entry.info.status == "ok":
@@ -145,8 +155,8 @@ class IndexerRegistry:
 
     def switched_off(self) -> Sequence[SwitchedOff]:
         """Return the plugins that the environment keeps from being loaded; none is imported for it."""
-        switches = self._switches_now()
-        off = ((source, switches.off_by(source)) for source in self._found())
+        switches = self._loads.switches
+        off = ((source, switches.off_by(source)) for source in self._loads.sources)
         return [
             SwitchedOff(source.distribution, source.version, source.entry_point, by)
             for source, by in off
@@ -155,7 +165,7 @@ class IndexerRegistry:
 
     def observers(self) -> Sequence[str]:
         """Return who is told of changes to tables, in words, in the order in which they are called."""
-        return [observer.origin for observer in [*self._load().observers, *self._own_observers]]
+        return [observer.origin for observer in [*self._loads.all().observers, *self._own_observers]]
 
     def what_there_is(self) -> str:
         """Say in words which indexers there are, which cannot be used, or what to install."""
@@ -181,10 +191,10 @@ class IndexerRegistry:
             Its name, as the footer of a table that it made has it.
         """
         name = normalized(distribution)
-        there = [source for source in self._found() if normalized(source.distribution) == name]
+        there = [source for source in self._loads.sources if normalized(source.distribution) == name]
         if not there:
             return "is not installed any more"
-        switches = self._switches_now()
+        switches = self._loads.switches
         by = [switches.off_by(source) for source in there]
         return f"is switched off by {by[0]}" if all(by) else ""
 
@@ -193,16 +203,15 @@ class IndexerRegistry:
 
         Nothing, if it comes from no plugin.
         """
-        from_plugins = self._load().indexers
-        same = [entry for entry in from_plugins if entry.offered is indexer]
-        like = [entry for entry in from_plugins if type(entry.offered) is type(indexer)]
-        for entry in same or [entry for entry in like if entry.info.name == indexer.name]:
-            if entry.info.distribution:
-                return {
-                    "kymflow.distribution": entry.info.distribution,
-                    "kymflow.version": entry.info.version,
-                }
-        return {}
+        entry = _entry_of(indexer, list(self._loads.loaded_indexers()))
+        if entry is None:
+            entry = _entry_of(indexer, self._loads.all().indexers)
+        if entry is None or not entry.info.distribution:
+            return {}
+        return {
+            "kymflow.distribution": entry.info.distribution,
+            "kymflow.version": entry.info.version,
+        }
 
     # What a program adds
 
@@ -312,46 +321,30 @@ class IndexerRegistry:
 
     def notify_table_updated(self, dataset: str, table_name: str, report: UpdateReport) -> None:
         """Tell every observer that a table has changed on disk; one that fails is warned of."""
-        tell_all([*self._load().observers, *self._own_observers], dataset, table_name, report)
+        tell_all([*self._loads.observers(), *self._own_observers], dataset, table_name, report)
 
     # Loading
 
     def _registered(self) -> Sequence[RegisteredIndexer]:
-        return [*self._load().indexers, *self._own]
+        return [*self._loads.all().indexers, *self._own]
 
     def _registered_readers(self) -> Sequence[RegisteredReader]:
-        return [*self._load().readers, *self._own_readers]
+        return [*self._loads.all().readers, *self._own_readers]
 
-    def _found(self) -> Sequence[PluginSource]:
-        if self._sources is None:
-            self._sources = (
-                installed_plugins()
-                if self._entry_points is None
-                else in_order(map(source_of, self._entry_points))
-            )
-        return self._sources
 
-    def _switches_now(self) -> Switches:
-        if self._switches is None:
-            self._switches = Switches.from_environment() if self._entry_points is None else Switches()
-        return self._switches
+def _warn(message: str) -> None:
+    warn_of(message, stacklevel=3)
 
-    def _load(self) -> LoadedPlugins:
-        """Return what all plugins gave; it is kept once every one of them has been tried, not before."""
-        with self._lock:
-            if self._loaded is not None:
-                return self._loaded
-            if self._loading:
-                raise PluginError("plugins are being loaded: a plugin cannot ask for indexers on import")
-            self._loading = True
-            try:
-                loaded = load_all(self._found(), self._switches_now())
-            finally:
-                self._loading = False
-            self._loaded = loaded
-        for message in loaded.warnings:
-            warn_of(message, stacklevel=3)
-        return loaded
+
+def _entry_of(indexer: DatasetIndexer, entries: Sequence[RegisteredIndexer]) -> RegisteredIndexer | None:
+    """Return what plugins registered as an indexer, or as one of its class and name; None if nothing."""
+    same = [entry for entry in entries if entry.offered is indexer]
+    like = [entry for entry in entries if type(entry.offered) is type(indexer)]
+    return next(iter(same or [entry for entry in like if entry.info.name == indexer.name]), None)
+
+
+def _by_name(infos: Iterable[IndexerInfo]) -> list[IndexerInfo]:
+    return sorted(infos, key=lambda info: (info.name, info.distribution, info.entry_point))
 
 
 def _type_name(plugin: object) -> str:

@@ -21,6 +21,8 @@ class PluginSource:
         What its distribution requires of kymflow.
     load : callable
         Imports what it names.
+    info_folder : str
+        Where its metadata are installed; empty where that is not known.
     """
 
     name: str
@@ -29,6 +31,7 @@ class PluginSource:
     version: str = ""
     requires: tuple[str, ...] = ()
     load: Callable[[], object] = field(kw_only=True, compare=False, repr=False)
+    info_folder: str = field(default="", kw_only=True, compare=False, repr=False)
 
     @property
     def entry_point(self) -> str:

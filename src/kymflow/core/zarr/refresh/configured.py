@@ -84,8 +84,9 @@ class ConfiguredIndexers:
         except FileNotFoundError:
             return {}
         settings = self._section(data)
-        infos = self.registry.list()
-        known = {info.name for info in infos}
+        known = {info.name for info in self.registry.known()}
+        if settings.keys() - known:
+            known = {info.name for info in self.registry.list()}
         for name in sorted(settings.keys() - known):
             self._refuse_unknown(name, sorted(known))
         return settings
