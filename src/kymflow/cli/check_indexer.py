@@ -51,9 +51,9 @@ def _print(report: ConformanceReport) -> None:
         ("check", "status"),
         [(finding.check, finding.status) for finding in report.findings],
     )
-    for finding in [*report.failed, *report.not_run]:
+    for finding in report.told:
         print(finding.text)
-    print(f"{report.n_run} checks ran, {len(report.failed)} failed; {report.n_not_run} could not run\n")
+    print(f"{report.counts}\n")
 
 
 def _say_unusable(infos: Sequence[IndexerInfo]) -> None:

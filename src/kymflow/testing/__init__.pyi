@@ -4,6 +4,7 @@ from kymflow.testing.conformance.findings import ConformanceError as Conformance
 from kymflow.testing.conformance.findings import ConformanceReport as ConformanceReport
 from kymflow.testing.conformance.findings import Finding as Finding
 from kymflow.testing.conformance.run import check_indexer as check_indexer
+from kymflow.testing.conformance.run import check_indexers as check_indexers
 from kymflow.testing.indexer_contract import IndexerContract as IndexerContract
 from kymflow.testing.lab import LabImage as LabImage
 from kymflow.testing.lab import simulate_folder as simulate_folder

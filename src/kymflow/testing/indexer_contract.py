@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from inspect import getattr_static
 from typing import Any, ClassVar
@@ -9,6 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from kymflow.testing.conformance.catalogue import CHECKS, Check
+from kymflow.testing.conformance.expecting import Expected, as_expected, check_expected
 from kymflow.testing.conformance.run import run_check
 from kymflow.testing.conformance.samples import AnyDataset, WriteArtifacts
 from kymflow.testing.conformance.subject import DEFAULT_TIMEOUT_S, Subject
@@ -31,14 +33,17 @@ class IndexerContract:
 
     Attributes
     ----------
-    indexer : DatasetIndexer
-        An instance.
+    indexer : DatasetIndexer or tuple of them
+        An instance, or several: then each check is a test of each.
     write_artifacts : method, optional
         ``write_artifacts(self, record, number)``, as the function of :func:`check_indexer`.
     dataset : path, URL, ZarrDataset or KymDataset, optional
         Take the records of this dataset, as :func:`check_indexer`.
     timeout_s : float
         How long one call of extract_rows may take, s.
+    expected_to_fail : dict of str to str
+        Names of checks that it fails, each with the reason: their tests are xfail with that reason, and
+        one that passes after all warns.
 
     Raises
     ------
@@ -50,40 +55,61 @@ class IndexerContract:
     indexer: ClassVar[Any]
     dataset: ClassVar[AnyDataset | None] = None
     timeout_s: ClassVar[float] = DEFAULT_TIMEOUT_S
+    expected_to_fail: ClassVar[Expected] = {}
     write_artifacts: WriteArtifacts | None = None
-    _shared: ClassVar[Subject]
+    _shared: ClassVar[dict[int, Subject]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         for problem in _problems(cls):
             raise TypeError(f"class {cls.__qualname__}(IndexerContract): {problem}")
 
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Make a test of each instance, if there are several."""
+        several = _instances(type(self))
+        if "_subject" in metafunc.fixturenames and len(several) > 1:
+            metafunc.parametrize("_subject", range(len(several)), indirect=True)
+
     @pytest.fixture
-    def _subject(self, tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    def _subject(self, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Subject:
         """The indexer with its sample records, made for the first check and shared by all."""
-        cls = type(self)
-        subject: Subject | None = cls.__dict__.get("_shared")
-        if subject is None:
-            subject = Subject(
-                self.indexer,
+        cls, number = type(self), getattr(request, "param", 0)
+        # Of this class, and not of one above it.
+        if "_shared" not in cls.__dict__:
+            cls._shared = {}
+        shared: dict[int, Subject] = cls.__dict__["_shared"]
+        if number not in shared:
+            shared[number] = Subject(
+                _instances(cls)[number],
                 tmp_path_factory.mktemp(cls.__name__),
                 write_artifacts=self.write_artifacts,
                 dataset=self.dataset,
                 timeout_s=self.timeout_s,
             )
-            cls._shared = subject
-        return subject
+        return shared[number]
+
+
+def _instances(cls: type[IndexerContract]) -> tuple[Any, ...]:
+    indexer = getattr(cls, "indexer", None)
+    return tuple(indexer) if isinstance(indexer, list | tuple) else (indexer,)
 
 
 def _problems(cls: type[IndexerContract]) -> Iterator[str]:
     indexer = getattr(cls, "indexer", None)
     if indexer is None:
         yield "it needs a class attribute indexer = ...Indexer(), the instance to check"
-    elif isinstance(indexer, type):
-        yield f"indexer is the class itself; make it an instance: indexer = {indexer.__name__}()"
+    elif not _instances(cls):
+        yield "indexer is an empty list; name the instances to check"
+    for one in _instances(cls):
+        if isinstance(one, type):
+            yield f"indexer is the class itself; make it an instance: indexer = {one.__name__}()"
+    try:
+        check_expected(cls.expected_to_fail)
+    except ValueError as error:
+        yield str(error)
     if cls.write_artifacts is not None and cls.dataset is not None:
         yield "it has both write_artifacts and dataset; records come from one of them"
-    for name in (*_TESTS, "_subject"):
+    for name in (*_TESTS, "_subject", "pytest_generate_tests"):
         if getattr_static(cls, name) is not IndexerContract.__dict__[name]:
             yield f"it replaces {name}, so that nobody would make that check; give it another name"
     if not cls.__name__.startswith("Test"):
@@ -96,7 +122,11 @@ def _problems(cls: type[IndexerContract]) -> Iterator[str]:
 
 def _test_of(check: Check) -> Callable[[IndexerContract, Subject], None]:
     def test(self: IndexerContract, _subject: Subject) -> None:
-        finding = run_check(check, _subject)
+        finding = as_expected(run_check(check, _subject), self.expected_to_fail)
+        if finding.status == "expected failure":
+            pytest.xfail(finding.reason)
+        if finding.status == "passed" and finding.reason:
+            warnings.warn(f"indexer {_subject.name!r}: {finding}", stacklevel=1)
         if finding.status != "passed":
             # Where in this file it was found helps nobody.
             pytest.fail(f"indexer {_subject.name!r}: {finding.text}", pytrace=False)

@@ -68,7 +68,8 @@ def test_a_check_that_could_not_run_is_exit_code_1(run: Run) -> None:
 
     assert "keeps_no_state not run" in out
     assert "on the command line --dataset PATH" in out
-    assert " 0 failed; 25 could not run" in out
+    # What it says of itself, and that it writes nothing and ends nothing, can be told without rows.
+    assert f"8 checks ran, 0 failed; {len(CHECKS) - 8} could not run" in out
 
 
 def test_records_of_a_dataset_are_copied_and_used(run: Run, tmp_path: Path) -> None:

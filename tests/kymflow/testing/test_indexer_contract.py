@@ -61,6 +61,7 @@ def test_every_check_is_a_test_by_its_name_and_none_passes_unmade(run: Any) -> N
         "schema_version_is_given",
         "required_columns_are_names",
         "can_be_pickled",
+        "never_ends_its_process",
         "promises_stay_the_same",
         "writes_nothing",
     }

@@ -16,6 +16,7 @@ def test_every_public_name_can_be_imported_and_is_listed() -> None:
         "IndexerContract",
         "LabImage",
         "check_indexer",
+        "check_indexers",
         "check_reader",
         "make_lab",
         "simulate_folder",
@@ -26,8 +27,8 @@ def test_every_public_name_can_be_imported_and_is_listed() -> None:
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="module 'kymflow.testing' has no attribute 'check_indexers'"):
-        _ = kymflow.testing.check_indexers
+    with pytest.raises(AttributeError, match="module 'kymflow.testing' has no attribute 'check_indices'"):
+        _ = kymflow.testing.check_indices
 
 
 def test_importing_the_kit_costs_nothing() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 
 from kymflow.core.zarr.indexers.base import IMAGE_ID
 from kymflow.testing.conformance.comparing import check_same, difference
 from kymflow.testing.conformance.findings import Breach, NotRun
 from kymflow.testing.conformance.limits import NoAnswer
-from kymflow.testing.conformance.outcome import Outcome, artifacts_of
+from kymflow.testing.conformance.outcome import Outcome, artifact_name, artifacts_of
 from kymflow.testing.conformance.samples import HOW_TO_GIVE_A_SAMPLE
 from kymflow.testing.conformance.subject import Subject
 from kymflow.testing.damage import as_text, cut_off, emptied
@@ -158,6 +159,22 @@ def a_malformed_artifact_is_an_error(subject: Subject) -> None:
                 remedy="Catch FileNotFoundError only, where an artifact may be missing; let other errors "
                 "through: kymflow reports them with the image's id, and the other images go on",
             )
+    _check_looked_for(subject)
+
+
+def _check_looked_for(subject: Subject) -> None:
+    """An artifact that it can do without: what it does then must not be what it does at a damaged one."""
+    for image_id, key in _looked_for(subject):
+        ds = subject.copy(image_id)
+        ds.store.put(key, b"{" if key.endswith(".json") else b"PAR1")
+        outcome = subject.extract(subject.fresh(), image_id, ds=ds)
+        if outcome.error is None and key in outcome.keys_read("analysis"):
+            raise Breach(
+                f"it takes a {_what(outcome, key, 'malformed')} for one that is not there",
+                expected="an error",
+                got=outcome.words,
+                remedy="Catch FileNotFoundError only, where an artifact may be missing; let others through",
+            )
 
 
 def _malformed(subject: Subject) -> Iterator[tuple[str, str, str, bytes]]:
@@ -170,6 +187,41 @@ def _malformed(subject: Subject) -> Iterator[tuple[str, str, str, bytes]]:
     for image_id in subject.with_rows()[:1]:
         for key in subject.baseline[image_id].keys_read("data", "analysis_arrays"):
             yield image_id, key, "cut off", cut_off(key, subject.sample.ds.store.read(key)[0])
+
+
+def _looked_for(subject: Subject) -> Iterator[tuple[str, str]]:
+    """Yield each artifact that it looked for and did not find in a record that gave rows, once."""
+    known: set[str] = set()
+    for image_id in subject.with_rows():
+        for read in subject.baseline[image_id].dependencies:
+            name = artifact_name(read.key)
+            missing = read.kind == "content" and read.fingerprint is None
+            if (
+                missing
+                and "/analysis/" in read.key
+                and name.endswith((".json", ".parquet"))
+                and name not in known
+            ):
+                known.add(name)
+                yield image_id, read.key
+
+
+def dark_pixels_are_no_error(subject: Subject) -> None:
+    """An image of nothing but zeros, as with a closed shutter, is no error."""
+    for image_id in subject.with_rows()[:1]:
+        if not subject.baseline[image_id].keys_read("data"):
+            continue
+        ds = subject.copy(image_id)
+        record = ds.record(image_id)
+        record.save_array(np.zeros_like(record.load_array()), axes=record.get_axes())
+        outcome = subject.extract(subject.fresh(), image_id, ds=ds)
+        if outcome.error is not None or outcome.rows is None:
+            raise Breach(
+                f"it fails at an image whose pixels are all zero (image {image_id!r})",
+                expected="a DataFrame; missing values where nothing can be computed",
+                got=outcome.words,
+                remedy="Look for zeros before dividing, and give missing values for what is not there",
+            )
 
 
 def _is_deadly(outcome: Outcome) -> bool:

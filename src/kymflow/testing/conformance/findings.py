@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from kymflow_zarr.errors import KymflowError
 
-Status = Literal["passed", "failed", "not run"]
+Status = Literal["passed", "failed", "not run", "expected failure"]
 
 
 class Breach(Exception):
@@ -34,14 +34,17 @@ class Finding:
     ----------
     check : str
         Name of the check.
-    status : {"passed", "failed", "not run"}
-        A check that could not run has not passed.
+    status : {"passed", "failed", "not run", "expected failure"}
+        A check that could not run has not passed. One that failed as its author said it would is an
+        expected failure.
     what : str
         What is wrong, or why the check could not run; empty if it passed.
     expected, got : str
         What the contract asks for, and what the indexer did; empty unless it failed.
     remedy : str
         What to do about it.
+    reason : str
+        Why its author expects it to fail; empty if they do not.
     """
 
     check: str
@@ -50,6 +53,7 @@ class Finding:
     expected: str = ""
     got: str = ""
     remedy: str = ""
+    reason: str = ""
 
     def __str__(self) -> str:
         words = f"{self.check} {self.status}"
@@ -63,7 +67,7 @@ class Finding:
     def text(self) -> str:
         """The finding in a few lines, for people."""
         lines = [f"{self.check} {self.status}"]
-        for name in ("what", "expected", "got", "remedy"):
+        for name in ("reason", "what", "expected", "got", "remedy"):
             value = getattr(self, name)
             if value:
                 lines.append(f"  {name + ':':<10}{value}")
@@ -104,6 +108,16 @@ class ConformanceReport:
         return self._with("not run")
 
     @property
+    def expected_failures(self) -> list[Finding]:
+        """The checks that failed as the author said that they would."""
+        return self._with("expected failure")
+
+    @property
+    def unexpected_passes(self) -> list[Finding]:
+        """The checks that passed although the author said that they would fail."""
+        return [finding for finding in self.passed if finding.reason]
+
+    @property
     def n_run(self) -> int:
         """How many checks ran."""
         return len(self.findings) - len(self.not_run)
@@ -115,16 +129,27 @@ class ConformanceReport:
 
     @property
     def ok(self) -> bool:
-        """Whether every check ran and passed."""
-        return len(self.passed) == len(self.findings) > 0
+        """Whether every check ran, and passed or failed as expected."""
+        return len(self.passed) + len(self.expected_failures) == len(self.findings) > 0
+
+    @property
+    def told(self) -> list[Finding]:
+        """The findings of which there is something to say."""
+        return [*self.failed, *self.not_run, *self.expected_failures, *self.unexpected_passes]
+
+    @property
+    def counts(self) -> str:
+        """How many checks ran, failed and could not run, in words."""
+        expected = f", {len(self.expected_failures)} as expected" if self.expected_failures else ""
+        n_failed = len(self.failed) + len(self.expected_failures)
+        return f"{self.n_run} checks ran, {n_failed} failed{expected}; {self.n_not_run} could not run"
 
     def _with(self, status: Status) -> list[Finding]:
         return [finding for finding in self.findings if finding.status == status]
 
     def __str__(self) -> str:
-        counts = f"{self.n_run} checks ran, {len(self.failed)} failed; {self.n_not_run} could not run"
-        lines = [f"indexer {self.indexer!r} on {self.sample}: {counts}"]
-        return "\n".join([*lines, *(finding.text for finding in [*self.failed, *self.not_run])])
+        lines = [f"indexer {self.indexer!r} on {self.sample}: {self.counts}"]
+        return "\n".join([*lines, *(finding.text for finding in self.told)])
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, in the shape that ``kymflow check-indexer --json`` documents."""
@@ -133,6 +158,7 @@ class ConformanceReport:
             "sample": self.sample,
             "passed": len(self.passed),
             "failed": len(self.failed),
+            "expected_failures": len(self.expected_failures),
             "not_run": self.n_not_run,
             "findings": [asdict(finding) for finding in self.findings],
         }

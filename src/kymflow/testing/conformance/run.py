@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
+import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
-from kymflow.testing.conformance.catalogue import CHECKS
-from kymflow.testing.conformance.findings import (
-    Breach,
-    ConformanceError,
-    ConformanceReport,
-    Finding,
-    NotRun,
-)
+from kymflow.testing.conformance.catalogue import CHECKS, PROMISES, THERE
+from kymflow.testing.conformance.expecting import Expected, as_expected, check_expected
+from kymflow.testing.conformance.findings import ConformanceError, ConformanceReport, Finding, NotRun
+from kymflow.testing.conformance.making import make_check
 from kymflow.testing.conformance.subject import DEFAULT_TIMEOUT_S, Subject
+from kymflow.testing.conformance.there import made_in_children
 
 if TYPE_CHECKING:
     from kymflow.core.zarr.indexers.base import DatasetIndexer
@@ -31,6 +29,7 @@ def check_indexer(
     write_artifacts: WriteArtifacts | None = None,
     dataset: AnyDataset | None = None,
     timeout_s: float = DEFAULT_TIMEOUT_S,
+    expected_to_fail: Expected | None = None,
 ) -> None: ...
 @overload
 def check_indexer(
@@ -40,6 +39,7 @@ def check_indexer(
     write_artifacts: WriteArtifacts | None = None,
     dataset: AnyDataset | None = None,
     timeout_s: float = DEFAULT_TIMEOUT_S,
+    expected_to_fail: Expected | None = None,
 ) -> ConformanceReport: ...
 def check_indexer(
     indexer: DatasetIndexer,
@@ -48,6 +48,7 @@ def check_indexer(
     write_artifacts: WriteArtifacts | None = None,
     dataset: AnyDataset | None = None,
     timeout_s: float = DEFAULT_TIMEOUT_S,
+    expected_to_fail: Expected | None = None,
 ) -> ConformanceReport | None:
     """Prove that an indexer keeps to its contract.
 
@@ -70,6 +71,9 @@ def check_indexer(
         Take some records of this dataset instead. They are copied; the dataset is only read.
     timeout_s : float
         How long one call of extract_rows may take, s.
+    expected_to_fail : dict of str to str, optional
+        Names of checks that this indexer fails, each with the reason, which the report gives. One
+        that passes after all is told, and warned of with ``report=False``.
 
     Returns
     -------
@@ -82,7 +86,7 @@ def check_indexer(
         With ``report=False``: the first check that failed, or, if none failed, the first that could
         not run. A check that did not run has proved nothing.
     ValueError
-        Both `write_artifacts` and `dataset` are given.
+        Both `write_artifacts` and `dataset` are given, or `expected_to_fail` names no check.
 
     Examples
     --------
@@ -94,7 +98,8 @@ def check_indexer(
     """
     if write_artifacts is not None and dataset is not None:
         raise ValueError("give write_artifacts or dataset, not both")
-    findings = []
+    expected = {} if expected_to_fail is None else expected_to_fail
+    check_expected(expected)
     with tempfile.TemporaryDirectory(prefix="kymflow-check-", ignore_cleanup_errors=True) as folder:
         subject = Subject(
             indexer,
@@ -103,8 +108,9 @@ def check_indexer(
             dataset=dataset,
             timeout_s=timeout_s,
         )
+        findings = []
         for check in CHECKS:
-            finding = run_check(check, subject)
+            finding = as_expected(run_check(check, subject, stop=not report and not expected), expected)
             if finding.status == "failed" and not report:
                 raise ConformanceError.of(subject.name, finding)
             findings.append(finding)
@@ -113,20 +119,67 @@ def check_indexer(
         return found
     for finding in found.not_run:
         raise ConformanceError.of(found.indexer, finding)
+    for finding in found.unexpected_passes:
+        warnings.warn(f"indexer {found.indexer!r}: {finding}", stacklevel=2)
     return None
 
 
-def run_check(check: Check, subject: Subject) -> Finding:
-    """Make one check."""
-    name = check.__name__
-    here = os.getcwd()
+def check_indexers(
+    indexers: Iterable[DatasetIndexer],
+    *,
+    write_artifacts: WriteArtifacts | None = None,
+    dataset: AnyDataset | None = None,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
+    expected_to_fail: Expected | None = None,
+) -> list[ConformanceReport]:
+    """Check several instances, such as one for each setting, which are all alive at once.
+
+    What the making of one changes in the others is found by the check copies_give_the_same_rows.
+
+    Parameters
+    ----------
+    indexers : iterable of DatasetIndexer
+        Instances.
+    write_artifacts, dataset, timeout_s, expected_to_fail
+        As :func:`check_indexer`, for each.
+
+    Returns
+    -------
+    list of ConformanceReport
+        One of each, in the order given.
+
+    Examples
+    --------
+    >>> from kymflow.testing import check_indexers
+    >>> from kymflow_indexers_builtin import RadonReportIndexer, VelocityEventsIndexer
+    >>> [report.ok for report in check_indexers([RadonReportIndexer(), VelocityEventsIndexer()])]
+    [True, True]
+    """
+    return [
+        check_indexer(
+            indexer,
+            report=True,
+            write_artifacts=write_artifacts,
+            dataset=dataset,
+            timeout_s=timeout_s,
+            expected_to_fail=expected_to_fail,
+        )
+        for indexer in tuple(indexers)
+    ]
+
+
+def run_check(check: Check, subject: Subject, *, stop: bool = False) -> Finding:
+    """Make one check: those that call the indexer in a child process, all of them with the first.
+
+    With `stop`, the child process makes none after the first that fails.
+    """
+    if check in PROMISES:
+        return make_check(check, subject)
     try:
-        check(subject)
-    except Breach as breach:
-        return Finding(name, "failed", breach.what, breach.expected, breach.got, breach.remedy)
-    except NotRun as reason:
-        return Finding(name, "not run", reason.what, remedy=reason.remedy)
-    finally:
-        # Wherever the indexer went: the sample will not be there for long.
-        os.chdir(here)
-    return Finding(name, "passed")
+        made = made_in_children(subject, tuple(one.__name__ for one in THERE), stop=stop)
+    except NotRun:
+        # A class of the program itself: then it is this process that the indexer may end.
+        return make_check(check, subject)
+    if check in THERE and not made.unusable:
+        return made.findings[check.__name__]
+    return make_check(check, subject)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from itertools import count
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from kymflow.core.zarr.indexers.contract import TableContract, contract_of
+from kymflow.testing.conformance.children.job import Answer, Job, Tell
+from kymflow.testing.conformance.children.server import do
 from kymflow.testing.conformance.findings import NotRun
 from kymflow.testing.conformance.limits import NoAnswer, call_within, describe
 from kymflow.testing.conformance.noting_store import NotingStore
@@ -28,6 +31,10 @@ if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
 
 DEFAULT_TIMEOUT_S = 60.0
+# Of the order of sets: where the checks are made, and elsewhere.
+SEEDS = ("1", "2")
+_JOBS = f"{__package__}.jobs"
+_START_S = 10.0
 Trace = Callable[["FrameType", str, Any], Any]
 
 
@@ -44,6 +51,10 @@ class Subject:
         As :func:`~kymflow.testing.check_indexer`.
     timeout_s : float
         How long one call of extract_rows may take, s.
+    inherited : tuple, optional
+        In a child process, the pickle and the sample of the parent's.
+    tell : callable, optional
+        In a child process, what tells the parent of each image before its extraction.
     """
 
     def __init__(
@@ -54,6 +65,8 @@ class Subject:
         write_artifacts: WriteArtifacts | None = None,
         dataset: AnyDataset | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
+        inherited: tuple[bytes, Sample] | None = None,
+        tell: Tell | None = None,
     ) -> None:
         self.indexer = indexer
         self.folder = folder
@@ -63,7 +76,14 @@ class Subject:
         self._numbers = count()
         self._no_answer: str | None = None
         self._shared: dict[str, Any] = {}
-        self._pickled, self.pickle_error = _pickled(indexer)
+        self.given: dict[str, pd.DataFrame] | NotRun | None = None
+        self._tell = tell
+        if inherited is None:
+            self._pickled, self.pickle_error = _pickled(indexer)
+        else:
+            self.pickle_error = None
+            # As if it had been made here.
+            self._pickled, self.sample = inherited
 
     # The indexer
 
@@ -166,6 +186,8 @@ class Subject:
                 f"extract_rows had not come back from image {self._no_answer!r} after {self.timeout_s:g} s",
                 "Mend that first",
             )
+        if self._tell is not None:
+            self._tell("image", image_id)
         ds = self.sample.ds if ds is None else ds
         store = NotingStore(ds.store, url=url)
         record = ZarrImageRecord(store, image_id, zarr_format=ds.zarr_format)
@@ -200,11 +222,17 @@ class Subject:
     def good(self) -> dict[str, pd.DataFrame]:
         """The rows of each sample record from which it gave a DataFrame, without any too.
 
+        They are those that a child process gave, if it could.
+
         Raises
         ------
         NotRun
             None has rows: nothing could be told from them.
         """
+        if isinstance(self.given, NotRun):
+            raise self.given
+        if self.given is not None:
+            return self.given
         good = {
             image_id: outcome.rows for image_id, outcome in self.baseline.items() if outcome.rows is not None
         }
@@ -253,6 +281,46 @@ class Subject:
         if name not in self._shared:
             self._shared[name] = make()
         return self._shared[name]
+
+    @property
+    def module(self) -> str:
+        """The module of its class."""
+        return type(self.indexer).__module__
+
+    def do(
+        self,
+        call: str,
+        *arguments: Any,
+        seed: str = SEEDS[0],
+        patience_s: float = 0.0,
+        variables: Mapping[str, str] = {},
+    ) -> Answer:
+        """Call a function of the module jobs in a child process.
+
+        Parameters
+        ----------
+        call : str
+            Its name; it is given `arguments`.
+        seed : str
+            The seed of the order of sets there.
+        patience_s : float
+            How long it may be silent beyond the time of one call, s.
+        variables : dict of str to str
+            Environment variables that are others there.
+        """
+        if self.module == "__main__":
+            raise NotRun(
+                "the indexer's class is in the program itself (__main__), which no other process can import",
+                "Put the class into a module of its own, and import it",
+            )
+        folder = self.new_path(call)
+        # What is left in there was left by the indexer.
+        temporary = folder.with_suffix(".tmp")
+        temporary.mkdir()
+        places = {name: str(temporary) for name in ("TMPDIR", "TEMP", "TMP")}
+        environ = {**os.environ, **places, **variables}
+        job = Job(f"{_JOBS}:{call}", arguments, folder, environ, [os.path.abspath(path) for path in sys.path])
+        return do(job, seed=seed, patience_s=self.timeout_s + _START_S + patience_s)
 
     def own_modules(self) -> set[str]:
         """Return the names of the modules in which its class and the classes above it are."""

@@ -65,8 +65,10 @@ def _dataset_of(subject: Subject, image_ids: Iterable[str]) -> KymDataset:
     return KymDataset(subject.copy(*image_ids), registry=IndexerRegistry(()))
 
 
-def _run(subject: Subject, kd: KymDataset, action: Action) -> tuple[Any, BaseException | None]:
-    indexer = subject.fresh()
+def _run(
+    subject: Subject, kd: KymDataset, action: Action, indexer: DatasetIndexer | None = None
+) -> tuple[Any, BaseException | None]:
+    indexer = subject.fresh() if indexer is None else indexer
     return call_within(subject.timeout_s * len(subject.sample.image_ids), lambda: action(kd, indexer))
 
 
@@ -103,8 +105,10 @@ def incremental_equals_rebuild(subject: Subject) -> None:
     first, second = subject.two_records()
     bystander = [image_id for image_id in subject.good if image_id not in (first, second)][:1]
     kd = _dataset_of(subject, (first, second, *bystander))
+    # One instance for all steps, as a program with windows keeps it.
+    kept = subject.fresh()
     for step, action in _story(kd, first, second):
-        frame, error = _run(subject, kd, action)
+        frame, error = _run(subject, kd, action, kept)
         scratch = KymDataset(_without_tables(subject, kd.ds), registry=IndexerRegistry(()))
         rebuilt, scratch_error = _run(subject, scratch, lambda kd, indexer: kd.rebuild(indexer))
         problem = error or scratch_error
