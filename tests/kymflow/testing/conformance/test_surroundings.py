@@ -9,6 +9,8 @@ import pytest
 from kymflow.testing import ConformanceError, check_indexer
 from support import planted_surroundings as planted
 
+pytestmark = pytest.mark.slow
+
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="what is open is told on Linux only")
 
 ENDS = [
