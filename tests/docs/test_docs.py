@@ -150,10 +150,12 @@ def test_the_plugins_page_names_every_hook_and_switch() -> None:
 
 
 def test_the_testers_page_works_when_pasted(tmp_path: Path) -> None:
-    indexer, checked, tested = python_blocks(REPO / "docs" / "testing-an-indexer.md")
+    indexer, checked, excused, tested = python_blocks(REPO / "docs" / "testing-an-indexer.md")
     (tmp_path / "some_lab_indexer.py").write_text(indexer, "utf-8")
     (tmp_path / "test_some_lab.py").write_text(tested, "utf-8")
     assert run_python(checked, tmp_path) == ""
+    told = "print(report.ok, *[one.ok for one in reports])"
+    assert run_python("\n".join([checked, excused, told]), tmp_path) == "True True True\n"
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "kymflow.testing.pytest_plugin"],
         # Where kymflow is installed, pytest finds its plugin by itself.
@@ -162,7 +164,7 @@ def test_the_testers_page_works_when_pasted(tmp_path: Path) -> None:
         text=True,
         cwd=tmp_path,
     )
-    assert "33 passed" in done.stdout, done.stdout
+    assert "46 passed" in done.stdout, done.stdout
 
 
 def test_the_testers_page_names_every_check() -> None:
