@@ -81,7 +81,7 @@ def run_tutorial(folder: Path, replaced: dict[str, str], **environment: str) -> 
             assert printed.rstrip("\n") == block.expected.rstrip("\n")
         for line in block.text.split("\n"):
             if line.startswith("python -m pytest"):
-                assert re.search(r"^3\d passed", printed, re.MULTILINE), printed
+                assert re.search(r"^4\d passed", printed, re.MULTILINE), printed
             if line.startswith("kymflow show"):
                 assert "capillary_0001.tif" in printed
 

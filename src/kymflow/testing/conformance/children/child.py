@@ -86,9 +86,11 @@ def serve() -> None:
             os.close(questions.fileno())
             os.close(answers.fileno())
             _do(line.strip())
-        print(pid, file=answers, flush=True)
+        answers.write(f"{pid}\n")
+        answers.flush()
         _, status = os.waitpid(pid, 0)
-        print(os.waitstatus_to_exitcode(status), file=answers, flush=True)
+        answers.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        answers.flush()
 
 
 if __name__ == "__main__":

@@ -123,7 +123,8 @@ class _Server:
     def do(self, job: Job, patience_s: float) -> int | None:
         """Have a copy do the job, and return how that ended."""
         questions, answers = self._pipes
-        print(job.file, file=questions, flush=True)
+        questions.write(f"{job.file}\n")
+        questions.flush()
         pid = int(answers.readline())
         patience, ended = _Patience(job, patience_s), False
         with selectors.DefaultSelector() as selector:
