@@ -87,6 +87,7 @@ class Met(Custom):
             time.sleep(0.01)
         return super().extract_rows(rec)
 
+
 class Crasher(Custom):
     """Ends its process where there is ``end`` in the rows: with this exit code, or by minus this signal.
 
