@@ -88,6 +88,7 @@ class Met(Custom):
         return super().extract_rows(rec)
 
 
+@dataclass(frozen=True)
 class Crasher(Custom):
     """Ends its process where there is ``end`` in the rows: with this exit code, or by minus this signal.
 

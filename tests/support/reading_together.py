@@ -16,7 +16,7 @@ from kymflow.core.zarr.extraction.run import extract_images
 from kymflow.core.zarr.indexers.base import as_bulk
 from kymflow.core.zarr.indexers.contract import contract_of
 from kymflow.core.zarr.tables.schema import conform
-from kymflow.core.zarr.tables.state import find_state
+from kymflow.core.zarr.tables.state import CODE, find_state
 from kymflow_zarr import tables
 from kymflow_zarr.errors import KymflowError
 from kymflow_zarr.formats import frames
@@ -132,14 +132,15 @@ def _first_failure(kd: KymDataset, indexer: ArtifactIndexer) -> tuple[str, str]:
 
 
 def outcome(kd: KymDataset, run: Callable[[], object], name: str = ROWS) -> object:
-    """Return all that a run makes: table bytes but for the commit id, ledger, report; or its error."""
+    """Return all that a run makes: table bytes but for commit id and code, ledger, report; or its error."""
     try:
         run()
     except KymflowError as error:
         return type(error).__name__, str(error)
     table = frames.parquet_to_arrow(tables.read_table(kd.ds.store, name))
-    words = {k: v for k, v in table.schema.metadata.items() if k != b"kymflow.commit"}
-    assert len(words) < len(table.schema.metadata)
+    words = dict(table.schema.metadata)
+    del words[b"kymflow.commit"]
+    words.pop(CODE.encode(), None)
     data = frames.arrow_to_parquet(table.replace_schema_metadata(words))
     state = find_state(kd.ds.store, name)
     assert state is not None

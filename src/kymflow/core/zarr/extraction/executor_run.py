@@ -14,8 +14,8 @@ from kymflow_zarr.errors import KymflowError
 
 # A chunk's images, and what extracts them.
 Call = Callable[[Sequence[str]], Extracted]
-# Returns when all of some futures are done.
-Wait = Callable[[Iterable[Future[Extracted]]], None]
+# Returns when all of some futures are done, or when what is asked now and then says that they are given up.
+Wait = Callable[[Iterable[Future[Extracted]], Callable[[], bool]], None]
 
 T = TypeVar("T")
 
@@ -100,7 +100,7 @@ class ExecutorRun:
         self._futures.append(answer_of(self._task, partial(self._executor.submit, self._call, chunk)))
 
     def _result(self, future: Future[Extracted], chunk: Sequence[str], *, again: bool = False) -> Extracted:
-        self._wait([future])
+        self._wait([future], lambda: False)
         try:
             return answer_of(self._task, future.result)
         except WorkerError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from functools import partial
 
@@ -65,8 +65,8 @@ def _run_of(
 ) -> ExecutorRun | PoolRun:
     """Return the run of chunks on an executor; nothing is begun."""
 
-    def wait_for(futures: Iterable[Future[Extracted]]) -> None:
-        while wait(futures, _ASK_EVERY_S).not_done:
+    def wait_for(futures: Iterable[Future[Extracted]], is_given_up: Callable[[], bool]) -> None:
+        while wait(futures, _ASK_EVERY_S).not_done and not is_given_up():
             step(0)
 
     if isinstance(executor, ThreadPoolExecutor):

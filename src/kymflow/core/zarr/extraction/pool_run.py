@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -65,7 +66,7 @@ class PoolRun:
     def result(self, number: int) -> Extracted:
         """Wait for a chunk, whatever becomes of the pool meanwhile."""
         while True:
-            self._wait([self._futures[number]])
+            self._wait([self._futures[number]], self._is_given_up)
             if not _is_lost(self._futures[number]):
                 found = answer_of(self._task, self._futures[number].result)
                 self._alone.has_answers |= bool(found[0])
@@ -100,14 +101,26 @@ class PoolRun:
     def _recover(self, numbers: Iterable[int]) -> None:
         futures = self._futures
         # Of a pool that breaks, all futures are done within a moment.
-        self._wait([futures[number] for number in numbers])
+        self._wait([futures[number] for number in numbers], self._is_given_up)
+        # Where it was given up, its workers are left, and this program would wait for them at its end.
+        for worker in list((getattr(self._pool, "_processes", None) or {}).values()):
+            worker.kill()
         lost = [number for number in numbers if _is_lost(futures[number])]
         suspects, rest = lost[: self._workers], lost[self._workers :]
         for number in suspects:
             futures[number] = self._alone.submit(self._chunks[number])
         # Not beside a new pool: memory may be what is short.
-        self._wait([futures[number] for number in suspects])
+        self._wait([futures[number] for number in suspects], lambda: False)
         self._submit(rest)
+
+    def _is_given_up(self) -> bool:
+        """Whether the pool answers no more, not even that it is broken.
+
+        Its thread may end with an error while it tells that to all futures (Python 3.11, where another one
+        is submitted or cancelled at that moment). No public name tells.
+        """
+        thread: threading.Thread | None = getattr(self._pool, "_executor_manager_thread", None)
+        return thread is not None and not thread.is_alive()
 
     def _renew(self) -> None:
         if self._own:
@@ -116,6 +129,8 @@ class PoolRun:
 
 
 def _is_lost(future: Future[Extracted]) -> bool:
+    if not future.done():
+        return True
     return not future.cancelled() and isinstance(future.exception(), BrokenProcessPool)
 
 
