@@ -42,8 +42,8 @@ class Reports:
 # Promises
 
 
-class WithoutTableName:
-    name = "planted"
+class WithoutName:
+    table_name = "planted"
 
     def extract_rows(self, rec: ZarrImageRecord) -> pd.DataFrame:
         return pd.DataFrame()

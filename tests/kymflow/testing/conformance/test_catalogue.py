@@ -13,7 +13,7 @@ from support import planted_surroundings as surroundings
 
 # An indexer, the check that shall catch it first, and words of the message.
 FAULTS = [
-    (planted.WithoutTableName(), "meets_the_protocol", "it lacks table_name"),
+    (planted.WithoutName(), "meets_the_protocol", "WithoutName has no name: give the class a line"),
     (planted.Reports, "meets_the_protocol", "got the class itself; pass an instance, Reports()"),
     (planted.VersionIsANumber(), "meets_the_protocol", "schema_version must be a str, got int: 2"),
     (planted.RequiredColumnsRaise(), "meets_the_protocol", "no columns today"),

@@ -131,8 +131,10 @@ class _Server:
             selector.register(answers, selectors.EVENT_READ)
             while not selector.select(_TICK_S):
                 if patience.is_over and not ended:
-                    ended = True
-                    os.kill(pid, signal.SIGKILL)
+                    # It may end by itself at this moment.
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                        ended = True
         status = int(answers.readline())
         return None if ended else status
 
