@@ -21,7 +21,7 @@ from kymflow_zarr.errors import DatasetError, InvalidNameError, StoreError
 from kymflow_zarr.layout import IMAGES, is_key
 from kymflow_zarr.store.base import LOCK_TIMEOUT_S, Change, Fingerprint, OutdatedError, R, T
 from kymflow_zarr.store.listed import ListedStore
-from kymflow_zarr.store.remote.faults import NO_S3
+from kymflow_zarr.store.remote.faults import NO_S3, REPEATED_PAGE
 from kymflow_zarr.store.remote.requests import Requests
 from kymflow_zarr.store.remote.update import PUT_ID, ConditionalPut
 
@@ -182,8 +182,16 @@ class ObjectStore(ListedStore):
                 raise self.requests.refusal(NO_S3, self.requests.attempts(), "list", prefix)
 
     def _batches(self, client: Any, below: str | None, after: str | None) -> Iterator[Sequence[Fingerprint]]:
+        firsts = set()
         for batch in obstore.list(client, below, offset=after, chunk_size=self._page):
-            yield [_fingerprint(str(meta["path"]), meta) for meta in batch]
+            page = [_fingerprint(str(meta["path"]), meta) for meta in batch]
+            # A server that does not go on from page to page would be listened to for ever.
+            if page[0].key in firsts:
+                raise self.requests.refusal(
+                    REPEATED_PAGE, self.requests.attempts(), "list", (below or "").rstrip("/")
+                )
+            firsts.add(page[0].key)
+            yield page
 
     def delete(self, key: str) -> bool:
         # The answer to a deletion does not tell whether there was anything.

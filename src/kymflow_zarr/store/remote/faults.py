@@ -71,6 +71,10 @@ NO_S3 = Fault(
     "Check AWS_ENDPOINT_URL, and whether this network wants you to log in first.",
     no_answer=True,
 )
+REPEATED_PAGE = Fault(
+    "the server lists the same keys again and again",
+    "It must go on from page to page, as S3 does: choose another server, or ask whoever runs it.",
+)
 _NO_CONDITIONS = Fault(
     "the server does not know requests of this kind",
     "It must know conditional puts (If-Match), as S3 does: choose another server.",

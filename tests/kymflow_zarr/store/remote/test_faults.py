@@ -10,6 +10,7 @@ from obstore.exceptions import BaseError, GenericError
 from kymflow_zarr import StoreError, StorePermissionError, StoreUnavailableError
 from kymflow_zarr.store.base import Store
 from kymflow_zarr.store.locations import open_store
+from kymflow_zarr.store.object import ObjectStore
 from kymflow_zarr.store.remote.faults import fault_of
 from support import s3_servers
 from support.bad_network import HANG, RESET, Faults, between
@@ -140,6 +141,34 @@ def test_a_page_of_somebody_else_is_no_answer(faults: Faults) -> None:
         StoreUnavailableError, match=r"cannot write 'k' in .*: the answer of the server is not one of S3"
     ):
         open_store("s3://bucket/lab.zarr").put("k", b"x")
+
+
+def listed(*keys: str) -> str:
+    """Return a page of a listing of which there is more."""
+    head = "<IsTruncated>true</IsTruncated><NextContinuationToken>more</NextContinuationToken>"
+    times = "<LastModified>2026-01-01T00:00:00.000Z</LastModified>"
+    found = (f"<Contents><Key>lab.zarr/{key}</Key><Size>1</Size>{times}</Contents>" for key in keys)
+    return f"<ListBucketResult>{head}{''.join(found)}</ListBucketResult>"
+
+
+@pytest.mark.parametrize("in_order", [True, False])
+@pytest.mark.parametrize("pages", [["a"], ["a", "b", "c"], ["b", "a", "b", "c"]])
+def test_a_listing_that_does_not_go_on_ends(
+    faults: Faults, monkeypatch: pytest.MonkeyPatch, in_order: bool, pages: list[str]
+) -> None:
+    store = open_store("s3://bucket/lab.zarr")
+    assert isinstance(store, ObjectStore)
+    store._lists_in_order = in_order
+    monkeypatch.setattr(ObjectStore, "_page", 2)
+    for _ in range(100):
+        for page in pages:
+            faults.next((200, listed(f"images/{page}/1", f"images/{page}/2")), "LIST")
+    with pytest.raises(
+        StoreError,
+        match=r"^cannot list 'images' in s3://bucket/lab\.zarr: .* the same keys again and again\. It must",
+    ):
+        list(store.list("images"))
+    assert faults.count("LIST") <= len(pages) + 2
 
 
 # Any XML that names no keys would read as the end of a listing.
