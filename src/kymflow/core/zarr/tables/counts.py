@@ -26,6 +26,6 @@ def rows_per_image(ds: ZarrDataset, name: str, image_ids: Collection[str]) -> Co
     with tables.open_table(ds.store, name) as file:
         if IMAGE_ID not in file.schema_arrow.names:
             return Counter()
-        ids = file.read(columns=[IMAGE_ID]).column(IMAGE_ID).to_pylist()
+        ids = file.read(columns=[IMAGE_ID], use_threads=False).column(IMAGE_ID).to_pylist()
     wanted = set(image_ids)
     return Counter(one for one in ids if isinstance(one, str) and one in wanted)

@@ -59,7 +59,8 @@ class TableState:
         """Its rows, read when they are first asked for."""
         if self.ledger is not None:
             # The ledger proves that these are the very bytes that a commit wrote.
-            return pq.ParquetFile(pa.BufferReader(self.file.data), pre_buffer=False).read()
+            # In one thread: another that lets go of the bytes while Python ends would crash it.
+            return pq.ParquetFile(pa.BufferReader(self.file.data), pre_buffer=False).read(use_threads=False)
         return frames.parquet_to_arrow(self.file.data)
 
     def made_by(self, contract: TableContract) -> bool:
