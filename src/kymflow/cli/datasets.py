@@ -95,8 +95,9 @@ def names_dataset(path: str) -> bool:
 
 def hint_at_indexers(kd: KymDataset) -> None:
     """Say what to install, if no indexer can be used, and which ones stand in each other's way."""
-    infos = kd.registry.list()
-    if not kd.registry.indexers():
+    # After a run of all indexers, this is all of them as they were loaded.
+    infos = kd.registry.known()
+    if all(info.status != "ok" for info in infos):
         more = f"; `{call('indexers')}` says why" if infos else ""
         say(f"kymflow: {with_pip(kd.registry.what_there_is())}{more}")
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -237,16 +238,15 @@ print([name for name in ("pandas", "pyarrow", "zarr", "numpy") if name in sys.mo
     assert run_python(code, tmp_path).splitlines() == ["['ok']", "[]"]
 
 
-def test_commands_that_name_their_indexers_import_no_other_plugin(
-    run: Run, lab: Path, site: Path, tmp_path: Path
-) -> None:
+@pytest.fixture
+def times_imported(run: Run, lab: Path, site: Path, tmp_path: Path) -> Callable[..., int]:
+    """Install a plugin with indexer ``heavy`` when the lab is there; tell how often a command imports it."""
     write_distribution(site, "lab-heavy", "0.1", "heavy = lab_heavy_plugin")
     write_indexers(site, "lab_heavy_plugin", "heavy")
     module = site / "lab_heavy_plugin.py"
     imports = tmp_path / "imports"
     noting = f"with open({str(imports)!r}, 'a') as file: file.write('1')"
     module.write_text(f"{noting}\n{module.read_text('utf-8')}", "utf-8")
-    image_id = ZarrDataset(lab).list_image_ids()[0]
 
     def times_imported(*command: object, code: int = 0) -> int:
         # As in a new process.
@@ -256,6 +256,13 @@ def test_commands_that_name_their_indexers_import_no_other_plugin(
         run(*command, code=code)
         return len(imports.read_text("utf-8")) if imports.exists() else 0
 
+    return times_imported
+
+
+def test_commands_that_name_their_indexers_import_no_other_plugin(
+    times_imported: Callable[..., int], lab: Path, site: Path
+) -> None:
+    module, image_id = site / "lab_heavy_plugin.py", ZarrDataset(lab).list_image_ids()[0]
     # At first, nothing is known.
     assert times_imported("rebuild", lab, "--indexer", "radon_report") == 1
     for command in (
@@ -276,3 +283,45 @@ def test_commands_that_name_their_indexers_import_no_other_plugin(
     # Another version may offer other things.
     module.write_text(module.read_text("utf-8").replace("'heavy'", "'radon_report'"), "utf-8")
     assert times_imported("rebuild", lab, "--indexer", "radon_report", code=1) == 1
+
+
+def test_status_imports_no_plugin_whose_tables_are_not_there(
+    times_imported: Callable[..., int], run: Run, lab: Path, site: Path
+) -> None:
+    def stands() -> dict[str, Any]:
+        return {table["table_name"]: table for table in read_json(run("status", lab, "--json"))["tables"]}
+
+    # At first, nothing is known.
+    assert times_imported("status", lab) == 1
+    loaded = stands()
+    assert (loaded["heavy"]["indexer"], loaded["heavy"]["missing"], loaded["heavy"]["rewrite"]) == (
+        "heavy",
+        1,
+        True,
+    )
+    assert times_imported("status", lab) == 0
+    assert times_imported("status", lab, "--json") == 0
+    assert stands() == loaded
+    # Whether values are those that an indexer takes, it alone can tell.
+    (lab / "kymflow.toml").write_text("[tool.kymflow.indexers.heavy]\nlevel = 2\n", "utf-8")
+    assert times_imported("status", lab, code=1) == 1
+    (lab / "kymflow.toml").unlink()
+
+    run("rebuild", lab, "--indexer", "heavy")
+    assert times_imported("status", lab) == 1
+    assert stands()["heavy"]["fresh"] == 1
+
+
+def test_status_tells_of_conflicts_and_of_no_plugin_at_all_as_if_all_were_imported(
+    times_imported: Callable[..., int], run: Run, lab: Path, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_distribution(site, "lab-rival", "0.2", "rival = lab_rival_plugin")
+    write_indexers(site, "lab_rival_plugin", "heavy")
+    for imports in (1, 0):
+        assert times_imported("status", lab) == imports
+        told = run("status", lab).stderr
+        assert told.count("indexer 'heavy' is not used: lab-heavy 0.1 and lab-rival 0.2 both claim") == 2, (
+            told
+        )
+    monkeypatch.setenv("KYMFLOW_DISABLE_PLUGIN_AUTOLOAD", "1")
+    assert "(KYMFLOW_DISABLE_PLUGIN_AUTOLOAD=1)" in run("status", lab).stderr

@@ -85,29 +85,33 @@ class PluginLoads:
         with self._reading():
             return self._everything()
 
-    def indexer(self, name: str) -> DatasetIndexer | None:
-        """Return the indexer of a name if it is for certain the one that :meth:`all` would give, else None.
-
-        Plugins that are known to offer other names and tables only are not imported for it.
-        """
-        with self._reading():
-            entries = self._outline()
-            chosen = [entry for entry in entries if entry.info.name == name and entry.info.status == "ok"]
-            if len(chosen) != 1 or chosen[0].offered is None:
-                return None
-            source, info = chosen[0].offered, chosen[0].info
-            part = self._part(source)
-            # What is known may turn out to be wrong: it offers other things, or is broken by now.
-            if [entry.info for entry in entries if entry.offered == source] != [
-                entry.info for entry in mark_conflicts(part.indexers)
-            ]:
-                return None
-            return next(entry.offered for entry in part.indexers if entry.info == info)
-
     def infos(self) -> list[IndexerInfo]:
         """Return what is known of all indexers; plugins whose names are known are not imported for it."""
         with self._reading():
             return [entry.info for entry in self._outline()]
+
+    def indexers_of(
+        self, is_asked_for: Callable[[IndexerInfo], bool]
+    ) -> list[Registered[DatasetIndexer, IndexerInfo]]:
+        """Return those that are asked for and can be used, as :meth:`all` would give them.
+
+        Plugins that are known to offer others only are not imported for it.
+        """
+        with self._reading():
+            entries = self._outline()
+            for entry in entries:
+                if entry.offered is not None and is_asked_for(entry.info):
+                    self._part(entry.offered)
+            now = self._outline()
+            # What is known may turn out to be wrong: a plugin offers other things, or is broken by now.
+            if [entry.info for entry in now] != [entry.info for entry in entries]:
+                self._everything()
+                now = self._outline()
+            return [
+                Registered(self._offered(entry.offered, entry.info.name), entry.info)
+                for entry in now
+                if entry.offered is not None and entry.info.status == "ok" and is_asked_for(entry.info)
+            ]
 
     def loaded_indexers(self) -> Iterator[Registered[DatasetIndexer, IndexerInfo]]:
         """Yield the indexers of plugins that have been loaded by now."""
@@ -166,6 +170,9 @@ class PluginLoads:
                 for one in self._part(source).indexers
             ]
         return mark_conflicts(entries)
+
+    def _offered(self, source: PluginSource, name: str) -> DatasetIndexer | None:
+        return next(one.offered for one in self._parts[source].indexers if one.info.name == name)
 
     def _part(self, source: PluginSource) -> LoadedPlugins:
         """Load one plugin, if it has not been; note what it offers, unless something is wrong with it."""

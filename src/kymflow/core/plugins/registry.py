@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -49,7 +49,7 @@ class IndexerRegistry:
     Notes
     -----
     Plugins are loaded when an indexer is first asked for, one by one, in sorted order. Where one indexer is
-    asked for by its name, installed plugins that are known to offer others only are not imported.
+    asked for by its name or table, installed plugins that are known to offer others only are not imported.
 
     Examples
     --------
@@ -100,10 +100,19 @@ class IndexerRegistry:
 
     def indexers(self) -> Sequence[DatasetIndexer]:
         """Return the indexers that can be used, ordered by name."""
-        usable = [
-            (entry.info.name, entry.offered) for entry in self._registered() if entry.info.status == "ok"
-        ]
-        return [indexer for _, indexer in sorted(usable, key=lambda pair: pair[0]) if indexer is not None]
+        return _usable(self._registered())
+
+    def needed(self, tables: Container[str], names: Container[str] = ()) -> Sequence[DatasetIndexer]:
+        """Return the indexers of some tables, and those of some names, as far as they can be used, by name.
+
+        Plugins that are known to offer none of them are not imported; see :meth:`known`.
+        """
+
+        def is_needed(info: IndexerInfo) -> bool:
+            return info.table_name in tables or info.name in names
+
+        own = [entry for entry in self._own if is_needed(entry.info)]
+        return _usable([*self._loads.indexers_of(is_needed), *own])
 
     def get(self, name: str) -> DatasetIndexer:
         """Return the indexer of this name.
@@ -115,9 +124,10 @@ class IndexerRegistry:
         PluginError
             Under ``KYMFLOW_STRICT_PLUGINS=1``, any plugin failed.
         """
-        indexer = None if self._own else self._loads.indexer(name)
-        if indexer is not None:
-            return indexer
+        known = [] if self._own else self._loads.indexers_of(lambda info: info.name == name)
+        for found in known:
+            if found.offered is not None:
+                return found.offered
         entries = [entry for entry in self._registered() if entry.info.name == name]
         for entry in entries:
             if entry.offered is not None and entry.info.status == "ok":
@@ -341,6 +351,11 @@ def _entry_of(indexer: DatasetIndexer, entries: Sequence[RegisteredIndexer]) -> 
     same = [entry for entry in entries if entry.offered is indexer]
     like = [entry for entry in entries if type(entry.offered) is type(indexer)]
     return next(iter(same or [entry for entry in like if entry.info.name == indexer.name]), None)
+
+
+def _usable(entries: Iterable[RegisteredIndexer]) -> list[DatasetIndexer]:
+    usable = [(entry.info.name, entry.offered) for entry in entries if entry.info.status == "ok"]
+    return [indexer for _, indexer in sorted(usable, key=lambda pair: pair[0]) if indexer is not None]
 
 
 def _by_name(infos: Iterable[IndexerInfo]) -> list[IndexerInfo]:

@@ -150,7 +150,7 @@ class KymDataset(FolderImages):
     ) -> DatasetStatus:
         """Say how every table stands: rows, and images fresh, stale, failed and missing."""
         options = RunOptions(on_progress=on_progress, cancel=cancel)
-        return dataset_status(self.ds, self.registry, self._chosen(None), options)
+        return dataset_status(self.ds, self.registry, self._configured.needed, options)
 
     def check(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,11 @@ def answers(make: Callable[[], IndexerRegistry], asked: Sequence[str]) -> list[o
             found.append(str(error))
         else:
             found.append((indexer.name, indexer.table_name, dict(one.made_by(indexer))))
+    with suppress(PluginError):
+        # Plugins of other tables may come later.
+        few = make()
+        found.append([one.name for one in few.needed({"t", "u"}, asked)])
+        found.append([(info.name, info.table_name, info.status) for info in few.known()])
     try:
         found.append([observer.origin for observer in one._loads.observers()])
         found.append(list(make().known()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,15 @@ class ConfiguredIndexers:
         """
         settings = self._settings()
         return [self._configured(indexer, settings) for indexer in self.registry.indexers()]
+
+    def needed(self, tables: Container[str]) -> list[DatasetIndexer]:
+        """Return those of these tables, and those that have settings; no other plugin need be imported.
+
+        Errors as :meth:`all`.
+        """
+        settings = self._settings()
+        indexers = self.registry.needed(tables, {*settings, *self.overrides})
+        return [self._configured(indexer, settings) for indexer in indexers]
 
     def some(self, names: Sequence[str]) -> list[DatasetIndexer]:
         """Return those of these names; errors as :meth:`all`, and of :meth:`IndexerRegistry.get`."""

@@ -157,12 +157,14 @@ def make_plan(
         The run was cancelled.
     """
     live = listing.names
-    plan = RefreshPlan(contract.table_name, contract.indexer, rows=state.n_rows if state else 0)
-    wanted = _NO_TABLE if state is None else state.wanted_schema(contract)
-    if state is not None and not isinstance(wanted, str) and state.is_of_other_code(code):
+    if state is None:
+        return plan_of_absent(contract.table_name, contract.indexer, listing)
+    plan = RefreshPlan(contract.table_name, contract.indexer, rows=state.n_rows)
+    wanted = state.wanted_schema(contract)
+    if not isinstance(wanted, str) and state.is_of_other_code(code):
         wanted = OTHER_CODE
-    if state is None or state.ledger is None or isinstance(wanted, str):
-        known = state.known_ids() if state is not None else set()
+    if state.ledger is None or isinstance(wanted, str):
+        known = state.known_ids()
         return replace(
             plan,
             stale={image_id: [str(wanted)] for image_id in live},
@@ -187,6 +189,12 @@ def make_plan(
         rewrite=not (stale or removed) and not is_alike(state.schema, wanted),
         revalidated=revalidated,
     )
+
+
+def plan_of_absent(table_name: str, indexer: str, listing: Listing) -> RefreshPlan:
+    """Return what a refresh would do that finds no table, or one that cannot be read; takes no indexer."""
+    new = list(listing.names)
+    return RefreshPlan(table_name, indexer, {image_id: [_NO_TABLE] for image_id in new}, new, whole=True)
 
 
 def _compared(

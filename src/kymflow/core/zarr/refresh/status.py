@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from kymflow.core.plugins.code import code_digest
 from kymflow.core.runs.options import RunOptions
 from kymflow.core.zarr.indexers.contract import contract_of
-from kymflow.core.zarr.refresh.plan import OTHER_CODE, RefreshPlan, make_plan
+from kymflow.core.zarr.refresh.plan import OTHER_CODE, RefreshPlan, make_plan, plan_of_absent
 from kymflow.core.zarr.tables.info import TableInfo, describe_table
 from kymflow.core.zarr.tables.state import find_state
 from kymflow_zarr.errors import TableError, TableNotFoundError
@@ -149,7 +149,10 @@ class DatasetStatus(Summarised):
 
 
 def dataset_status(
-    ds: ZarrDataset, registry: IndexerRegistry, indexers: Iterable[DatasetIndexer], options: RunOptions
+    ds: ZarrDataset,
+    registry: IndexerRegistry,
+    needed: Callable[[Container[str]], Iterable[DatasetIndexer]],
+    options: RunOptions,
 ) -> DatasetStatus:
     """Look at every table, and read artifacts only where a listing cannot tell.
 
@@ -157,18 +160,30 @@ def dataset_status(
     ----------
     ds, registry
         Which dataset, and which plugins there are.
-    indexers : iterable of DatasetIndexer
-        Those that can be used, with the settings that they have for this dataset.
+    needed : callable
+        Returns the indexers of some tables, with the settings that they have for this dataset. Of a table
+        that is not there yet, what is known without importing its plugin is enough.
     options : RunOptions
         As for :func:`make_plan`.
     """
+    on_disk = set(ds.list_table_names())
+    indexers = needed(on_disk)
     contracts = {contract.table_name: (contract, one) for one in indexers for contract in [contract_of(one)]}
-    names = sorted({*contracts, *ds.list_table_names()})
-    infos = registry.list()
+    infos = registry.known()
+    # Of tables that are not there yet.
+    makers = {
+        info.table_name: info.name
+        for info in infos
+        if info.status == "ok" and info.table_name not in {*on_disk, *contracts}
+    }
     listing, passed_over = ds.listing(), ds.passed_over
     tables = []
     plans = {}
-    for name in names:
+    for name in sorted({*contracts, *makers, *on_disk}):
+        if name in makers:
+            plan = plans[name] = plan_of_absent(name, makers[name], listing)
+            tables.append(TableStatus(name, makers[name], missing=len(plan.new), rewrite=True))
+            continue
         info = _describe(ds, name)
         if name not in contracts:
             problem = _why_no_indexer(info, infos, registry)
