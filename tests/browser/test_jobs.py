@@ -32,6 +32,22 @@ kd.update_image(ImagesIndexer(), image_id)
 print("done")
 """
 
+# Before those that the last image in the table has, one more.
+ADD_AN_EVENT = """
+import sys
+import pandas as pd
+from kymflow import KymDataset
+from kymflow_indexers_builtin import VelocityEventsIndexer
+kd = KymDataset(sys.argv[1], "r+")
+image_id = kd.get_table("velocity_events")["image_id"].iloc[-1]
+record = kd.ds.record(image_id)
+events = record.load_df_parquet("velocity_events")
+added = events.iloc[[0]].assign(event_id="added", t0_s=0.1, kind="added")
+record.save_df_parquet("velocity_events", pd.concat([added, events], ignore_index=True))
+kd.update_image(VelocityEventsIndexer(), image_id)
+print("done")
+"""
+
 
 @pytest.fixture
 def gate(tmp_path: Path) -> Gate:
@@ -136,6 +152,31 @@ def test_the_row_of_an_image_stays_marked_when_another_process_moves_it(
     expect(marked).to_contain_text("changed by another process")
     expect(marked).to_contain_text("long.tif")
     expect(marked).to_have_attribute("aria-rowindex", "3")
+
+
+@pytest.mark.parametrize("columns", ["t0_s,kind,event_id", "t0_s,kind"])
+def test_the_row_of_an_event_stays_marked_when_another_process_adds_one_above(
+    own_lab: Path,
+    view: Callable[..., Viewer],
+    context: BrowserContext,
+    start_python: StartPython,
+    columns: str,
+) -> None:
+    events = KymDataset(own_lab, "r").get_table("velocity_events")
+    server = view(own_lab)
+    page = context.new_page()
+    page.goto(server.link)
+    page.goto(f"{server.origin}/tables/velocity_events?columns={columns}")
+    page.get_by_role("gridcell", name=str(events["kind"].iloc[-1]), exact=True).last.click()
+    marked = page.locator("[role=row][aria-selected=true]")
+    expect(marked).to_have_attribute("aria-rowindex", str(len(events) + 1))
+    wait_for_all(start_python(ADD_AN_EVENT, own_lab))
+
+    expect(page.get_by_role("group", name="Rows of").get_by_role("status")).to_have_text(
+        f"{len(events) + 1} rows"
+    )
+    expect(marked).to_have_attribute("aria-rowindex", str(len(events) + 2))
+    expect(marked).to_contain_text(str(events["kind"].iloc[-1]))
 
 
 def test_a_page_of_a_viewer_that_was_started_anew_says_so(

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 from kymflow import ColumnInfo, TableContent, write_tables
 from kymflow_view.server.parameters import bad_request, get_choice, get_flag, get_integer, get_text
 from kymflow_view.tables import Query, Tables, View, parse_query
-from kymflow_view.tables.query import MAX_SEARCH, MAX_WHERE
+from kymflow_view.tables.query import MAX_SEARCH, MAX_WHERE, parse_conditions
 from kymflow_view.tables.view import MAX_ROWS
 from kymflow_view.units import shown_unit
 
@@ -110,7 +110,9 @@ def _position(request: Request) -> Response:
     image_id = get_text(request, "image_id")
     if not image_id:
         raise bad_request("image_id is missing")
-    return JSONResponse({**version_of(view), "position": view.position(image_id)})
+    row = parse_conditions(get_text(request, "row", longest=MAX_WHERE), "row")
+    near = get_integer(request, "near", 0, 0, MAX_OFFSET)
+    return JSONResponse({**version_of(view), "position": view.position(image_id, row, near)})
 
 
 def _values(request: Request) -> Response:

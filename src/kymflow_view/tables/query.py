@@ -76,18 +76,34 @@ def parse_query(*, q: str = "", where: str = "", sort: str = "", images: bool = 
     for name, text, limit in (("q", q, MAX_SEARCH), ("where", where, MAX_WHERE), ("sort", sort, MAX_WHERE)):
         if len(text) > limit:
             raise QueryError(f"{name} takes at most {limit:,} characters, got {len(text):,}")
-    return Query(q, _conditions(where) if where.strip() else (), sort, images)
+    return Query(q, parse_conditions(where), sort, images)
 
 
-def _conditions(text: str) -> tuple[Condition, ...]:
+def parse_conditions(text: str, name: str = "where") -> tuple[Condition, ...]:
+    """Return what a JSON list of ``[column, operator, value]`` asks; none of an empty text.
+
+    Parameters
+    ----------
+    text : str
+        The list.
+    name : str
+        What a message calls it.
+
+    Raises
+    ------
+    QueryError
+        It is no such list, or too long.
+    """
+    if not text.strip():
+        return ()
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        raise QueryError('where is no JSON; it takes a list such as [["score", ">", 1.5]]') from None
+        raise QueryError(f'{name} is no JSON; it takes a list such as [["score", ">", 1.5]]') from None
     if not isinstance(found, list):
-        raise QueryError(f'where takes a list such as [["score", ">", 1.5]], got {_short(found)}')
+        raise QueryError(f'{name} takes a list such as [["score", ">", 1.5]], got {_short(found)}')
     if len(found) > MAX_CONDITIONS:
-        raise QueryError(f"where takes at most {MAX_CONDITIONS} conditions, got {len(found)}")
+        raise QueryError(f"{name} takes at most {MAX_CONDITIONS} conditions, got {len(found)}")
     return tuple(map(_condition, found))
 
 

@@ -17,7 +17,7 @@ from kymflow_view.tables.conditions import containing, matching
 from kymflow_view.tables.joined import Joined, JoinedColumn
 from kymflow_view.tables.loading import IMAGE_ID
 from kymflow_view.tables.order import Mask, Places
-from kymflow_view.tables.query import Query, named_columns, no_column, sort_columns
+from kymflow_view.tables.query import Condition, Query, named_columns, no_column, sort_columns
 
 # Which image a row is of.
 _ALWAYS = (IMAGE_ID, "file_name", "image_file_name")
@@ -86,13 +86,34 @@ class View:
         found = [cells(known[name].column, known[name].rows(places)) for name in names]
         return Page(names, [list(row) for row in zip(*found, strict=True)])
 
-    def position(self, image_id: str) -> int | None:
-        """Return where the first row of an image is; None if it has none here."""
+    def position(self, image_id: str, row: Sequence[Condition] = (), near: int = 0) -> int | None:
+        """Return where an image is; None if it has no row here.
+
+        Parameters
+        ----------
+        image_id : str
+            The image.
+        row : sequence of Condition
+            Which of its rows, the most telling condition first. One that none of them meets is passed over.
+        near : int
+            Of several such rows, the nearest to this position is meant.
+
+        Raises
+        ------
+        ColumnError
+            A condition that does not fit its column.
+        """
         found = self.joined.table.columns.get(IMAGE_ID)
         if found is None or found.kind != "text":
             return None
         where = np.flatnonzero(matching(found, "=", image_id)[self.places])
-        return int(where[0]) if len(where) else None
+        for condition in row:
+            column = self.joined.table.columns.get(condition.column)
+            if column is None or len(where) < 2:
+                continue
+            meant = where[matching(column, condition.operator, condition.value)[self.places[where]]]
+            where = meant if len(meant) else where
+        return int(where[np.argmin(np.abs(where - near))]) if len(where) else None
 
     def values(self, name: str) -> tuple[list[tuple[Any, int]], int]:
         """Return how many rows have which value of a column, and how many further values there are.

@@ -107,6 +107,20 @@ def test_the_position_of_an_image_is_that_of_its_first_row(client: TestClient) -
     assert client.get("/api/tables/images/position").json() == {"error": "image_id is missing"}
 
 
+def test_the_position_of_a_row_is_told_by_what_it_is(client: TestClient) -> None:
+    answer = client.get("/api/tables/velocity_events/rows?sort=-t0_s&columns=event_id,t0_s").json()
+    for position, (image_id, event_id, _) in enumerate(answer["rows"]):
+        row = [["event_id", "=", event_id], ["of_another_version", "=", 1]]
+        told = client.get(
+            "/api/tables/velocity_events/position",
+            params={"sort": "-t0_s", "image_id": image_id, "row": json.dumps(row)},
+        )
+        assert told.json()["position"] == position
+    refused = client.get("/api/tables/velocity_events/position?image_id=a&row=[1]")
+    assert refused.status_code == 400
+    assert refused.json() == {"error": "a condition is [column, operator, value], got 1"}
+
+
 def test_values_are_counted_within_the_query(odd: TestClient) -> None:
     told = odd.get(path_of("/values", column=HOSTILE)).json()
     assert sorted(told["values"], key=str) == [["<b>", 1], ["=1+1", 1], [None, 1]]

@@ -211,3 +211,30 @@ def test_pieces_are_the_rows_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pa.concat_tables(pieces).to_pydict() == {"n": [1, 2, 3], "text": [None, "b", "a"]}
     (nothing,) = make_view(joined, Query(search="nobody")).pieces(["text"])
     assert (nothing.num_rows, nothing.column_names) == (0, ["text"])
+
+
+def test_a_row_is_where_what_tells_it_apart_is() -> None:
+    rows = pa.table(
+        {
+            "image_id": ["a", "b", "b", "b", "b"],
+            "event_id": ["1", "1", "2", "3", None],
+            "roi_id": [1, 1, 1, 2, 2],
+        }
+    )
+    view = make_view(join(table_of("t", rows), None), Query())
+
+    def position(event_id: str, roi_id: int, near: int = 0) -> int | None:
+        row = (
+            Condition("event_id", "=", event_id),
+            Condition("absent", "=", 1),
+            Condition("roi_id", "=", roi_id),
+        )
+        return view.position("b", row, near)
+
+    assert position("3", 2) == 3
+    # What was edited is told by what tells most, what is gone by the rest, and by its place.
+    assert position("2", 7) == 2
+    assert [position("gone", 2, near) for near in (0, 3, 4)] == [3, 3, 4]
+    assert position("gone", 7) == view.position("b") == 1
+    assert view.position("b", (Condition("event_id", "missing"),)) == 4
+    assert view.position("absent") is None

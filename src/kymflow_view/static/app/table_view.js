@@ -26,6 +26,7 @@ export class TableView {
   #query = {};
   #sorts = [];
   #filters = [];
+  #moved = null;
 
   /**
    * `options`: `table`, `label`, `onSort(name, also)`, `onFilter(name, filters)`, `onOpen(position, row)` for a
@@ -35,19 +36,24 @@ export class TableView {
     this.element = element;
     this.columns = [];
     this.active = null;
+    this.marked = { row: null }; // The active row as it was last seen; another object for each that is chosen.
     this.#options = options;
     this.source = new RowSource(options.table, (isNew) => this.#rowsCame(isNew), options.onError);
     this.resizes = new ResizeObserver(() => this.#resize());
   }
 
-  /** Show `columns` (as the API gives them) of the rows of `query`, from the row at `near` on; rows have those of `also` too. */
-  async show(columns, query, { sorts, filters, near = null, also = [] }) {
+  /**
+   * Show `columns` (as the API gives them) of the rows of `query`, from the row at `near` on; rows have those of `also` too.
+   * `moved`: what was `marked` is at the position `to` among them.
+   */
+  async show(columns, query, { sorts, filters, near = null, also = [], moved = null }) {
     const names = columns.map((column) => column.name);
     const same = names.join("\n") === this.columns.map((column) => column.name).join("\n");
     this.#query = query;
     this.#sorts = sorts;
     this.#filters = filters;
     this.pendingColumns = same ? null : columns;
+    this.#moved = moved;
     await this.source.start(query, [...new Set([...names, ...also])], near ?? 0);
     await this.building;
   }
@@ -55,6 +61,7 @@ export class TableView {
   /** Make the row at `position` the active one, and see that it is in view unless `reveal` is false. */
   activate(position, { center = false, reveal = true } = {}) {
     this.active = position;
+    this.marked = { row: position === null ? null : this.source.row(position) };
     if (reveal && position !== null && this.#window) {
       this.#window.reveal(position, center);
       this.#scrolled();
@@ -86,6 +93,11 @@ export class TableView {
   }
 
   #rowsCame(isNew) {
+    // In one go with the rows; unless another one was chosen meanwhile.
+    const before = this.active;
+    if (isNew && this.#moved?.marked === this.marked) this.active = this.#moved.to;
+    const shift = this.#isInView(before) && this.active !== null ? this.active - before : 0;
+    if (this.active !== null) this.marked.row = this.source.row(this.active) ?? this.marked.row;
     if (!isNew) {
       this.#paint();
       return;
@@ -93,9 +105,17 @@ export class TableView {
     if (this.pendingColumns) this.#build(this.pendingColumns);
     else {
       this.#place();
+      if (shift) {
+        this.#window.top += shift; // Whoever looks at a row has it before them still.
+        this.#scrolled();
+      }
       this.#markHeads(); // Only now: a head tells how the rows below it are sorted.
     }
     this.#options.onTotal(this.source.total);
+  }
+
+  #isInView(position) {
+    return position !== null && this.ready && position >= this.#window.top - 1 && position <= this.#window.top + this.#window.seen;
   }
 
   #build(columns) {

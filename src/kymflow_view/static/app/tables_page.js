@@ -14,8 +14,8 @@ import { Toolbar } from "./toolbar.js";
 import { keepWidth } from "./widths.js";
 
 const SEARCHED_FOR_IMAGE = 20_000; // Rows that are looked through for the next image.
-// What of a row says where in the image it is, whether or not it is shown.
-const OF_EVENT = ["event_id", "roi_id", "kind", "t0_s", "t1_s"];
+// What tells the rows of an image apart, whether or not it is shown; what tells most comes first.
+const OF_ROW = ["event_id", "roi_id", "channel", "kind", "t0_s", "t1_s"];
 
 // Fetched when the table is there, so that neither waits for the other.
 const loadImage = () => import("./image/image.js");
@@ -158,17 +158,26 @@ class TablePage {
     this.#hasFailed = false;
     untell("table");
     const near = isFirst ? await this.#positionOf(params.get("image"), query) : null;
+    const moved = isSame ? await this.#whereMarkedRowIs(query) : null;
     if (this.#shownRows !== key || this.#isGone) return;
     if (!isSame && !isFirst) this.view.activate(null);
-    await this.view.show(shown, query, { sorts: sortsOf(params, this.#meta.columns), filters: filtersOf(params), near: near ?? (isSame ? this.view.top : 0), also: this.#meta.columns.map(({ name }) => name).filter((name) => OF_EVENT.includes(name)) });
+    const also = this.#meta.columns.map(({ name }) => name).filter((name) => OF_ROW.includes(name));
+    await this.view.show(shown, query, { sorts: sortsOf(params, this.#meta.columns), filters: filtersOf(params), near: near ?? (isSame ? this.view.top : 0), also, moved });
     if (near !== null) this.view.activate(near, { center: true });
     else if (!isSame) this.view.scrollToTop();
   }
 
-  /**
-   * Mark a row of the image that the URL names: the back button, or rows that have changed, leave another one marked.
-   * Where rows have changed, the place stays.
-   */
+  /** Where the marked row is among the rows that come, or null; by what it is, as there may be others above it. */
+  async #whereMarkedRowIs(query) {
+    const { marked, active } = this.view;
+    const { row } = marked;
+    if (!row?.image_id) return null;
+    const known = OF_ROW.filter((name) => this.#meta.columns.some((column) => column.name === name) && row[name] !== undefined);
+    const same = known.map((name) => (row[name] === null ? [name, "missing"] : [name, "=", row[name]]));
+    return { marked, to: await this.#positionOf(row.image_id, query, { row: JSON.stringify(same), near: active }) };
+  }
+
+  /** Mark a row of the image that the URL names: the back button leaves another one marked. */
   async #follow(imageId) {
     const before = this.#selected;
     const { active, source } = this.view;
@@ -176,13 +185,13 @@ class TablePage {
     if (!imageId || imageId === before || active === null || source.row(active)?.image_id === imageId) return;
     const position = await this.#positionOf(imageId, this.#query());
     if (this.#selected === imageId && this.view.active === active && !this.#isGone) {
-      this.view.activate(position, { center: true, reveal: before !== undefined });
+      this.view.activate(position, { center: true });
     }
   }
 
-  async #positionOf(imageId, query) {
+  async #positionOf(imageId, query, which = {}) {
     if (!imageId) return null;
-    const { position } = await getJson(tablePath(this.table, "position"), { ...query, image_id: imageId });
+    const { position } = await getJson(tablePath(this.table, "position"), { ...query, ...which, image_id: imageId });
     return position;
   }
 
@@ -311,10 +320,9 @@ class TablePage {
     else if (event.key === "Escape") this.#close();
   }
 
-  /** Another process, or a job, has changed tables: read this one anew and keep the place. */
+  /** Another process, or a job, has changed tables: read this one anew, keep the place, and the mark with its row. */
   #tablesChanged() {
     this.#asked = null;
-    this.#selected = undefined;
     this.#shownRows &&= "";
     this.#rows?.update({ imageId: route().params.get("image"), changed: true });
     this.update(route());
