@@ -12,6 +12,8 @@ VIEWERS_VENV := $(VENV)-viewers
 VIEWERS_BIN := $(VIEWERS_VENV)/$(PROGRAMS)
 VIEW_VENV := $(VENV)-view
 VIEW_BIN := $(VIEW_VENV)/$(PROGRAMS)
+DOCS_VENV := $(VENV)-docs
+DOCS_BIN := $(DOCS_VENV)/$(PROGRAMS)
 
 USER_STAMP := $(VENV)/.kymflow-installed
 DEV_STAMP := $(VENV)/.kymflow-dev-installed
@@ -19,12 +21,13 @@ SEAWEEDFS_STAMP := $(VENV)/.kymflow-seaweedfs-installed
 BENCH_STAMP := $(VENV)/.kymflow-bench-installed
 VIEWERS_STAMP := $(VIEWERS_VENV)/.kymflow-viewers-installed
 VIEW_STAMP := $(VIEW_VENV)/.kymflow-view-installed
+DOCS_STAMP := $(DOCS_VENV)/.kymflow-docs-installed
 HEART_RATE := examples/kymflow-indexer-heart-rate
 CZI := examples/kymflow-reader-czi
 PROJECTS := pyproject.toml src/kymflow_indexers_builtin/pyproject.toml src/kymflow_view/pyproject.toml
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: demo test test-fast test-shuffled test-seaweedfs test-viewers test-view test-long lint style types imports format bench clean
+.PHONY: demo test test-fast test-shuffled test-seaweedfs test-viewers test-view test-long docs linkcheck lint style types imports format bench clean
 
 $(USER_STAMP): $(PROJECTS)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kymflow needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
@@ -79,6 +82,22 @@ $(VIEW_STAMP): $(PROJECTS)
 	$(VIEW_BIN)/python -m pip install --quiet -e . -e src/kymflow_indexers_builtin -e src/kymflow_view --group view
 	touch $@
 
+# The site of docs/, in build/site: without the internet, and a warning is an error. Then its pages are tested.
+docs: $(DOCS_STAMP)
+	rm -rf build/site docs/api/generated
+	$(DOCS_BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -d build/doctrees docs build/site
+	$(DOCS_BIN)/python -m pytest tests/site
+
+# That links to other sites lead somewhere. It needs the internet, so CI does not run it.
+linkcheck: $(DOCS_STAMP)
+	$(DOCS_BIN)/python -m sphinx --quiet -b linkcheck -d build/doctrees docs build/linkcheck
+
+$(DOCS_STAMP): $(PROJECTS)
+	$(PYTHON) -m venv $(DOCS_VENV)
+	$(DOCS_BIN)/python -m pip install --quiet --upgrade pip
+	$(DOCS_BIN)/python -m pip install --quiet -e . -e src/kymflow_indexers_builtin -e src/kymflow_view --group docs
+	touch $@
+
 # What takes minutes: all tests, the long ones too.
 test-long: $(DEV_STAMP)
 	$(PYTEST) -m "long or not long"
@@ -105,4 +124,4 @@ bench: $(BENCH_STAMP)
 	$(BIN)/python benchmarks/rebuild.py
 
 clean:
-	rm -rf $(VENV) $(VIEWERS_VENV) $(VIEW_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VIEWERS_VENV) $(VIEW_VENV) $(DOCS_VENV) docs/api/generated build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -51,18 +51,21 @@ class ZarrDataset(OpenedRoot):
     zarr_format : {3, 2}
         For creation only; an existing dataset keeps its own.
 
+    Attributes
+    ----------
+    readers : callable
+        Returns the readers that folders are ingested with: of plain TIFF files, unless a KymDataset
+        gives it those of kymographs and of plugins.
+    passed_over : PassedOver
+        Which folders the last listing of all images has passed over: ``copies`` of records (id of the image,
+        by name), and ``unusable`` names.
+
     Raises
     ------
     DatasetNotFoundError
         Mode ``r`` or ``r+``, and nothing is there.
     DatasetError
         What is there is no kymflow dataset, is of a newer version, or is damaged.
-
-    Attributes
-    ----------
-    readers : callable
-        Returns the readers that folders are ingested with: of plain TIFF files, unless a KymDataset
-        gives it those of kymographs and of plugins.
 
     Notes
     -----
@@ -119,7 +122,7 @@ class ZarrDataset(OpenedRoot):
     def list_image_ids(self) -> list[str]:
         """Return the ids of all images, sorted.
 
-        Folders that are none are noted in :attr:`passed_over`: of a name that is no id, or copies that sync
+        Folders that are none are noted in ``passed_over``: of a name that is no id, or copies that sync
         programs left.
         """
         self.check_there()
@@ -194,6 +197,7 @@ class ZarrDataset(OpenedRoot):
         Parameters
         ----------
         image_ids : collection of str
+            Which images.
         exclude : bool
             Never ingest their source files again, wherever they move and however they change. By default
             an image comes back, under its old id, with the next ingest of a folder that has its file.
@@ -314,7 +318,7 @@ class ZarrDataset(OpenedRoot):
             ``skip`` looks only for new files. ``reingest_if_changed`` also replaces pixels and
             artifacts, under the same image id, where a file or a sidecar has changed.
         reader : SourceReader, optional
-            How sources are read; by default each by the reader in :attr:`readers` that takes it.
+            How sources are read; by default each by the reader in ``readers`` that takes it.
         overwrite : bool
             Replace even what was edited in the dataset and has changed at its source too.
         verify : bool

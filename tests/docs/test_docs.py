@@ -24,7 +24,7 @@ from kymflow.testing import simulate_folder
 from kymflow_view.panels.loading import load_panels
 from support.paths import REPO
 
-PAGES = [*sorted(REPO.glob("*.md")), *sorted((REPO / "docs").glob("*.md"))]
+PAGES = [*sorted(REPO.glob("*.md")), *sorted((REPO / "docs").rglob("*.md"))]
 # Where the built-in plugin is not installed, its entry point is not there either.
 REGISTER = (
     "from kymflow import get_registry\n"
@@ -334,7 +334,7 @@ def test_what_the_page_on_windows_shows_stands_in_that_program() -> None:
     assert [block for block in blocks if textwrap.indent(block, "    ") not in program] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPO).as_posix())
 def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", page.read_text("utf-8"))
     missing = [link for link, _ in links if link and not (page.parent / link).exists()]

@@ -55,9 +55,9 @@ def get_velocity_trace(record: ZarrImageRecord, roi_id: int | None = None) -> pd
     Returns
     -------
     DataFrame
-        roi_id, channel (int); time (s from the first line); velocity (in velocity_unit; NaN where none
-        was found); whatever else the analysis has stored; velocity_unit (str: mm/s, but um/s in images of
-        AcqStore's). Empty, with these columns, where the image was not analysed or has no such ROI.
+        Columns roi_id, channel (int); time (s from the first line); velocity (in velocity_unit; NaN where
+        none was found); whatever else the analysis has stored; velocity_unit (str: mm/s, but um/s in images
+        of AcqStore's). Empty, with these columns, where the image was not analysed or has no such ROI.
 
     Raises
     ------
@@ -100,8 +100,8 @@ def get_velocity_events(record: ZarrImageRecord, roi_id: int | None = None) -> p
     Returns
     -------
     DataFrame
-        roi_id (int); event_id (str); t0_s, t1_s (s from the first line; t1_s is missing where only the
-        start was found); kind (str); score (change of velocity at the peak, in the unit of the trace);
+        Columns roi_id (int); event_id (str); t0_s, t1_s (s from the first line; t1_s is missing where only
+        the start was found); kind (str); score (change of velocity at the peak, in the unit of the trace);
         then whatever else the detector has stored. Empty, with these columns, where no events were
         looked for.
 

@@ -41,13 +41,6 @@ class KymDataset(FolderImages):
         ``kymflow.toml``: ``{"stalls": {"level": 3.0}}``. An indexer that is handed over as an instance is
         used as it is.
 
-    Raises
-    ------
-    DatasetNotFoundError
-        Mode ``r`` or ``r+``, and nothing is there; nothing is created.
-    DatasetError
-        What is there is no kymflow dataset, is of a newer version, or is damaged.
-
     Attributes
     ----------
     ds : ZarrDataset
@@ -57,6 +50,13 @@ class KymDataset(FolderImages):
         :meth:`save_table` writes; other methods return copies.
     reports : dict of str to UpdateReport
         The last run of each table.
+
+    Raises
+    ------
+    DatasetNotFoundError
+        Mode ``r`` or ``r+``, and nothing is there; nothing is created.
+    DatasetError
+        What is there is no kymflow dataset, is of a newer version, or is damaged.
 
     Notes
     -----
@@ -131,9 +131,11 @@ class KymDataset(FolderImages):
 
         Parameters
         ----------
+        indexers : sequence of str, optional
+            As :meth:`rebuild_all`.
         changed_code : bool
             As :meth:`refresh`.
-        indexers, on_progress, on_table, cancel
+        on_progress, on_table, cancel
             As :meth:`rebuild_all`; progress is told in images of which a listing does not prove that they
             are as they were.
 

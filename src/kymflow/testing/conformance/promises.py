@@ -53,7 +53,7 @@ def schema_version_is_given(subject: Subject) -> None:
 
 
 def required_columns_are_names(subject: Subject) -> None:
-    """required_columns() gives each name once, and none that is blank."""
+    """Each name that required_columns() gives is there once, and none is blank."""
     _ = subject.contract
     method = getattr(subject.indexer, "required_columns", None)
     names = list(method()) if method is not None else []

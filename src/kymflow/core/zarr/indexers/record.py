@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class RecordIndexer(DeclaredIndexer, is_base=True):
-    """Rows = what :meth:`rows` makes of a record, as dictionaries of plain values.
+    """Rows = what :meth:`~RecordIndexer.rows` makes of a record, as dictionaries of plain values.
 
     Many times as fast as a DataFrame for each image.
 

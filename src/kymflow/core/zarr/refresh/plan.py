@@ -59,7 +59,7 @@ class RefreshPlan(Summarised):
     whole : bool
         Whether all images would be extracted, because nothing tells what each gave.
     revalidated : Dependencies or None
-        What had to be read to be found unchanged; see :func:`remember`.
+        What had to be read to be found unchanged.
     """
 
     table_name: str

@@ -84,6 +84,15 @@ class LoadedTables:
         last until the next update of the table: its rows are derived from artifacts, and are then derived
         anew. To change them for good, change the artifacts.
 
+        Raises
+        ------
+        TableNotFoundError
+            It is not in memory.
+        ConflictError
+            Somebody else has written it since it was loaded.
+        ColumnError
+            An edit that Parquet cannot hold exactly.
+
         Examples
         --------
         >>> import pandas as pd
@@ -94,15 +103,6 @@ class LoadedTables:
         >>> kd.save_table("cells")
         >>> kd.ds.load_table("cells")["hz"].tolist()
         [8.5, 7.5]
-
-        Raises
-        ------
-        TableNotFoundError
-            It is not in memory.
-        ConflictError
-            Somebody else has written it since it was loaded.
-        ColumnError
-            An edit that Parquet cannot hold exactly.
         """
         self._cache.save(self._table_name(name))
 
