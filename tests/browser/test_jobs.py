@@ -114,7 +114,7 @@ def test_a_server_that_is_killed_during_a_refresh_leaves_the_old_table(
     gate.wait_for_one()
     server.kill()
 
-    expect(page.get_by_text("The connection to the server is lost")).to_be_visible()
+    expect(page.get_by_text("The viewer does not answer")).to_be_visible()
     assert vessels(own_lab) == before
     gate.open()
     kd = KymDataset(own_lab, "r")
@@ -179,22 +179,28 @@ def test_the_row_of_an_event_stays_marked_when_another_process_adds_one_above(
     expect(marked).to_contain_text(str(events["kind"].iloc[-1]))
 
 
-def test_a_page_of_a_viewer_that_was_started_anew_says_so(
+def test_a_page_whose_viewer_has_ended_says_how_to_go_on(
     own_lab: Path, view: Callable[..., Viewer], context: BrowserContext, watch: Watch
 ) -> None:
     watch.expected += ["net::ERR_", "403"]
     first = view(own_lab)
     page = context.new_page()
-    page.goto(first.link_to("/status"))
-    expect(page.get_by_role("heading", name="Tables", exact=True)).to_be_visible()
+    page.goto(first.link_to("/images"))
+    page.get_by_role("gridcell", name="three rois.tif", exact=True).click()
+    expect(page.get_by_role("img", name="Kymograph of three rois.tif")).to_be_visible()
     first.kill()
-    expect(page.get_by_text("The connection to the server is lost")).to_be_visible()
+    told = page.get_by_role("alert")
+    expect(told.get_by_text("The viewer does not answer")).to_contain_text(f"kymflow view {own_lab}")
+    page.get_by_role("gridcell", name="long.tif", exact=True).click()
+    expect(page.get_by_text("Is kymflow view still running?")).to_be_visible()
     second = view(own_lab, "--port", str(first.port))
 
-    expect(page.get_by_text("The viewer was started anew")).to_be_visible()
+    expect(told).to_contain_text("The viewer was started again: open the link")
     # The cookie of the new link is this page's, too.
     context.new_page().goto(second.link)
-    expect(page.get_by_text("The viewer was started anew")).to_have_count(0)
+    expect(page.get_by_role("img", name="Kymograph of long.tif")).to_be_visible()
+    expect(page.get_by_role("region", name="Rows in vessels")).to_contain_text("diameter_um")
+    expect(told.locator("p")).to_have_count(0)
 
 
 def test_a_dataset_that_cannot_be_written_offers_no_refresh(

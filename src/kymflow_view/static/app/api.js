@@ -1,6 +1,6 @@
 // Requests to the server. Errors are told in words, in a visible place.
 
-import { fill, h } from "./dom.js";
+import { fill, h, prose } from "./dom.js";
 
 /** What a request failed with; `message` is a sentence to show, `status` 0 where no answer came. */
 export class ApiError extends Error {
@@ -87,7 +87,7 @@ export function tell(error, topic = "error") {
   untell(topic);
   const close = h("button", { type: "button", onclick: () => untell(topic) }, "Close");
   const text = error instanceof ApiError ? error.message : `The page failed: ${error.message}`;
-  document.getElementById("messages").append(h("p", { dataset: { topic } }, h("span", {}, text), close));
+  document.getElementById("messages").append(h("p", { dataset: { topic } }, h("span", {}, prose(text)), close));
   if (!(error instanceof ApiError)) console.error(error);
 }
 

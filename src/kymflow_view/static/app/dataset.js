@@ -10,6 +10,12 @@ export async function loadDataset() {
   return Object.assign(dataset, await getJson("/api/dataset"));
 }
 
+/** The command that shows a dataset at the same port again, where its pages can go on. */
+export function startAgain(path, port) {
+  const word = /^[\w./:@%+,~-]+$/.test(path) ? path : `"${path}"`;
+  return `kymflow view ${word}${port === "8765" ? "" : ` --port ${port}`}`;
+}
+
 /** Whether the dataset has a table of that name. */
 export const hasTable = (name) => dataset.tables.some((table) => table.name === name);
 

@@ -23,6 +23,9 @@ export function fill(element, ...children) {
   return element;
 }
 
+/** The children that a message makes: what stands between backticks is code. */
+export const prose = (text) => text.split("`").map((part, index) => (index % 2 ? h("code", {}, part) : part));
+
 /** A `select` with `options` of `[value, text]`. */
 export function choice(properties, options, value) {
   const select = h("select", properties, options.map(([key, text]) => h("option", { value: key }, text)));

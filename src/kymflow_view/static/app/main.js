@@ -2,16 +2,17 @@
 
 import { ApiError, askAhead, tablePath, tell, untell } from "./api.js";
 import { onServer } from "./changes.js";
-import { dataset, hasTable, loadDataset } from "./dataset.js";
+import { dataset, hasTable, loadDataset, startAgain } from "./dataset.js";
 import { fill, h } from "./dom.js";
 import { mountHeader } from "./header.js";
 import { onRoute, route } from "./router.js";
 
 // Each is fetched when it is first wanted.
 const PAGES = { table: () => import("./tables_page.js"), plots: () => import("./plots_page.js"), status: () => import("./status_page.js") };
+// Each start lets browsers in by a link of its own; its cookie is that of the port, and so of this page, too.
 const AWAY = {
-  lost: "The connection to the server is lost; trying again.",
-  refused: "The viewer was started anew: open the link that it has printed.",
+  lost: () => `The viewer does not answer; trying again. If it has ended, start it again: \`${startAgain(dataset.path, location.port)}\` in a terminal. This page goes on when the new link has been opened in this browser.`,
+  refused: () => "The viewer was started again: open the link that it has printed in this browser, and this page goes on.",
 };
 const main = document.getElementById("main");
 let header = null;
@@ -37,7 +38,7 @@ async function start() {
   });
   onServer("connection", (now) => {
     if (now === "there") untell("connection");
-    else tell(new ApiError(AWAY[now], 0), "connection");
+    else tell(new ApiError(AWAY[now](), 0), "connection");
   });
 }
 

@@ -34,7 +34,6 @@ class TablePage {
   #showing = null;
   #selected = null;
   #isGone = false;
-  #hasFailed = false;
   #image = null;
   #rows = null;
   #row = null;
@@ -68,7 +67,7 @@ class TablePage {
       onWidth: (name, width) => keepWidth(table, name, width),
       onError: (error) => this.#failed(error),
     });
-    this.ends = [onTables(tableNames, () => this.#tablesChanged(), () => this.#versions()), onServer("connection", (now) => now === "there" && this.#hasFailed && this.#tablesChanged())];
+    this.ends = [onTables(tableNames, () => this.#tablesChanged(), () => this.#versions()), onServer("connection", (now) => now === "there" && this.#tablesChanged())];
     this.keys = (event) => this.#key(event);
     document.addEventListener("keydown", this.keys);
   }
@@ -107,7 +106,6 @@ class TablePage {
   #failed(error) {
     if (this.#isGone) return;
     tell(error, "table");
-    this.#hasFailed = true;
     this.#shownRows &&= "";
   }
 
@@ -155,7 +153,6 @@ class TablePage {
     const isSame = !isFirst && this.#queryKey === JSON.stringify(query);
     this.#shownRows = key;
     this.#queryKey = JSON.stringify(query);
-    this.#hasFailed = false;
     untell("table");
     const near = isFirst ? await this.#positionOf(params.get("image"), query) : null;
     const moved = isSame ? await this.#whereMarkedRowIs(query) : null;

@@ -2,7 +2,7 @@
 
 import { ApiError } from "../api.js";
 import { onServer } from "../changes.js";
-import { announce, debounced, fill, h, isTyping } from "../dom.js";
+import { announce, debounced, fill, h, isTyping, prose } from "../dom.js";
 import { makeContrast, makeTools } from "./controls.js";
 import { eventOfRow, timesOfRow } from "./events.js";
 import { makeFigure } from "./figure.js";
@@ -38,9 +38,11 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
   let figure = null;
   let ends = [];
   let asking = null;
+  let missed = false; // Something did not come, as nobody answered.
 
   async function open() {
     const { imageId: id } = wanted;
+    missed = false;
     busy(true);
     askSoon.cancel();
     try {
@@ -206,8 +208,9 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
   }
 
   function say(error, place = parts.status) {
-    if (!(error instanceof ApiError)) console.error(error);
-    fill(place, h("p", { class: "error" }, error.message));
+    if (error instanceof ApiError) missed ||= [0, 403].includes(error.status);
+    else console.error(error);
+    fill(place, h("p", { class: "error" }, prose(error.message)));
   }
 
   function key(event) {
@@ -216,9 +219,14 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
   }
 
   root.addEventListener("keydown", key);
-  const endServer = onServer("picture", ({ image_id: id }) => {
-    if (figure && id === state.info.image_id) askPixels();
-  });
+  const endServer = [
+    onServer("picture", ({ image_id: id }) => {
+      if (figure && id === state.info.image_id) askPixels();
+    }),
+    onServer("connection", (now) => {
+      if (now === "there" && missed) open();
+    }),
+  ];
   open();
 
   return {
@@ -237,7 +245,7 @@ export function mountImage(element, { imageId, from = null, to = null, row = nul
     },
     destroy() {
       close();
-      endServer();
+      endServer.forEach((end) => end());
       askSoon.cancel();
       Object.values(slots).forEach((each) => each.end());
       root.remove();
