@@ -19,6 +19,7 @@ USER_STAMP := $(VENV)/.kymflow-installed
 DEV_STAMP := $(VENV)/.kymflow-dev-installed
 SEAWEEDFS_STAMP := $(VENV)/.kymflow-seaweedfs-installed
 BENCH_STAMP := $(VENV)/.kymflow-bench-installed
+DIST_STAMP := $(VENV)/.kymflow-dist-installed
 VIEWERS_STAMP := $(VIEWERS_VENV)/.kymflow-viewers-installed
 VIEW_STAMP := $(VIEW_VENV)/.kymflow-view-installed
 DOCS_STAMP := $(DOCS_VENV)/.kymflow-docs-installed
@@ -27,7 +28,7 @@ CZI := examples/kymflow-reader-czi
 PROJECTS := pyproject.toml src/kymflow_indexers_builtin/pyproject.toml src/kymflow_view/pyproject.toml
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: demo test test-fast test-shuffled test-seaweedfs test-viewers test-view test-long docs linkcheck lint style types imports format bench clean
+.PHONY: demo test test-fast test-shuffled test-seaweedfs test-viewers test-view test-long docs linkcheck dist test-dist lint style types imports format bench clean
 
 $(USER_STAMP): $(PROJECTS)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kymflow needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
@@ -101,6 +102,20 @@ $(DOCS_STAMP): $(PROJECTS)
 # What takes minutes: all tests, the long ones too.
 test-long: $(DEV_STAMP)
 	$(PYTEST) -m "long or not long"
+
+# What is released: a wheel and an sdist of each, from what is committed and nothing else that lies here.
+dist: $(DEV_STAMP) $(DIST_STAMP)
+	rm -rf dist build/dist-source
+	git clone --quiet . build/dist-source
+	for project in . src/kymflow_indexers_builtin src/kymflow_view; do \
+		$(BIN)/python -m build --outdir dist build/dist-source/$$project > build/dist.log || exit 1; done
+	rm -rf build/dist-source
+	$(BIN)/python -m twine check --strict dist/*
+	wc -c dist/*
+
+# That dist/ installs and works in fresh environments of each Python that is here, with the oldest and the newest pandas.
+test-dist: dist
+	$(PYTEST) -m long tests/packaging/test_dist.py --distributions dist
 
 lint: style types imports
 

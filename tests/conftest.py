@@ -164,6 +164,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="moto",
         help="which S3 server the tests run against",
     )
+    parser.addoption(
+        "--distributions",
+        type=Path,
+        help="folder with the distributions that tests/packaging/test_dist.py installs; built if not given",
+    )
 
 
 @pytest.fixture(scope="session")

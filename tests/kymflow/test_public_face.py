@@ -36,6 +36,7 @@ def test_the_paths_of_the_existing_api_stay_importable() -> None:
 
 def test_the_version_is_the_one_of_the_distribution() -> None:
     assert f'version = "{kymflow.__version__}"' in (SRC.parent / "pyproject.toml").read_text("utf-8")
+    assert f"\nversion: {kymflow.__version__}\n" in (SRC.parent / "CITATION.cff").read_text("utf-8")
 
 
 def test_importing_kymflow_costs_nothing() -> None:

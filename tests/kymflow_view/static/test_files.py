@@ -28,16 +28,20 @@ def _name(path: Path) -> str:
     return path.relative_to(STATIC).as_posix()
 
 
-def test_vendored_files_are_those_that_were_released() -> None:
-    sums = dict(reversed(line.split("  ", 1)) for line in (VENDOR / "SHA256SUMS").read_text().splitlines())
+def test_vendored_files_are_those_that_are_listed() -> None:
+    rows = re.findall(
+        r"^\| `([^`]+/[^`]+)` \| (\d+) \| `(\w{64})` \|$", (VENDOR / "README.md").read_text(), re.M
+    )
+    listed = {name: (int(size), digest) for name, size, digest in rows}
 
     found = {
-        path.relative_to(VENDOR).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        path.relative_to(VENDOR).as_posix(): (len(content), hashlib.sha256(content).hexdigest())
         for path in VENDOR.rglob("*")
         if path.is_file() and path.parent != VENDOR
+        for content in [path.read_bytes()]
     }
 
-    assert found == sums
+    assert found == listed
 
 
 def test_each_vendored_library_has_its_licence_and_its_version() -> None:
