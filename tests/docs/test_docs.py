@@ -277,7 +277,7 @@ def test_the_example_runs(tmp_path: Path) -> None:
     )
 
 
-GUI = REPO / "examples" / "gui_refresh.py"
+GUI = REPO / "examples" / "gui_programmer.py"
 
 
 def test_the_program_with_windows_runs() -> None:

@@ -81,7 +81,10 @@ def test_the_notebook_runs_and_shows_its_plots(tmp_path: Path) -> None:
     assert "no heart rates: pip install" in shown.printed
     assert "1 image updated, 7 left alone" in shown.printed
     assert "last second left out" in shown.tables
-    assert len(shown.pictures) == 3
+    assert "3 of 7 rows" in shown.tables
+    assert "mean_velocity (mm/s)" in shown.tables
+    # A column by groups, velocities of each image, events over time, one image.
+    assert len(shown.pictures) == 4
     # An empty plot is a fraction of that.
     assert min(map(len, shown.pictures)) > 8_000
     assert len(list(tmp_path.glob("kymflow-notebook-*/lab.zarr"))) == 1
@@ -91,7 +94,7 @@ def test_the_notebook_shows_heart_rates_where_the_plugin_is_installed(tmp_path: 
     shown = execute(tmp_path, PYTHONPATH=str(plugin))
 
     assert shown.errors == ""
-    assert len(shown.pictures) == 4
+    assert len(shown.pictures) == 5
     rates = re.findall(r"^ *capillary_\d{4}\.tif +(\d+\.\d) ", shown.printed, re.MULTILINE)
     assert [float(rate) for rate in rates] == pytest.approx([480] * 7, abs=2)
 

@@ -1,6 +1,6 @@
 """A program with two windows that refreshes a dataset in the background; a loop stands for the toolkit's.
 
-Run it from anywhere: `python examples/gui_refresh.py`. It works on a simulated lab in a temporary folder,
+Run it from anywhere: `python examples/gui_programmer.py`. It works on a simulated lab in a temporary folder,
 which it deletes at the end, and on nobody's files. What it shows is explained in docs/gui.md.
 """
 
