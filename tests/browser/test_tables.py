@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from urllib.parse import quote
 
@@ -138,7 +139,8 @@ def test_a_table_of_a_plugin_has_units_and_descriptions(page: Page, server: View
     expect(row_count(page)).to_have_text("11 rows")
     expect(head.get_by_role("button")).to_have_attribute(
         "title",
-        "diameter_um [µm]: Width of the vessel <b>at rest</b>\nSort; with Shift also by other columns.",
+        "diameter_um [µm]: Width of the vessel <b>at rest</b>\n"
+        "Sort; with Shift also by other columns. Arrow keys: to the columns beside.",
     )
     expect(column(page, "diameter_um")).to_have_text(["4"] * N_IMAGES)
 
@@ -173,3 +175,37 @@ def test_rows_are_reached_by_keyboard(images: Page) -> None:
 
     expect(images.get_by_role("heading", level=2).first).to_be_visible()
     assert "image=" in images.url
+
+
+def test_the_head_is_passed_with_two_tabs_and_walked_with_arrows(images: Page) -> None:
+    first = images.get_by_role("columnheader").first.get_by_role("button")
+    first.focus()
+    images.keyboard.press("Tab")
+    images.keyboard.press("Tab")
+    expect(images.locator("[role=row][tabindex='0']")).to_be_focused()
+    images.keyboard.press("Shift+Tab")
+    images.keyboard.press("Shift+Tab")
+    expect(first).to_be_focused()
+
+    images.keyboard.press("End")
+    expect(images.get_by_role("columnheader").last.get_by_role("button")).to_be_focused()
+    images.keyboard.press("Home")
+    expect(first).to_be_focused()
+    lines = header(images, "lines")
+    for _ in range(int(str(lines.get_attribute("aria-colindex"))) - 1):
+        images.keyboard.press("ArrowRight")
+    expect(lines.get_by_role("button")).to_be_focused()
+    images.keyboard.press("ArrowLeft")
+    images.keyboard.press("Enter")
+    images.keyboard.press("ArrowRight")
+    images.keyboard.press("Shift+Enter")
+    expect(lines).to_have_attribute("aria-sort", "ascending")
+    expect(images).to_have_url(re.compile(r"sort=\w+(,|%2C)lines"))
+    images.keyboard.press("Tab")
+    images.keyboard.type("> 1000")
+    images.keyboard.press("Enter")
+
+    expect(row_count(images)).to_have_text("2 of 11 rows")
+    # Where one was is where one comes back to.
+    images.keyboard.press("Shift+Tab")
+    expect(lines.get_by_role("button")).to_be_focused()

@@ -139,7 +139,9 @@ class Viewer:
     def wait(self) -> tuple[int, str, str]:
         """Return the exit code, and what else was printed to both streams, once it has ended."""
         out, problems = self.process.communicate(timeout=TIMEOUT_S)
-        return self.process.returncode, out, problems
+        # Beside a busy machine, a start may take long enough for a line about that.
+        lines = [line for line in problems.splitlines(keepends=True) if "nothing to tell for" not in line]
+        return self.process.returncode, out, "".join(lines)
 
 
 def _events(answer: HTTPResponse) -> Iterator[tuple[str, Any]]:

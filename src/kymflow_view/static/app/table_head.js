@@ -40,6 +40,11 @@ export class ColumnHead {
     this.element.addEventListener("mousedown", (event) => event.stopPropagation());
   }
 
+  /** Whether Tab leads here: to the button, and from there to the field. */
+  set tabbable(is) {
+    this.button.tabIndex = this.#input.tabIndex = is ? 0 : -1;
+  }
+
   /** Show the sort: null, or whether it goes down, and its place among several. */
   showSort(down, place, header) {
     this.arrow.textContent = down === null ? "" : `${down ? "▼" : "▲"}${place > 1 ? place : ""}`;
@@ -125,7 +130,7 @@ function booleanValue(filters) {
 
 function tooltip(column) {
   const unit = column.unit ? ` [${column.unit}]` : "";
-  return `${column.name}${unit}${column.description ? `: ${column.description}` : ""}\nSort; with Shift also by other columns.`;
+  return `${column.name}${unit}${column.description ? `: ${column.description}` : ""}\nSort; with Shift also by other columns. Arrow keys: to the columns beside.`;
 }
 
 function explain(column) {

@@ -27,6 +27,7 @@ export class TableView {
   #sorts = [];
   #filters = [];
   #moved = null;
+  #tabbed = ""; // The column to whose head Tab leads.
 
   /**
    * `options`: `table`, `label`, `onSort(name, also)`, `onFilter(name, filters)`, `onOpen(position, row)` for a
@@ -128,6 +129,7 @@ export class TableView {
       return { ...column, decimals: decimalsOf(sample), width: widthOf(this.#options.table, column, sample) };
     });
     this.#heads = new Map(this.columns.map((column) => [column.name, this.#head(column)]));
+    this.#tabTo(this.#heads.has(this.#tabbed) ? this.#tabbed : this.columns[0]?.name);
     this.ready = false;
     const tabulator = new Tabulator(this.element, {
       autoResize: false,
@@ -203,6 +205,7 @@ export class TableView {
     if (root.dataset.heard) return; // The element outlives a Tabulator that is built anew.
     root.dataset.heard = "yes";
     root.addEventListener("keydown", (event) => this.#key(event));
+    root.addEventListener("focusin", ({ target }) => this.#tabTo(this.columns.find(({ name }) => this.#heads.get(name).element.contains(target))?.name));
     root.addEventListener("click", (event) => {
       const position = this.#positionOf(event.target);
       if (position === null) return;
@@ -241,7 +244,7 @@ export class TableView {
   }
 
   #key(event) {
-    if (!this.#holder.contains(event.target)) return;
+    if (!this.#holder.contains(event.target)) return void this.#keyInHead(event);
     const page = Math.max(1, this.#window.seen - 1);
     const from = this.active ?? this.top - 1;
     const last = this.source.total - 1;
@@ -258,6 +261,22 @@ export class TableView {
       event.preventDefault();
       this.#holder.scrollLeft += event.key === "ArrowRight" ? 60 : -60;
     }
+  }
+
+  /** As in any grid, the head is one stop of Tab, however many columns it has; from there, arrows lead to the others. */
+  #tabTo(name) {
+    if (name === undefined) return;
+    this.#tabbed = name;
+    for (const [each, head] of this.#heads) head.tabbable = each === name;
+  }
+
+  #keyInHead(event) {
+    const at = this.columns.findIndex(({ name }) => this.#heads.get(name).button === event.target);
+    const last = this.columns.length - 1;
+    const steps = { ArrowRight: Math.min(last, at + 1), ArrowLeft: Math.max(0, at - 1), Home: 0, End: last };
+    if (at < 0 || !(event.key in steps) || event.altKey || event.metaKey || event.ctrlKey) return;
+    event.preventDefault();
+    this.#heads.get(this.columns[steps[event.key]].name).button.focus();
   }
 
   #markHeads() {
