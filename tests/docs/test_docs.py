@@ -16,7 +16,9 @@ from itertools import chain
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from kymflow import KymDataset, PluginSource, ZarrDataset
 from kymflow.cli.plugged import ENTRY_POINT_GROUP as COMMANDS
@@ -52,6 +54,31 @@ def test_the_readme_works_when_pasted(tmp_path: Path) -> None:
     assert "4 new images, 0 failed" in out
     assert "looked at" in out
     assert (tmp_path / "my lab.zarr" / "tables" / "velocity_events.parquet").is_file()
+
+
+def test_the_commands_of_the_readme_do_what_it_says(tmp_path: Path) -> None:
+    page = (REPO / "README.md").read_text("utf-8")
+    commands = re.findall(r"^    \.venv/bin/kymflow (.*)$", page, re.MULTILINE)
+    assert [shlex.split(command)[0] for command in commands] == ["plot", "view", "ingest", "show", "demo"]
+    # The demo, which make runs, comes last there. What serves until it is ended is tried elsewhere.
+    for command in (commands[-1], *(one for one in commands[:-1] if not one.startswith("view "))):
+        program = [sys.executable, "-c", "from kymflow.cli.main import main; main()", *shlex.split(command)]
+        done = subprocess.run(program, capture_output=True, text=True, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+
+    assert "baseline_drop" in done.stdout
+    with (
+        Image.open(tmp_path / "kymograph.png") as drawn,
+        Image.open(REPO / "docs" / "kymograph.png") as shown,
+    ):
+        here, there = (picture.convert("L").resize(shown.size) for picture in (drawn, shown))
+    # Fonts and a resampling differ a little; another picture differs much.
+    assert np.abs(np.asarray(here, float) - np.asarray(there, float)).mean() < 5
+
+
+def test_pictures_of_the_docs_are_small_and_the_readme_is_a_page() -> None:
+    assert {path.name for path in (REPO / "docs").glob("*.png") if path.stat().st_size > 200_000} == set()
+    assert len((REPO / "README.md").read_text("utf-8").splitlines()) <= 75
 
 
 def test_the_authors_page_works_when_pasted(tmp_path: Path) -> None:
