@@ -5,12 +5,19 @@
 Fake distributions with metadata as long as real ones go on ``sys.path``, and their modules are
 imported beforehand. Then registries are made and asked, one after the other: every one looks for
 metadata, sorts, calls hooks and checks contracts and conflicts anew.
+
+    python benchmarks/discovery.py --slow-import-s 10
+
+Instead, whole commands beside the built-in indexers and one plugin whose import takes so long: without it,
+with it where nothing is noted of what plugins offer (as it was before such notes), and with it where it is.
+Each command is a process of its own, with a cache folder of its own (Linux).
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import statistics
 import subprocess
 import sys
@@ -20,6 +27,7 @@ from pathlib import Path
 
 from kymflow import IndexerRegistry
 from kymflow.core.plugins.discovery import installed_plugins
+from kymflow.testing import make_lab
 
 # A module that offers one indexer; nothing of kymflow but the marker is imported.
 PLUGIN = """
@@ -60,11 +68,60 @@ def install(site: Path, plugins: int) -> list[str]:
     return modules
 
 
+def time_commands(seconds: float, repeats: int) -> None:
+    """Print how long two commands take beside a plugin whose import takes `seconds`."""
+    with tempfile.TemporaryDirectory() as folder:
+        site, lab, cache = (Path(folder) / name for name in ("site", "lab.zarr", "cache"))
+        (module,) = install(site, 1)
+        source = (site / f"{module}.py").read_text("utf-8")
+        (site / f"{module}.py").write_text(f"import time\ntime.sleep({seconds})\n{source}", "utf-8")
+        make_lab(lab, 5)
+        (Path(folder) / "file").touch()
+        with_plugin = {"PYTHONPATH": str(site), "XDG_CACHE_HOME": str(cache)}
+        cases = {
+            "without the plugin": {"XDG_CACHE_HOME": str(Path(folder) / "other-cache")},
+            # Where nothing can be noted, all are imported.
+            "with it, nothing noted": with_plugin | {"XDG_CACHE_HOME": str(Path(folder) / "file")},
+            "with it, noted": with_plugin,
+        }
+        commands = {
+            "rebuild --indexer radon_report": ["rebuild", str(lab), "--indexer", "radon_report"],
+            "status": ["status", str(lab)],
+        }
+        # Once, so that there is a table and what plugins offer is noted.
+        for variables in cases.values():
+            run(commands["rebuild --indexer radon_report"], variables)
+        for words, command in commands.items():
+            times: dict[str, list[float]] = {case: [] for case in cases}
+            for _ in range(repeats):
+                for case, variables in cases.items():
+                    times[case].append(run(command, variables))
+            for case, taken in times.items():
+                spread = f"{min(taken):.2f} to {max(taken):.2f}"
+                print(f"{words}, {case}: {statistics.median(taken):.2f} s ({spread})")
+
+
+def run(command: list[str], variables: dict[str, str]) -> float:
+    """Return how long a command takes, s."""
+    started = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-c", "from kymflow.cli.main import main; main()", *command],
+        env={**os.environ, **variables},
+        check=True,
+        capture_output=True,
+    )
+    return time.perf_counter() - started
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--plugins", type=int, nargs="+", default=[200])
     parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--slow-import-s", type=float, help="time whole commands beside such a plugin")
     options = parser.parse_args()
+    if options.slow_import_s is not None:
+        time_commands(options.slow_import_s, options.repeats)
+        return
     for plugins in options.plugins:
         with tempfile.TemporaryDirectory() as folder:
             sys.path.insert(0, folder)
