@@ -8,11 +8,14 @@ from kymflow_indexers_builtin import ImagesIndexer, RadonReportIndexer, Velocity
 
 class TestVelocityEvents(IndexerContract):
     indexer = VelocityEventsIndexer()
+    thorough = True
 
 
 class TestRadonReport(IndexerContract):
     indexer = RadonReportIndexer()
+    thorough = True
 
 
 class TestImages(IndexerContract):
     indexer = ImagesIndexer()
+    thorough = True

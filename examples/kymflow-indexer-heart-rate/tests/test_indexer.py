@@ -40,6 +40,7 @@ def pulsating(roi_id: int, heart_hz: float, channel: int = 1) -> pd.DataFrame:
 
 class TestContract(IndexerContract):
     indexer = HeartRateIndexer()
+    thorough = True
 
     def write_artifacts(self, record: ZarrImageRecord, number: int) -> None:
         traces = [pulsating(1, 5.0 + number), pulsating(2, 6.5 + number)]

@@ -16,7 +16,9 @@ from kymflow.core.plugins.registry import get_registry
 from kymflow.testing import ConformanceReport, check_indexer
 
 
-def run_check_indexer(names: Sequence[str] | None, dataset: str | None, *, as_json: bool) -> None:
+def run_check_indexer(
+    names: Sequence[str] | None, dataset: str | None, *, thorough: bool, as_json: bool
+) -> None:
     """Check indexers, all registered ones by default; exit code 1 unless every check ran and passed."""
     registry = get_registry()
     with warnings.catch_warnings():
@@ -29,7 +31,7 @@ def run_check_indexer(names: Sequence[str] | None, dataset: str | None, *, as_js
         say(f"kymflow: nothing to check; {with_pip(registry.what_there_is())}")
     reports = []
     for indexer in indexers:
-        report = check_indexer(indexer, report=True, dataset=dataset)
+        report = check_indexer(indexer, report=True, dataset=dataset, thorough=thorough)
         if not as_json:
             _print(report)
         reports.append(report)

@@ -172,12 +172,15 @@ def check_indexer(
             help="Check on copies of this dataset's records.", metavar="DATASET", show_default=False
         ),
     ] = None,
+    thorough: Annotated[
+        bool, typer.Option("--thorough", help="Also make the checks that take longest.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Check that indexers keep to their contract, on a simulated lab or on copies of real records."""
     from kymflow.cli.check_indexer import run_check_indexer
 
-    run_check_indexer(names, dataset, as_json=json)
+    run_check_indexer(names, dataset, thorough=thorough, as_json=json)
 
 
 @app.command()

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from kymflow.testing.conformance.catalogue import CHECKS, Check
+from kymflow.testing.conformance.catalogue import CHECKS, THOROUGH, Check
 from kymflow.testing.conformance.expecting import Expected, as_expected, check_expected
 from kymflow.testing.conformance.run import run_check
 from kymflow.testing.conformance.samples import AnyDataset, WriteArtifacts
@@ -44,6 +44,8 @@ class IndexerContract:
     expected_to_fail : dict of str to str
         Names of checks that it fails, each with the reason: their tests are xfail with that reason, and
         one that passes after all warns.
+    thorough : bool
+        Also make the checks that take longest, as :func:`check_indexer`: ``thorough = "CI" in os.environ``.
 
     Raises
     ------
@@ -56,6 +58,7 @@ class IndexerContract:
     dataset: ClassVar[AnyDataset | None] = None
     timeout_s: ClassVar[float] = DEFAULT_TIMEOUT_S
     expected_to_fail: ClassVar[Expected] = {}
+    thorough: ClassVar[bool] = False
     write_artifacts: WriteArtifacts | None = None
     _shared: ClassVar[dict[int, Subject]]
 
@@ -63,6 +66,10 @@ class IndexerContract:
         super().__init_subclass__(**kwargs)
         for problem in _problems(cls):
             raise TypeError(f"class {cls.__qualname__}(IndexerContract): {problem}")
+        for check in THOROUGH:
+            # What is no function, pytest does not collect.
+            name = _test_name(check)
+            setattr(cls, name, _TESTS[name] if cls.thorough else None)
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Make a test of each instance, if there are several."""
@@ -110,7 +117,10 @@ def _problems(cls: type[IndexerContract]) -> Iterator[str]:
     if cls.write_artifacts is not None and cls.dataset is not None:
         yield "it has both write_artifacts and dataset; records come from one of them"
     for name in (*_TESTS, "_subject", "pytest_generate_tests"):
-        if getattr_static(cls, name) is not IndexerContract.__dict__[name]:
+        found = getattr_static(cls, name)
+        # A class above it may be made without the longest ones.
+        left_out = found is None and name in map(_test_name, THOROUGH)
+        if found is not IndexerContract.__dict__[name] and not left_out:
             yield f"it replaces {name}, so that nobody would make that check; give it another name"
     if not cls.__name__.startswith("Test"):
         yield f"pytest does not collect it; call it Test{cls.__name__}"
@@ -120,9 +130,13 @@ def _problems(cls: type[IndexerContract]) -> Iterator[str]:
         yield "pytest does not collect it, because __test__ is false"
 
 
+def _test_name(check: Check) -> str:
+    return f"test_{check.__name__}"
+
+
 def _test_of(check: Check) -> Callable[[IndexerContract, Subject], None]:
     def test(self: IndexerContract, _subject: Subject) -> None:
-        finding = as_expected(run_check(check, _subject), self.expected_to_fail)
+        finding = as_expected(run_check(check, _subject, thorough=self.thorough), self.expected_to_fail)
         if finding.status == "expected failure":
             pytest.xfail(finding.reason)
         if finding.status == "passed" and finding.reason:
@@ -131,12 +145,12 @@ def _test_of(check: Check) -> Callable[[IndexerContract, Subject], None]:
             # Where in this file it was found helps nobody.
             pytest.fail(f"indexer {_subject.name!r}: {finding.text}", pytrace=False)
 
-    test.__name__ = f"test_{check.__name__}"
+    test.__name__ = _test_name(check)
     test.__qualname__ = f"{IndexerContract.__name__}.{test.__name__}"
     test.__doc__ = check.__doc__
     return test
 
 
-_TESTS = {f"test_{check.__name__}": _test_of(check) for check in CHECKS}
+_TESTS = {_test_name(check): _test_of(check) for check in CHECKS}
 for _name, _test in _TESTS.items():
     setattr(IndexerContract, _name, _test)

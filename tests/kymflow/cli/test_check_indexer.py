@@ -8,12 +8,14 @@ import pytest
 
 from kymflow import DatasetIndexer, get_registry
 from kymflow.testing import ConformanceReport, Finding, make_lab
-from kymflow.testing.conformance.catalogue import CHECKS
+from kymflow.testing.conformance.catalogue import checks
 from kymflow.testing.conformance.samples import digest_files
 from support import faultless_indexers as faultless
 from support import planted_faults as planted
 from support.command_line import Run, run_command
 from support.simple_indexers import write_distribution
+
+DEFAULT = checks(thorough=False)
 
 
 @pytest.fixture
@@ -46,8 +48,15 @@ def test_all_registered_indexers_are_checked_by_default(run: Run, checked: list[
 def test_an_indexer_that_passes_every_check_is_exit_code_0(run: Run) -> None:
     (content,) = json.loads(run("velocity_events", "--json").stdout)["indexers"]
 
-    assert (content["passed"], content["failed"], content["not_run"]) == (len(CHECKS), 0, 0)
+    assert (content["passed"], content["failed"], content["not_run"]) == (len(DEFAULT), 0, 0)
     assert {finding["status"] for finding in content["findings"]} == {"passed"}
+
+
+def test_thorough_checks_are_made_where_they_are_asked_for(run: Run) -> None:
+    get_registry().register(planted.HoldsItsRecord())
+
+    assert "0 failed; 0 could not run" in run("planted").stdout
+    assert "records_can_be_interleaved failed" in run("planted", "--thorough", code=1).stdout
 
 
 def test_a_breach_is_told_with_its_remedy_and_is_exit_code_1(run: Run) -> None:
@@ -69,7 +78,7 @@ def test_a_check_that_could_not_run_is_exit_code_1(run: Run) -> None:
     assert "keeps_no_state not run" in out
     assert "on the command line --dataset PATH" in out
     # What it says of itself, and that it writes nothing and ends nothing, can be told without rows.
-    assert f"8 checks ran, 0 failed; {len(CHECKS) - 8} could not run" in out
+    assert f"8 checks ran, 0 failed; {len(DEFAULT) - 8} could not run" in out
 
 
 def test_records_of_a_dataset_are_copied_and_used(run: Run, tmp_path: Path) -> None:
@@ -82,7 +91,7 @@ def test_records_of_a_dataset_are_copied_and_used(run: Run, tmp_path: Path) -> N
     out = run("heart_rate", "--dataset", kd.ds.path).stdout
 
     assert f"heart_rate, on 4 of the 4 images of {kd.ds.path}" in out
-    assert f"{len(CHECKS)} checks ran, 0 failed; 0 could not run" in out
+    assert f"{len(DEFAULT)} checks ran, 0 failed; 0 could not run" in out
     assert digest_files(Path(kd.ds.path)) == before
 
 

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from kymflow.testing import IndexerContract
-from kymflow.testing.conformance.catalogue import CHECKS
+from kymflow.testing.conformance.catalogue import CHECKS, checks
 from support import planted_faults as planted
 from support.paths import TESTS
 
 pytest_plugins = "pytester"
+DEFAULT = checks(thorough=False)
 
 HEART_RATE = """
 from kymflow.testing import IndexerContract
@@ -50,11 +51,11 @@ def test_every_check_is_a_test_by_its_name_and_none_passes_unmade(run: Any) -> N
 
     lines = {line.split()[0]: line.split()[1] for line in result.outlines if "::" in line and "%]" in line}
     assert {name for name in lines if "TestHeartRate" in name} == {
-        f"test_some_lab.py::TestHeartRate::test_{check.__name__}" for check in CHECKS
+        f"test_some_lab.py::TestHeartRate::test_{check.__name__}" for check in DEFAULT
     }
     assert {status for name, status in lines.items() if "TestHeartRate" in name} == {"PASSED"}
     forgotten = {name.rpartition("test_")[2]: s for name, s in lines.items() if "TestForgotten" in name}
-    assert len(forgotten) == len(CHECKS)
+    assert len(forgotten) == len(DEFAULT)
     assert {name for name, status in forgotten.items() if status == "PASSED"} == {
         "meets_the_protocol",
         "name_is_an_identifier",
@@ -80,6 +81,7 @@ def test_a_breach_fails_the_test_of_its_check(run: Any) -> None:
         "from support.planted_faults import HoldsItsRecord\n\n\n"
         "class TestHolds(IndexerContract):\n"
         "    indexer = HoldsItsRecord()\n"
+        "    thorough = True\n"
     )
 
     result.assert_outcomes(passed=len(CHECKS) - 1, failed=1)
@@ -156,4 +158,19 @@ def test_a_complete_subclass_may_have_tests_of_its_own() -> None:
     complete = define(indexer=planted.Reports(), test_of_its_own=lambda self: None)
 
     assert issubclass(complete, IndexerContract)
-    assert len([name for name in dir(complete) if name.startswith("test_")]) == len(CHECKS) + 1
+    assert n_tests(complete) == len(DEFAULT) + 1
+
+
+def n_tests(contract: type) -> int:
+    names = [name for name in dir(contract) if name.startswith("test_")]
+    return sum(getattr(contract, name) is not None for name in names)
+
+
+def test_whether_it_is_thorough_each_class_says_for_itself() -> None:
+    plain = define(indexer=planted.Reports())
+    thorough = type("TestThorough", (plain,), {"thorough": True})
+
+    assert n_tests(thorough) == len(CHECKS)
+    assert n_tests(type("TestAgain", (thorough,), {"thorough": False})) == len(DEFAULT)
+    with pytest.raises(TypeError, match="it replaces test_an_edit_is_seen"):
+        define(indexer=planted.Reports(), thorough=True, test_an_edit_is_seen=lambda self: None)

@@ -80,6 +80,15 @@ _ELSEWHERE: tuple[Check, ...] = (
     elsewhere.an_edit_is_seen,
     copies.copies_give_the_same_rows,
 )
+# What takes longest, and catches what is rare: made only where the author asks for it.
+THOROUGH: tuple[Check, ...] = (
+    state.records_can_be_interleaved,
+    elsewhere.promises_are_the_same_everywhere,
+    elsewhere.columns_are_the_same_for_other_ids,
+    elsewhere.rows_depend_on_no_machine,
+    elsewhere.rows_depend_on_no_clock,
+    elsewhere.an_edit_is_seen,
+)
 # Those that call it, made one after the other in one child process.
 THERE = (*_UNDAMAGED, *_IN_OTHER_ORDER_OR_DAMAGED)
 CHECKS: tuple[Check, ...] = (
@@ -90,3 +99,8 @@ CHECKS: tuple[Check, ...] = (
     *_IN_OTHER_ORDER_OR_DAMAGED,
     *_ELSEWHERE,
 )
+
+
+def checks(*, thorough: bool) -> tuple[Check, ...]:
+    """Return the checks that are made, by default or thoroughly."""
+    return CHECKS if thorough else tuple(check for check in CHECKS if check not in THOROUGH)

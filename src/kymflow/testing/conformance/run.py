@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
-from kymflow.testing.conformance.catalogue import CHECKS, PROMISES, THERE
+from kymflow.testing.conformance.catalogue import PROMISES, THERE, checks
 from kymflow.testing.conformance.expecting import Expected, as_expected, check_expected
 from kymflow.testing.conformance.findings import ConformanceError, ConformanceReport, Finding, NotRun
 from kymflow.testing.conformance.making import make_check
@@ -30,6 +30,7 @@ def check_indexer(
     dataset: AnyDataset | None = None,
     timeout_s: float = DEFAULT_TIMEOUT_S,
     expected_to_fail: Expected | None = None,
+    thorough: bool = False,
 ) -> None: ...
 @overload
 def check_indexer(
@@ -40,6 +41,7 @@ def check_indexer(
     dataset: AnyDataset | None = None,
     timeout_s: float = DEFAULT_TIMEOUT_S,
     expected_to_fail: Expected | None = None,
+    thorough: bool = False,
 ) -> ConformanceReport: ...
 def check_indexer(
     indexer: DatasetIndexer,
@@ -49,11 +51,13 @@ def check_indexer(
     dataset: AnyDataset | None = None,
     timeout_s: float = DEFAULT_TIMEOUT_S,
     expected_to_fail: Expected | None = None,
+    thorough: bool = False,
 ) -> ConformanceReport | None:
     """Prove that an indexer keeps to its contract.
 
     It is tried on sample records: whole, damaged, in another order, in another process, and in a
-    dataset that is edited and refreshed. docs/testing-an-indexer.md lists the checks.
+    dataset that is edited and refreshed. docs/testing-an-indexer.md lists the checks, and which of them
+    are made only if it is to be thorough.
 
     Parameters
     ----------
@@ -74,6 +78,8 @@ def check_indexer(
     expected_to_fail : dict of str to str, optional
         Names of checks that this indexer fails, each with the reason, which the report gives. One
         that passes after all is told, and warned of with ``report=False``.
+    thorough : bool
+        Also make the checks that take longest: other machines, clocks, ids and edits, and two threads.
 
     Returns
     -------
@@ -109,8 +115,9 @@ def check_indexer(
             timeout_s=timeout_s,
         )
         findings = []
-        for check in CHECKS:
-            finding = as_expected(run_check(check, subject, stop=not report and not expected), expected)
+        stop = not report and not expected
+        for check in checks(thorough=thorough):
+            finding = as_expected(run_check(check, subject, thorough=thorough, stop=stop), expected)
             if finding.status == "failed" and not report:
                 raise ConformanceError.of(subject.name, finding)
             findings.append(finding)
@@ -131,6 +138,7 @@ def check_indexers(
     dataset: AnyDataset | None = None,
     timeout_s: float = DEFAULT_TIMEOUT_S,
     expected_to_fail: Expected | None = None,
+    thorough: bool = False,
 ) -> list[ConformanceReport]:
     """Check several instances, such as one for each setting, which are all alive at once.
 
@@ -140,7 +148,7 @@ def check_indexers(
     ----------
     indexers : iterable of DatasetIndexer
         Instances.
-    write_artifacts, dataset, timeout_s, expected_to_fail
+    write_artifacts, dataset, timeout_s, expected_to_fail, thorough
         As :func:`check_indexer`, for each.
 
     Returns
@@ -163,20 +171,22 @@ def check_indexers(
             dataset=dataset,
             timeout_s=timeout_s,
             expected_to_fail=expected_to_fail,
+            thorough=thorough,
         )
         for indexer in tuple(indexers)
     ]
 
 
-def run_check(check: Check, subject: Subject, *, stop: bool = False) -> Finding:
+def run_check(check: Check, subject: Subject, *, thorough: bool, stop: bool = False) -> Finding:
     """Make one check: those that call the indexer in a child process, all of them with the first.
 
-    With `stop`, the child process makes none after the first that fails.
+    Which are all, `thorough` says. With `stop`, the child process makes none after the first that fails.
     """
     if check in PROMISES:
         return make_check(check, subject)
+    names = tuple(one.__name__ for one in checks(thorough=thorough) if one in THERE)
     try:
-        made = made_in_children(subject, tuple(one.__name__ for one in THERE), stop=stop)
+        made = made_in_children(subject, names, stop=stop)
     except NotRun:
         # A class of the program itself: then it is this process that the indexer may end.
         return make_check(check, subject)

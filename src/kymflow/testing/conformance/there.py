@@ -57,9 +57,10 @@ def _made_or_not(subject: Subject, names: tuple[str, ...], stop: bool) -> Made |
 
 def _make(subject: Subject, names: tuple[str, ...], stop: bool) -> Made:
     made, left = Made(), list(names)
-    arguments = (subject.pickled, subject.sample, subject.timeout_s)
     subject.fresh()
+    # They start while the sample is made.
     prepare(*SEEDS)
+    arguments = (subject.pickled, subject.sample, subject.timeout_s)
     while left:
         answer = subject.do("run_checks", *arguments, left, stop, patience_s=subject.timeout_s * 2)
         for good in answer.values("good"):

@@ -121,7 +121,7 @@ def test_a_planted_fault_is_caught_by_its_check(
     monkeypatch.setenv("KYM_PLANTED_IMAGE", "")
 
     with pytest.raises(ConformanceError, match=words) as caught:
-        check_indexer(indexer, timeout_s=TIMEOUTS_S.get(type(indexer), 60))
+        check_indexer(indexer, timeout_s=TIMEOUTS_S.get(type(indexer), 60), thorough=True)
 
     assert (caught.value.finding.check, caught.value.finding.status) == (check, "failed")
     assert caught.value.finding.remedy

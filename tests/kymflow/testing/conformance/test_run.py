@@ -14,12 +14,13 @@ import pytest
 
 from kymflow import ZarrDataset, ZarrImageRecord
 from kymflow.testing import ConformanceError, check_indexer, check_indexers, make_lab
-from kymflow.testing.conformance.catalogue import CHECKS
+from kymflow.testing.conformance.catalogue import CHECKS, THOROUGH, checks
 from kymflow.testing.conformance.comparing import difference
 from kymflow.testing.conformance.samples import digest_files, make_sample
 from support import faultless_indexers as faultless
 from support import planted_faults as planted
 
+DEFAULT = checks(thorough=False)
 # What takes another process, in order.
 ELSEWHERE = [
     "opens_no_other_file",
@@ -29,11 +30,6 @@ ELSEWHERE = [
     "leaves_no_files",
     "leaves_nothing_running",
     "rows_are_the_same_in_another_process",
-    "promises_are_the_same_everywhere",
-    "columns_are_the_same_for_other_ids",
-    "rows_depend_on_no_machine",
-    "rows_depend_on_no_clock",
-    "an_edit_is_seen",
 ]
 
 
@@ -44,14 +40,24 @@ def test_the_findings_say_what_was_expected_and_got_and_what_to_do() -> None:
     assert finding.check == "image_id_is_right"
     assert finding.what.startswith("1 of 1 rows claim another image (image ")
     assert (finding.got, finding.remedy) == ("'image 1'", "Leave image_id out, or take it from rec.image_id")
-    assert report.n_run == len(CHECKS)
+    assert report.n_run == len(DEFAULT)
     assert not report.ok
     assert "image_id_is_right failed\n  what:     1 of 1 rows claim another image" in str(report)
     content = report.to_dict()
-    assert content["passed"] + content["failed"] + content["not_run"] == len(CHECKS)
-    assert [found["check"] for found in content["findings"]] == [check.__name__ for check in CHECKS]
+    assert content["passed"] + content["failed"] + content["not_run"] == len(DEFAULT)
+    assert [found["check"] for found in content["findings"]] == [check.__name__ for check in DEFAULT]
     failed = next(found for found in content["findings"] if found["status"] == "failed")
     assert failed["got"] == "'image 1'"
+
+
+def test_the_longest_checks_are_made_where_they_are_asked_for() -> None:
+    check_indexer(planted.HoldsItsRecord())
+
+    with pytest.raises(ConformanceError, match="records_can_be_interleaved failed: it mixed up two records"):
+        check_indexer(planted.HoldsItsRecord(), thorough=True)
+    (report,) = check_indexers([planted.HoldsItsRecord()], thorough=True)
+    assert [finding.check for finding in report.failed] == ["records_can_be_interleaved"]
+    assert set(THOROUGH) == set(CHECKS) - set(DEFAULT)
 
 
 def test_checks_without_sample_artifacts_have_not_passed() -> None:
@@ -244,7 +250,7 @@ REASON = "rows are made of the date until version 2"
 def test_an_expected_failure_is_told_with_its_reason() -> None:
     expected = {"rows_depend_on_no_clock": REASON}
 
-    report = check_indexer(planted.NotesTheDate(), report=True, expected_to_fail=expected)
+    report = check_indexer(planted.NotesTheDate(), report=True, expected_to_fail=expected, thorough=True)
 
     assert report.ok
     (finding,) = report.expected_failures
@@ -255,7 +261,7 @@ def test_an_expected_failure_is_told_with_its_reason() -> None:
     )
     assert f"rows_depend_on_no_clock expected failure\n  reason:   {REASON}\n  what: " in str(report)
     assert f"{len(CHECKS)} checks ran, 1 failed, 1 as expected; 0 could not run" in str(report)
-    check_indexer(planted.NotesTheDate(), expected_to_fail=expected)
+    check_indexer(planted.NotesTheDate(), expected_to_fail=expected, thorough=True)
 
 
 def test_an_expected_failure_that_passes_is_told() -> None:
