@@ -203,6 +203,19 @@ def test_the_testers_page_names_every_check() -> None:
     ]
 
 
+def test_the_page_of_known_plugins_has_those_of_this_repository() -> None:
+    page = (REPO / "docs" / "known-plugins.md").read_text("utf-8")
+    projects = [*(REPO / "src").glob("*/pyproject.toml"), *(REPO / "examples").glob("*/pyproject.toml")]
+    for project in [tomllib.loads(file.read_text("utf-8"))["project"] for file in projects]:
+        assert f"| [{project['name']}](" in page
+        # By which others are told to be found.
+        assert "kymflow" in project["keywords"], project["name"]
+        for name, module in project.get("entry-points", {}).get("kymflow.indexers", {}).items():
+            assert f"`{name}`" in page or module == "kymflow_indexers_builtin", name
+    for name in ("images", "radon_report", "velocity_events"):
+        assert f"`{name}`" in page
+
+
 def test_the_page_on_pictures_works_when_pasted(tmp_path: Path) -> None:
     page = REPO / "docs" / "pictures.md"
     (code,) = python_blocks(page)
