@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import zipfile
 from pathlib import Path
@@ -27,8 +28,13 @@ def test_typing_marker_and_licence_ship(wheels: dict[str, Path]) -> None:
     for path in wheels.values():
         with zipfile.ZipFile(path) as wheel:
             names = wheel.namelist()
+            (metadata,) = [wheel.read(name).decode() for name in names if name.endswith("/METADATA")]
         assert any(name.endswith("py.typed") for name in names)
         assert any(name.endswith("licenses/LICENSE") for name in names)
+        # What an index lists and searches.
+        assert re.search(r"^Keywords: .*kymograph", metadata, re.MULTILINE)
+        assert "\nAuthor: the kymflow developers\n" in metadata
+        assert "\nClassifier: Typing :: Typed\n" in metadata
 
 
 def test_both_wheels_give_tables_on_the_command_line(wheels: dict[str, Path], make_environment: Make) -> None:
