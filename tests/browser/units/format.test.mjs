@@ -26,6 +26,13 @@ test("names that differ only at their end stay different when shortened", () => 
   assert.equal(shortened("stall", 9, measure), "stall");
 });
 
+test("of a name that is shortened, the last word stays whole where there is room", () => {
+  const measure = (text) => text.length;
+  assert.equal(shortened("baseline_drop", 9, measure), "base…drop");
+  assert.equal(shortened("baseline_drop", 5, measure), "…drop");
+  assert.equal(shortened("baseline_drop", 4, measure), "ba…p");
+});
+
 test("an ROI is called by number and name", () => {
   assert.equal(roiName({ roi_id: 2, name: "left" }), "ROI 2 left");
   assert.equal(roiName({ roi_id: 2, name: "" }), "ROI 2");

@@ -54,12 +54,16 @@ def test_what_is_elsewhere_is_imported_from_there() -> None:
     assert files["app/deep/two.js"].endswith("export const { two } = $deep_two;\n")
 
 
-def test_what_stands_above_a_module_is_not_sent() -> None:
-    files = joined(both="// Both of them.\n// In two lines.\n\n// Kept.\nexport class Both {}\n")
+def test_comments_on_lines_of_their_own_are_not_sent() -> None:
+    files = joined(
+        both="// Both of them.\n// In two lines.\n\n/** Of one. */\nexport class Both {\n"
+        '  /**\n   * Of * several.\n   */\n  url = "http://127.0.0.1/*"; // Kept.\n  // Not.\n}\n'
+    )
 
-    assert "them" not in files["app/main.js"]
-    assert "lines" not in files["app/main.js"]
-    assert "// Kept.\nclass Both {}" in files["app/main.js"]
+    assert (
+        '(() => {\n\nclass Both {\n  url = "http://127.0.0.1/*"; // Kept.\n}\n\nreturn { Both }'
+        in files["app/main.js"]
+    )
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,14 @@ export function time(value, span) {
 /** The name of an ROI for people. */
 export const roiName = ({ roi_id, name }) => (name ? `ROI ${roi_id} ${name}` : `ROI ${roi_id}`);
 
-/** A text of at most about `width` by leaving out its middle: names often differ at the end. */
+/** A text of at most about `width` by leaving out its middle: names often differ in their last word. */
 export function shortened(text, width, measure) {
   if (measure(text) <= width) return text;
+  const [last] = /[^_\s-]+$/.exec(text) ?? [text];
+  for (let kept = text.length - last.length - 1; kept >= 0; kept--) {
+    const short = `${text.slice(0, kept)}…${last}`;
+    if (measure(short) <= width) return short;
+  }
   for (let kept = text.length - 1; kept > 1; kept--) {
     const short = `${text.slice(0, Math.ceil(kept / 2))}…${text.slice(text.length - Math.floor(kept / 2))}`;
     if (measure(short) <= width) return short;
