@@ -47,6 +47,7 @@ CAUGHT_BY = (
     "columns_are_not_of_one_image",
     "columns_are_the_same_for_other_ids",
     "dark_pixels_are_no_error",
+    "no_pixels_are_never_fatal",
 )
 
 # Ends of the process
@@ -256,6 +257,17 @@ class OpensAnotherDataset(Reports):
         return report.assign(normal=normal["mean"].iloc[0])
 
 
+class TakesATableThatIsThere(Reports):
+    """A table of the same dataset, if there is one: the rows are others before the first rebuild."""
+
+    def rows(self, report: pd.DataFrame, rec: ZarrImageRecord) -> Any:
+        try:
+            events = ZarrDataset(rec._store.url, "r").load_table("velocity_events")
+        except FileNotFoundError:
+            return report
+        return report.assign(n_events_of_all=len(events))
+
+
 class KeepsACacheFile(Reports):
     def rows(self, report: pd.DataFrame, rec: ZarrImageRecord) -> Any:
         cache = Path(tempfile.gettempdir()) / f"planted-{rec.image_id}.json"
@@ -328,6 +340,20 @@ class ReadsTheEnvironmentWhenMade(Reports):
 
     def rows(self, report: pd.DataFrame, rec: ZarrImageRecord) -> Any:
         return report.assign(label=self.threshold)
+
+
+_LABEL = os.environ.get("KYM_PLANTED_AT_IMPORT", "none")
+_HOST = socket.gethostname()
+
+
+class ReadTheEnvironmentAtImport(Reports):
+    def rows(self, report: pd.DataFrame, rec: ZarrImageRecord) -> Any:
+        return report.assign(label=_LABEL)
+
+
+class KnewItsHostAtImport(Reports):
+    def rows(self, report: pd.DataFrame, rec: ZarrImageRecord) -> Any:
+        return report.assign(host=_HOST)
 
 
 # What it promises
@@ -474,6 +500,22 @@ class DividesByPixels(Reports):
     def extract_rows(self, rec: ZarrImageRecord) -> Any:
         pixels = rec.load_array()
         return pd.DataFrame({"contrast": [int(pixels.max()) // int(pixels.sum())]})
+
+
+class ExitsWithoutLines(Reports):
+    def extract_rows(self, rec: ZarrImageRecord) -> Any:
+        pixels = rec.load_array()
+        if not pixels.size:
+            sys.exit("no pixels")
+        return pd.DataFrame({"mean": [pixels.mean()]})
+
+
+class EndsWithoutLines(Reports):
+    def extract_rows(self, rec: ZarrImageRecord) -> Any:
+        pixels = rec.load_array()
+        if not pixels.size:
+            os._exit(6)
+        return pd.DataFrame({"mean": [pixels.mean()]})
 
 
 class FallsBackOnDamage(Reports):

@@ -65,6 +65,7 @@ _IN_OTHER_ORDER_OR_DAMAGED: tuple[Check, ...] = (
     damaged.a_malformed_artifact_is_an_error,
     damaged.a_failure_leaves_no_trace,
     damaged.dark_pixels_are_no_error,
+    damaged.no_pixels_are_never_fatal,
     tables.kymflow_takes_the_rows,
     tables.types_go_together,
     tables.a_failure_names_the_image,

@@ -1,8 +1,9 @@
-"""Checks of missing, empty and malformed artifacts: of those that the indexer was seen to read."""
+"""Checks of missing, empty and malformed artifacts that the indexer was seen to read, and of odd pixels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -211,10 +212,7 @@ def dark_pixels_are_no_error(subject: Subject) -> None:
     for image_id in subject.with_rows()[:1]:
         if not subject.baseline[image_id].keys_read("data"):
             continue
-        ds = subject.copy(image_id)
-        record = ds.record(image_id)
-        record.save_array(np.zeros_like(record.load_array()), axes=record.get_axes())
-        outcome = subject.extract(subject.fresh(), image_id, ds=ds)
+        outcome = _with_pixels(subject, image_id, np.zeros_like)
         if outcome.error is not None or outcome.rows is None:
             raise Breach(
                 f"it fails at an image whose pixels are all zero (image {image_id!r})",
@@ -222,6 +220,29 @@ def dark_pixels_are_no_error(subject: Subject) -> None:
                 got=outcome.words,
                 remedy="Look for zeros before dividing, and give missing values for what is not there",
             )
+
+
+def no_pixels_are_never_fatal(subject: Subject) -> None:
+    """An image without a line may be an error, but stops nothing else."""
+    for image_id in subject.with_rows()[:1]:
+        if not subject.baseline[image_id].keys_read("data"):
+            continue
+        outcome = _with_pixels(subject, image_id, lambda pixels: pixels[:0])
+        if _is_deadly(outcome):
+            raise Breach(
+                f"it stops more than itself at an image without a line (image {image_id!r})",
+                expected="rows, or an error that is an Exception, raised soon",
+                got=outcome.words,
+                remedy="Look at the shape of the pixels first; raise ValueError, never SystemExit",
+            )
+
+
+def _with_pixels(subject: Subject, image_id: str, change: Callable[[Any], Any]) -> Outcome:
+    """Return what it gives of an image with other pixels."""
+    ds = subject.copy(image_id)
+    record = ds.record(image_id)
+    record.save_array(change(record.load_array()), axes=record.get_axes())
+    return subject.extract(subject.fresh(), image_id, ds=ds)
 
 
 def _is_deadly(outcome: Outcome) -> bool:

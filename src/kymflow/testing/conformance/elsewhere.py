@@ -101,7 +101,7 @@ def promises_are_the_same_everywhere(subject: Subject) -> None:
 
 
 def columns_are_the_same_for_other_ids(subject: Subject) -> None:
-    """The ids of images do not become columns, or part of what it promises."""
+    """The ids of images do not become columns."""
     usable(subject)
     plain = _plain(subject)
     (renamed,) = _ask(subject, "renamed", _HERE, [_renamed_copy(subject)], rename=True)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from kymflow.core.zarr.indexers.artifact import ArtifactIndexer
 from kymflow.core.zarr.kym_dataset import KymDataset
@@ -19,7 +22,9 @@ from kymflow.testing.conformance.findings import NotRun
 from kymflow.testing.conformance.generated import generated_table
 from kymflow.testing.lab_dataset import image_ids_by_file, make_lab
 from kymflow_zarr import ZarrDataset
-from kymflow_zarr.layout import IMAGES, record_prefix
+from kymflow_zarr.errors import ColumnError, TableError
+from kymflow_zarr.formats import frames
+from kymflow_zarr.layout import IMAGES, TABLES, record_prefix, table_key
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrImageRecord
@@ -27,6 +32,8 @@ if TYPE_CHECKING:
 WriteArtifacts = Callable[["ZarrImageRecord", int], object]
 AnyDataset = str | os.PathLike[str] | ZarrDataset | KymDataset
 
+# Of the simulated lab, tables of these artifacts.
+LAB_TABLES = ("radon_report", "velocity_events")
 LAB_ARTIFACTS = ("metadata", "radon", "radon/params", "radon_report", "velocity_events")
 N_IMAGES = 5
 # Of a real dataset; more of them cost time and show little more.
@@ -46,7 +53,7 @@ class Sample:
     Attributes
     ----------
     ds : ZarrDataset
-        A local dataset without tables.
+        A local dataset. It has tables, as after an ingest: who looks beside a record finds some.
     image_ids : tuple of str
         Its images, in the order of their making.
     words : str
@@ -61,11 +68,12 @@ class Sample:
     files: dict[str, str]
 
     def copy_to(self, path: Path, image_ids: Collection[str]) -> ZarrDataset:
-        """Return a copy at `path` with just these images; its files are new to the file system, too."""
-        images = os.path.join(self.ds.path, IMAGES)
+        """Return a copy at `path` of just these images, without tables; its files are new to the system."""
+        root, images = self.ds.path, os.path.join(self.ds.path, IMAGES)
 
         def others(folder: str, names: list[str]) -> set[str]:
-            return (set(names) & set(self.image_ids)) - set(image_ids) if folder == images else set()
+            left_out = {root: {TABLES}, images: set(self.image_ids) - set(image_ids)}
+            return set(names) & left_out.get(folder, set())
 
         shutil.copytree(self.ds.path, path, ignore=others, copy_function=shutil.copyfile)
         return ZarrDataset(path)
@@ -96,9 +104,12 @@ def make_sample(
         words += " with the author's artifacts"
     ds = ZarrDataset(folder / "sample.zarr")
     image_ids = [str(uuid.uuid4()) for _ in range(N_IMAGES)]
-    for image_id, files in zip(image_ids, _lab_records(), strict=True):
+    records, tables = _lab()
+    for image_id, files in zip(image_ids, records, strict=True):
         for name, data in files.items():
             ds.store.put(f"{record_prefix(image_id)}/{name}", data)
+    for name, rows in tables.items():
+        ds.save_table(name, pd.concat([one.assign(image_id=image_ids[number]) for number, one in rows]))
     if write_artifacts is not None:
         # The last image stays without: every lab has some that are not analysed.
         for number, image_id in enumerate(image_ids[:-1]):
@@ -111,17 +122,29 @@ def make_sample(
 
 
 @functools.cache
-def _lab_records() -> Sequence[Mapping[str, bytes]]:
-    """Return the files of each record of the simulated lab; made once, for any number of indexers."""
+def _lab() -> tuple[Sequence[Mapping[str, bytes]], Mapping[str, Sequence[tuple[int, pd.DataFrame]]]]:
+    """Return the files of each record of the simulated lab, and rows of tables with each one's place.
+
+    It is made once, for any number of indexers.
+    """
     with tempfile.TemporaryDirectory(prefix="kymflow-check-") as folder:
         kd = make_lab(Path(folder) / "lab.zarr", N_IMAGES)
-        return [
+        image_ids = image_ids_by_file(kd)
+        records = [
             {
                 found.key.split("/", 2)[-1]: kd.ds.store.read(found.key)[0]
                 for found in kd.ds.store.list(record_prefix(image_id))
             }
-            for image_id in image_ids_by_file(kd)
+            for image_id in image_ids
         ]
+        tables = {name: list(_rows_of(kd, name, image_ids)) for name in LAB_TABLES}
+    return records, tables
+
+
+def _rows_of(kd: KymDataset, artifact: str, image_ids: Sequence[str]) -> Iterator[tuple[int, pd.DataFrame]]:
+    for number, image_id in enumerate(image_ids):
+        with contextlib.suppress(FileNotFoundError):
+            yield number, kd.ds.record(image_id).load_df_parquet(artifact)
 
 
 def _writer_of_generated(indexer: ArtifactIndexer) -> WriteArtifacts:
@@ -149,6 +172,11 @@ def _copied(path: Path, dataset: AnyDataset) -> Sample:
     for image_id in image_ids:
         for found in source.store.list(record_prefix(image_id)):
             copy.store.put(found.key, source.store.read(found.key)[0])
+    for name in source.list_table_names():
+        # One that is damaged, or not of images, is left out: the checks need none of its own.
+        with contextlib.suppress(TableError, ColumnError):
+            part = KymDataset(source).load_arrow(name, image_ids=image_ids)
+            copy.store.put(table_key(name), frames.arrow_to_parquet(part))
     n_images = len(source.list_image_ids())
     return _finished(copy, image_ids, f"{len(image_ids)} of the {n_images} images of {source.path}")
 

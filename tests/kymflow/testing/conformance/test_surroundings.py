@@ -19,6 +19,7 @@ ENDS = [
     (planted.CrashesAtDamage(), "SIGSEGV .*of the check a_malformed_artifact_is_an_error"),
     (planted.AbortsWithoutArtifact(), "SIGABRT at the records of image"),
     (planted.EndsWhenUnpickled(), "exit code 4 when it was imported or unpickled there"),
+    (planted.EndsWithoutLines(), "exit code 6 at .*of the check no_pixels_are_never_fatal"),
     (planted.EndsTheSecondTime(), "exit code 5 at the records of image .*of the check"),
 ]
 CHANGES = [
@@ -49,6 +50,7 @@ OTHERS = [
     (planted.LooksForSettings(), "opens_no_other_file", r"planted\.toml"),
     (planted.ReadsAnotherTable(), "opens_no_other_file", r"normal_values\.parquet"),
     (planted.OpensAnotherDataset(), "opens_no_other_file", r"other-lab\.zarr"),
+    (planted.TakesATableThatIsThere(), "reads_only_its_own_record", "finds files by path"),
     (planted.KeepsACacheFile(), "opens_no_other_file", r"planted-.*\.json"),
     (planted.ListsAFolder(), "opens_no_other_file", r"got '\.'"),
     (planted.AsksAServer(), "asks_no_network", "127.0.0.1"),
@@ -61,6 +63,8 @@ OTHERS = [
     (planted.KnowsItsHome(), "rows_depend_on_no_machine", "home"),
     (planted.WritesWithAComma(), "rows_depend_on_no_machine", "in another locale"),
     (planted.ReadsTheEnvironmentWhenMade(), "rows_depend_on_no_machine", "environment variables"),
+    (planted.ReadTheEnvironmentAtImport(), "rows_depend_on_no_machine", "environment variables"),
+    (planted.KnewItsHostAtImport(), "rows_depend_on_no_machine", "on another host"),
     (planted.ColumnsOfASet(), "promises_are_the_same_everywhere", "in another process"),
     (planted.ColumnsByTheHost(), "promises_are_the_same_everywhere", "on another machine"),
     (planted.ColumnsByVariableWhenMade(), "promises_are_the_same_everywhere", "on another machine"),
@@ -80,6 +84,7 @@ OTHERS = [
     (planted.RoiInAnUnnamedIndex(), "index_holds_no_data", "data are in the index"),
     (planted.ColumnOfEachImage(), "columns_are_not_of_one_image", "a column that no other has"),
     (planted.ColumnOfSomeImages(), "columns_are_the_same_for_other_ids", "when the image has another id"),
+    (planted.ExitsWithoutLines(), "no_pixels_are_never_fatal", "SystemExit: no pixels"),
     (planted.DividesByPixels(), "dark_pixels_are_no_error", "ZeroDivisionError"),
     (planted.FallsBackOnDamage(), "a_malformed_artifact_is_an_error", "'calibration.json'"),
 ]
