@@ -41,6 +41,7 @@ def run_new_indexer(name: str, directory: Path | None, kymflow: str | None, *, a
             "which --kymflow takes, too"
         )
     print("next, in that folder:")
+    print("  python -m pip install --upgrade pip")
     print("  python -m pip install -e . --group dev")
     print("  python -m pytest")
 
