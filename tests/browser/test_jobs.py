@@ -195,7 +195,7 @@ def test_a_page_whose_viewer_has_ended_says_how_to_go_on(
     expect(page.get_by_text("Is kymflow view still running?")).to_be_visible()
     second = view(own_lab, "--port", str(first.port))
 
-    expect(told).to_contain_text("The viewer was started again: open the link")
+    expect(told).to_contain_text("The viewer was started again. Open, in this browser, the link")
     # The cookie of the new link is this page's, too.
     context.new_page().goto(second.link)
     expect(page.get_by_role("img", name="Kymograph of long.tif")).to_be_visible()

@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from kymflow import KymDataset
@@ -189,3 +191,39 @@ def test_a_change_between_the_rows_and_the_first_event_is_seen(
             content_type="text/event-stream",
             body='retry: 9999999\nevent: tables\ndata: {"images": "another version"}\n\n',
         )
+
+
+def test_a_lab_of_one_image_without_analysis_is_told_of_in_words(
+    tmp_path: Path, view: Callable[..., Viewer], context: BrowserContext
+) -> None:
+    folder = tmp_path / "one"
+    folder.mkdir()
+    tifffile.imwrite(folder / "lonely.tif", np.ones((500, 1), np.uint16))
+    tifffile.imwrite(folder / "rgb.tif", np.ones((9, 9, 3), np.uint8), photometric="rgb")
+    kd = KymDataset(tmp_path / "one.zarr", "a")
+    kd.ingest_folder(folder)
+    kd.rebuild_all()
+    page = context.new_page()
+    server = view(tmp_path / "one.zarr")
+    page.goto(server.link_to("/plots/velocity_events"))
+    expect(page.get_by_role("main")).to_contain_text("The table has no rows.")
+    page.get_by_role("link", name="Status").click()
+    expect(page.get_by_role("main")).to_contain_text("1 image")
+    expect(page.get_by_role("main")).not_to_contain_text("1 images")
+    # A message that begins with the path does not tell it twice.
+    failed = page.get_by_role("listitem").filter(has_text="rgb.tif")
+    expect(failed).to_have_text(re.compile(r"^\S+rgb\.tif: a line scan has 2 dimensions"))
+    page.get_by_role("link", name="Images", exact=True).click()
+    page.get_by_role("gridcell", name="lonely.tif", exact=True).first.click()
+    expect(page.get_by_role("region", name="Image", exact=True)).to_contain_text("500 lines × 1 pixel ·")
+
+
+def test_a_narrow_window_cuts_nothing_off(page: Page, server: Viewer, ids: dict[str, str]) -> None:
+    page.set_viewport_size({"width": 400, "height": 800})
+    for path in (f"/images?image={ids[LONG]}", "/status"):
+        page.goto(server.origin + path)
+        buttons = page.get_by_role("button", name="Auto") if "image=" in path else page.locator("h1")
+        expect(buttons).to_be_visible()
+        main, pane = page.locator("main"), page.locator(".image-pane")
+        for box in [main, pane] if "image=" in path else [main]:
+            assert box.evaluate("it => it.scrollWidth <= it.clientWidth"), path

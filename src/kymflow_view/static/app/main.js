@@ -12,7 +12,7 @@ const PAGES = { table: () => import("./tables_page.js"), plots: () => import("./
 // Each start lets browsers in by a link of its own; its cookie is that of the port, and so of this page, too.
 const AWAY = {
   lost: () => `The viewer does not answer; trying again. If it has ended, start it again: \`${startAgain(dataset.path, location.port)}\` in a terminal. This page goes on when the new link has been opened in this browser.`,
-  refused: () => "The viewer was started again: open the link that it has printed in this browser, and this page goes on.",
+  refused: () => "The viewer was started again. Open, in this browser, the link that it has printed; this page then goes on.",
 };
 const main = document.getElementById("main");
 let header = null;

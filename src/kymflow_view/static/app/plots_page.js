@@ -27,6 +27,7 @@ export function mount(element, now, dataset) {
 
 class PlotsPage {
   #columns = null;
+  #hasRows = false;
   #controller = null;
   #latest = null;
 
@@ -53,9 +54,10 @@ class PlotsPage {
     this.#latest = now;
     try {
       if (!this.#columns) {
-        const { columns } = await getJson(tablePath(this.table), { images: this.joined ? "1" : null });
+        const { columns, n_rows: rows } = await getJson(tablePath(this.table), { images: this.joined ? "1" : null });
         if (this.#latest !== now) return; // By then, another plot may be wanted, or another page.
         this.#columns = ordered(columns, this.table);
+        this.#hasRows = rows > 0;
       }
     } catch (error) {
       if (this.#latest === now) tell(error, "plot");
@@ -120,8 +122,12 @@ class PlotsPage {
   async #draw(now) {
     if (!this.#columns) return;
     const settings = this.#settings(now);
-    if (!settings.y) {
-      fill(this.note, "The table has no column of numbers.");
+    if (!settings.y || !this.#hasRows) {
+      this.#controller?.abort();
+      this.picture.clear();
+      this.picture.busy(false);
+      fill(this.groups);
+      fill(this.note, this.#hasRows ? "The table has no column of numbers." : "The table has no rows.");
       return;
     }
     this.#controller?.abort();

@@ -71,7 +71,7 @@ class StatusPage {
   #overview(tables) {
     const head = (text, number) => h("th", { scope: "col", class: number ? "number" : null }, text);
     if (!tables.length) return h("p", {}, "No table and no indexer: see kymflow indexers.");
-    return h("section", { "aria-labelledby": "tables-title" }, h("h2", { id: "tables-title" }, "Tables"),
+    return h("section", { class: "wide", "aria-labelledby": "tables-title" }, h("h2", { id: "tables-title" }, "Tables"),
       h("table", { class: "plain", id: "status-tables" },
         h("thead", {}, h("tr", {}, head("Table"), head("State"), head("Rows", true), head("Images", true), COUNTS.map((state) => head(title(state), true)), head("Made by"), this.dataset.writable ? head("Bring up to date") : null)),
         h("tbody", {}, tables.map((table) => h("tr", {},
@@ -113,7 +113,7 @@ class StatusPage {
     const lists = Object.entries(sources).filter(([, value]) => Array.isArray(value) && value.length);
     if (!counts.length && !lists.length) return null;
     return h("section", { "aria-labelledby": "sources-title" }, h("h2", { id: "sources-title" }, "Source files"),
-      counts.length ? h("p", {}, counts.map(([name, value]) => `${countText(value)} ${words(name)}`).join(" · ")) : null,
+      counts.length ? h("p", {}, counts.map(([name, value]) => (name === "images" ? plural(value, "image") : `${countText(value)} ${words(name)}`)).join(" · ")) : null,
       lists.map(([name, entries]) => h("details", { class: "reasons", open: entries.length <= 20 },
         h("summary", {}, h("h3", {}, `${title(words(name))}: ${plural(entries.length, "file")}`)),
         h("ul", {}, entries.map((entry) => h("li", {}, wordsOf(entry)))))));
@@ -133,7 +133,8 @@ function number(value, kind) {
 /** A problem or a source as one line. */
 function wordsOf(entry) {
   if (typeof entry !== "object") return entry;
-  return [h("span", { class: "path" }, entry.path), `: ${entry.error}`];
+  const said = `${entry.path}: `;
+  return [h("span", { class: "path" }, entry.path), `: ${entry.error.startsWith(said) ? entry.error.slice(said.length) : entry.error}`];
 }
 
 const words = (name) => name.replaceAll("_", " ");

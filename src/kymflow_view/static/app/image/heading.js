@@ -1,7 +1,7 @@
 // What image this is, and the way to its neighbours.
 
 import { fill, h } from "../dom.js";
-import { countText, plural } from "../cells.js";
+import { plural } from "../cells.js";
 import { number } from "./format.js";
 
 /** Show the heading of an image in `element`. */
@@ -22,7 +22,7 @@ export function showHeading(element, info, onStep) {
 /** Facts about an image in words. */
 export function facts(info) {
   const { lines, pixels, seconds_per_line: line, um_per_pixel: pixel } = info;
-  const parts = [`${countText(lines)} lines × ${countText(pixels)} pixels`, calibration(lines, pixels, line, pixel)];
+  const parts = [`${plural(lines, "line")} × ${plural(pixels, "pixel")}`, calibration(lines, pixels, line, pixel)];
   if (info.channels > 1) parts.push(plural(info.channels, "channel"));
   parts.push(info.rois.length ? plural(info.rois.length, "ROI") : "no ROIs");
   parts.push(info.events.length ? plural(info.events.length, "event") : "no events");
