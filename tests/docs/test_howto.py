@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +18,7 @@ import pytest
 from kymflow import KymDataset
 from kymflow.testing import simulate_folder
 from support.earlier_records import earlier_lab
+from support.executors import local_cluster
 from support.paths import REPO
 
 PAGES = REPO / "docs" / "howto"
@@ -163,3 +165,76 @@ def test_a_dataset_of_an_earlier_version_is_upgraded(tmp_path: Path) -> None:
     for command in (dry_run, refresh, ingest):
         run_kymflow(command, tmp_path)
     assert KymDataset(tmp_path / "lab.zarr", "r").status().images == 4
+
+
+# In an object store
+
+
+def test_a_dataset_in_a_bucket_is_used_as_one_on_a_disk(
+    tmp_path: Path, new_url: Callable[[str], str]
+) -> None:
+    simulate_folder(tmp_path / "kymographs", 3, n_lines=300)
+    url = new_url("s3")
+
+    def at(argument: str) -> str:
+        return argument.replace("s3://bucket/lab.zarr", url)
+
+    ingest, status, show, export = commands("object-store.md")
+    run_kymflow([at(one) for one in ingest], tmp_path)
+    assert "radon_report" in run_kymflow([at(one) for one in status], tmp_path)
+    assert len(run_kymflow([at(one) for one in show], tmp_path).splitlines()) == 3
+    run_kymflow([at(one) for one in export], tmp_path)
+    assert (tmp_path / "tables" / "images.csv").is_file()
+    assert run_python(at("".join(blocks("object-store.md", "python"))), tmp_path) == (
+        "2 rows of 3 images\n(100, 40)\n"
+    )
+
+
+# On a cluster
+
+
+def test_tables_are_rebuilt_on_a_cluster(lab: Path) -> None:
+    (code,) = blocks("cluster.md", "python")
+    (lab / "on_cluster.py").write_text(code, "utf-8")
+    done = subprocess.run([sys.executable, "on_cluster.py"], capture_output=True, text=True, cwd=lab)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "8 images, 7 rows, 0 failed\n"
+
+
+def test_the_command_for_a_cluster_works(lab: Path) -> None:
+    (command,) = commands("cluster.md")
+    with local_cluster() as client:
+        address = client.scheduler.address
+        run_kymflow([one.replace("tcp://scheduler:8786", address) for one in command], lab)
+
+
+# In a notebook
+
+
+EXECUTE = """
+import sys
+import nbformat
+from nbclient import NotebookClient
+cells = [nbformat.v4.new_code_cell(open(name, encoding="utf-8").read()) for name in sys.argv[1:]]
+notebook = nbformat.v4.new_notebook(cells=cells)
+NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
+for cell in notebook.cells:
+    for output in cell["outputs"]:
+        print(*[kind for kind in ("image/png", "text/html") if kind in output.get("data", ())])
+"""
+
+
+def test_what_a_notebook_shows(lab: Path) -> None:
+    cells = blocks("notebooks.md", "python")
+    for number, code in enumerate(cells):
+        (lab / f"{number}.py").write_text((REGISTER if not number else "") + code, "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", EXECUTE, *(f"{number}.py" for number in range(len(cells)))],
+        env={**os.environ, "IPYTHONDIR": str(lab)},
+        capture_output=True,
+        text=True,
+        cwd=lab,
+    )
+    assert done.returncode == 0, done.stderr
+    shown = [line for line in done.stdout.splitlines() if line]
+    assert shown[-4:] == ["text/html", "image/png", "image/png", "text/html"]
