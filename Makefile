@@ -85,7 +85,7 @@ $(VIEW_STAMP): $(PROJECTS)
 
 # The site of docs/, in build/site: without the internet, and a warning is an error. Then its pages are tested.
 docs: $(DOCS_STAMP)
-	rm -rf build/site docs/api/generated
+	rm -rf build/site build/doctrees docs/api/generated
 	$(DOCS_BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -d build/doctrees docs build/site
 	$(DOCS_BIN)/python -m pytest tests/site
 

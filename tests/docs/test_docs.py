@@ -25,7 +25,7 @@ from kymflow.cli.plugged import ENTRY_POINT_GROUP as COMMANDS
 from kymflow.testing import simulate_folder
 from kymflow.testing.conformance.catalogue import THOROUGH, checks
 from kymflow_view.panels.loading import load_panels
-from support.paths import REPO
+from support.paths import REPO, TESTS
 
 PAGES = [*sorted(REPO.glob("*.md")), *sorted((REPO / "docs").rglob("*.md"))]
 # Where the built-in plugin is not installed, its entry point is not there either.
@@ -374,6 +374,13 @@ def test_what_the_page_on_windows_shows_stands_in_that_program() -> None:
     blocks = python_blocks(REPO / "docs" / "gui.md")
     assert len(blocks) >= 3
     assert [block for block in blocks if textwrap.indent(block, "    ") not in program] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPO).as_posix())
+def test_a_page_with_code_is_run_by_a_test(page: Path) -> None:
+    code = re.findall(r"^```(?:python|sh|r|toml)\n", page.read_text("utf-8"), re.MULTILINE)
+    tests = [path.read_text("utf-8") for path in TESTS.rglob("test_*.py")]
+    assert not code or any(f'"{page.name}"' in text for text in tests)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPO).as_posix())
