@@ -26,6 +26,7 @@ from kymflow.core.zarr.indexers.base import ensure_image_id_column as ensure_ima
 from kymflow.core.zarr.indexers.base import normalize_table_name as normalize_table_name
 from kymflow.core.zarr.indexers.columns import Column as Column
 from kymflow.core.zarr.indexers.record import RecordIndexer as RecordIndexer
+from kymflow.core.zarr.indexers.table_indexer import TableIndexer as TableIndexer
 from kymflow.core.zarr.kym_dataset import KymDataset as KymDataset
 from kymflow.core.zarr.refresh.plan import RefreshPlan as RefreshPlan
 from kymflow.core.zarr.refresh.status import DatasetStatus as DatasetStatus
@@ -33,6 +34,7 @@ from kymflow.core.zarr.refresh.status import TableStatus as TableStatus
 from kymflow.core.zarr.tables.info import ColumnInfo as ColumnInfo
 from kymflow.core.zarr.tables.info import TableInfo as TableInfo
 from kymflow.errors import AmbiguousImageError as AmbiguousImageError
+from kymflow.errors import DeriveError as DeriveError
 from kymflow.errors import ExportError as ExportError
 from kymflow.errors import ExtractionError as ExtractionError
 from kymflow.errors import IndexerError as IndexerError

@@ -37,6 +37,10 @@ class ExtractionError(IndexerError, RuntimeError):
     """An indexer raised while it extracted one image's rows."""
 
 
+class DeriveError(IndexerError, RuntimeError):
+    """A table could not be derived of other tables: a source is not there, or its indexer raised."""
+
+
 class RowsError(IndexerError, ValueError):
     """An indexer returned something that cannot be rows of its table."""
 

@@ -84,7 +84,7 @@ def test_pictures_of_the_docs_are_small_and_the_readme_is_a_page() -> None:
 
 def test_the_authors_page_works_when_pasted(tmp_path: Path) -> None:
     page = REPO / "docs" / "writing-an-indexer.md"
-    declared, nested, plain, computed, settable, in_bulk, tried = python_blocks(page)
+    declared, nested, plain, computed, settable, in_bulk, of_tables, its_test, tried = python_blocks(page)
     out = run_python(declared + tried, tmp_path)
     assert re.search(r"roi_id +start_s +duration_s", out)
     more = (
@@ -109,7 +109,17 @@ def test_the_authors_page_works_when_pasted(tmp_path: Path) -> None:
         "registry.register(BrightIndexer())\n"
         "print(kd.rebuild('bright')['n_pixels'].tolist(), kd.describe_table('bright').settings)\n"
     )
-    out = run_python(declared + nested + plain + tried + computed + settable + in_bulk + more, other)
+    more += (
+        "record.save_json('radon_report', {'mean_velocity': 0.5, 'condition': 'rest'})\n"
+        "registry.register(ConditionVelocityIndexer())\n"
+        "from kymflow_indexers_builtin import RadonReportIndexer\n"
+        "registry.register(RadonReportIndexer())\n"
+        "print(kd.refresh('condition_velocity').to_dict('records'))\n"
+    )
+    out = run_python(
+        declared + nested + plain + tried + computed + settable + in_bulk + of_tables + its_test + more, other
+    )
+    assert "[{'condition': 'rest', 'mean_velocity': 0.5, 'n_images': 1}]" in out
     assert "[2.0, 5.0]\n[200.0]\n[{'condition': 'x', 'age_days': 60.0}]\nTrue\n" in out
     assert "[4] {'level': 120.0, 'side': 'below'}" in out
 

@@ -41,7 +41,7 @@ def one_line(result: Result) -> str:
 
 
 REPORT = {"rows": int, "images": int, "updated": list, "unchanged": int, "removed": list}
-REPORT |= {"failed": list, "stale": list}
+REPORT |= {"failed": list, "stale": list, "sources": list, "derived": bool, "problem": str}
 
 
 def check_reports(tables: dict[str, Any]) -> None:

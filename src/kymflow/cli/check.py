@@ -32,6 +32,8 @@ def run_check(dataset: str, *, repair: bool, as_json: bool) -> None:
             print_line(
                 f"stale: {len(image_ids)} images of table {name}; `{call('refresh', dataset)}` takes them up"
             )
+        for name, why in report.stale_tables.items():
+            print_line(f"stale: table {name}: {why}; `{call('refresh', dataset)}` takes it up")
         print_odd_sources(report.sources)
         if not report.problems:
             print("nothing is wrong")

@@ -13,6 +13,7 @@ from kymflow.cli.output import print_json, print_table
 from kymflow.core.plugins.faults import PluginWarning
 from kymflow.core.plugins.info import IndexerInfo
 from kymflow.core.plugins.registry import get_registry
+from kymflow.core.zarr.indexers.table_indexer import as_table_indexer
 from kymflow.testing import ConformanceReport, check_indexer
 
 
@@ -31,6 +32,9 @@ def run_check_indexer(
         say(f"kymflow: nothing to check; {with_pip(registry.what_there_is())}")
     reports = []
     for indexer in indexers:
+        if not names and as_table_indexer(indexer) is not None:
+            say(f"kymflow: not checked: indexer {indexer.name!r}, which makes its table of other tables")
+            continue
         report = check_indexer(indexer, report=True, dataset=dataset, thorough=thorough)
         if not as_json:
             _print(report)

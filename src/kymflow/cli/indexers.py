@@ -94,6 +94,8 @@ def _print_details(infos: Sequence[IndexerInfo]) -> None:
         print_line(f"  from: {info.origin}")
         if info.summary:
             print_line(f"  what it gives: {info.summary}")
+        if info.sources:
+            print_line(f"  made of tables: {', '.join(info.sources)}")
         print_line(f"  schema version: {info.schema_version or '-'}")
         print_line(f"  required columns: {', '.join(info.required_columns) or '-'}")
         if info.settings:

@@ -165,16 +165,7 @@ def print_reports(reports: Mapping[str, UpdateReport]) -> None:
         "tables",
         ("table", "rows", "images", "updated", "unchanged", "removed", "failed", "seconds"),
         [
-            (
-                name,
-                report.rows,
-                report.images,
-                len(report.updated),
-                report.unchanged,
-                len(report.removed),
-                len(report.failed),
-                f"{report.seconds:.2f}",
-            )
+            (name, report.rows, *_image_counts(report), f"{report.seconds:.2f}")
             for name, report in reports.items()
         ],
     )
@@ -183,6 +174,19 @@ def print_reports(reports: Mapping[str, UpdateReport]) -> None:
             print_line(f"failed: table {name}, image {image_id}: {cause}")
         for image_id in report.stale:
             print_line(f"stale: table {name}, image {image_id}: it went on changing meanwhile; refresh again")
+        if report.problem:
+            print_line(f"stale: table {name}: {report.problem}")
+        elif report.sources:
+            done = "derived" if report.derived else "unchanged"
+            print_line(f"{done}: table {name}, of {', '.join(report.sources)}")
+
+
+def _image_counts(report: UpdateReport) -> tuple[object, ...]:
+    if report.sources:
+        # A table of tables tells nothing of images.
+        return ("",) * 5
+    done = (report.updated, report.unchanged, report.removed, report.failed)
+    return (report.images, *(one if isinstance(one, int) else len(one) for one in done))
 
 
 def reports_to_dict(reports: Mapping[str, UpdateReport]) -> dict[str, Any]:
@@ -191,5 +195,5 @@ def reports_to_dict(reports: Mapping[str, UpdateReport]) -> dict[str, Any]:
 
 
 def all_fresh(reports: Mapping[str, UpdateReport]) -> bool:
-    """Tell whether no image failed in any table, and none was left stale."""
-    return not any(report.failed or report.stale for report in reports.values())
+    """Tell whether no image failed in any table, and nothing was left stale."""
+    return not any(report.failed or report.stale or report.problem for report in reports.values())

@@ -69,6 +69,9 @@ def show_plan(
         print_json({"tables": {name: plan.to_dict() for name, plan in plans.items()}})
         return
     for plan in plans.values():
+        if plan.sources:
+            print_line(f"{plan.table_name}: {f'to be derived: {plan.reason}' if plan.reason else 'fresh'}")
+            continue
         print_line(
             f"{plan.table_name}: {len(plan.stale)} stale, {len(plan.removed)} to remove, {plan.fresh} fresh"
             + (", columns to write" if plan.rewrite else "")

@@ -16,7 +16,7 @@ from kymflow.core.zarr.image_names import told_apart
 
 if TYPE_CHECKING:
     from kymflow.core.zarr.kym_dataset import KymDataset
-    from kymflow.core.zarr.refresh.status import DatasetStatus
+    from kymflow.core.zarr.refresh.status import DatasetStatus, TableStatus
 
 
 def show_status(dataset: str, *, as_json: bool) -> None:
@@ -31,10 +31,14 @@ def show_status(dataset: str, *, as_json: bool) -> None:
     print_table(
         f"{here(kd.ds.path)}: {counted(status.images, 'image')}",
         ("table", "rows", "fresh", "stale", "failed", "not in it yet", "removed"),
-        [(t.table_name, t.rows, t.fresh, t.stale, t.failed, t.missing, t.removed) for t in status.tables],
+        [(table.table_name, table.rows, *_image_counts(table)) for table in status.tables],
     )
     for table in status.tables:
-        if table.problem:
+        if table.sources:
+            how = "fresh" if table.is_fresh else "stale"
+            why = f": {table.problem}" if table.problem else ""
+            print_line(f"{table.table_name}: of {', '.join(table.sources)}; {how}{why}")
+        elif table.problem:
             print_line(f"{table.table_name}: {table.problem}")
     _print_not_analysed(kd, status)
     print_failed_sources(status.sources)
@@ -48,6 +52,13 @@ def show_status(dataset: str, *, as_json: bool) -> None:
         say(f"kymflow: {status.problem}")
     if not all(table.is_fresh for table in status.tables):
         say(f"kymflow: `{call('refresh', dataset)}` brings the tables up to date")
+
+
+def _image_counts(table: TableStatus) -> tuple[object, ...]:
+    if table.sources:
+        # A table of tables tells nothing of images.
+        return ("",) * 5
+    return (table.fresh, table.stale, table.failed, table.missing, table.removed)
 
 
 def _print_not_analysed(kd: KymDataset, status: DatasetStatus) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from kymflow.testing.conformance.catalogue import CHECKS, THOROUGH, Check
 from kymflow.testing.conformance.expecting import Expected, as_expected, check_expected
-from kymflow.testing.conformance.run import run_check
+from kymflow.testing.conformance.run import run_check, why_not_checked
 from kymflow.testing.conformance.samples import AnyDataset, WriteArtifacts
 from kymflow.testing.conformance.subject import DEFAULT_TIMEOUT_S, Subject
 
@@ -110,6 +110,8 @@ def _problems(cls: type[IndexerContract]) -> Iterator[str]:
     for one in _instances(cls):
         if isinstance(one, type):
             yield f"indexer is the class itself; make it an instance: indexer = {one.__name__}()"
+        elif unchecked := why_not_checked(one):
+            yield unchecked
     try:
         check_expected(cls.expected_to_fail)
     except ValueError as error:

@@ -20,6 +20,7 @@ Kind = Literal[
     "no ledger",
     "wrong rows",
     "wrong columns",
+    "bent footer",
     "stray ledger",
     "failed",
     "conflicted copy",

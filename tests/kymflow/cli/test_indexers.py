@@ -40,6 +40,7 @@ def test_indexers_as_json_is_a_list_of_documented_fields(run: Run) -> None:
             "error": None,
             "traceback": None,
             "remark": None,
+            "sources": [],
         }
         for name in ("images", "radon_report", "velocity_events")
     ]

@@ -34,7 +34,8 @@ def ids_of(path: Path) -> list[str]:
 
 def nothing_done(rows: int) -> dict[str, Any]:
     report = {"rows": rows, "images": 3, "updated": [], "unchanged": 3, "removed": []}
-    return {**report, "failed": [], "stale": []}
+    none = {"failed": [], "stale": [], "sources": [], "derived": False, "problem": ""}
+    return {**report, **none}
 
 
 def test_refresh_reports_in_json(run: Run, lab: Path) -> None:
@@ -59,6 +60,9 @@ def test_refresh_reports_in_json(run: Run, lab: Path) -> None:
         "removed": [],
         "failed": [],
         "stale": [],
+        "sources": [],
+        "derived": False,
+        "problem": "",
     }
 
 
@@ -88,7 +92,7 @@ def test_a_dry_run_says_what_and_why_and_writes_nothing(run: Run, lab: Path) -> 
     found = read_json(run("refresh", lab, "--dry-run", "--json"))["tables"]
     assert sorted(found) == ["images", "radon_report", "velocity_events"]
     for plan in found.values():
-        assert sorted(plan) == ["fresh", "indexer", "removed", "rewrite", "stale"]
+        assert sorted(plan) == ["fresh", "indexer", "reason", "removed", "rewrite", "sources", "stale"]
         assert plan["removed"] == [third]
         assert plan["rewrite"] is False
     assert found["radon_report"]["indexer"] == "radon_report"
@@ -121,6 +125,7 @@ def test_status_in_json(run: Run, lab: Path, tmp_path: Path) -> None:
             "removed": 0,
             "rewrite": False,
             "problem": "",
+            "sources": [],
         }
         for name in ("images", "radon_report", "velocity_events")
     ]
@@ -304,7 +309,7 @@ def test_changed_code_makes_tables_of_other_code_anew(
         read_json(run("refresh", lab, "--changed-code", "--dry-run", "--json"))["tables"]["images"]["fresh"]
         == 3
     )
-    monkeypatch.setattr("kymflow.core.zarr.refresh.derived.code_digest", lambda indexer: "other")
+    monkeypatch.setattr("kymflow.core.zarr.refresh.runs.code_digest", lambda indexer: "other")
     monkeypatch.setattr("kymflow.core.zarr.refresh.status.code_digest", lambda indexer: "other")
     assert (
         "images: made by other code of the same version; refresh it with --changed-code"

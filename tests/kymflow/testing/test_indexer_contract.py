@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
-from kymflow.testing import IndexerContract
+from kymflow import InvalidIndexerError
+from kymflow.testing import IndexerContract, check_indexer
 from kymflow.testing.conformance.catalogue import CHECKS, checks
 from support import planted_faults as planted
 from support.paths import TESTS
+from support.table_indexers import FromTables
 
 pytest_plugins = "pytester"
 DEFAULT = checks(thorough=False)
@@ -174,3 +176,12 @@ def test_whether_it_is_thorough_each_class_says_for_itself() -> None:
     assert n_tests(type("TestAgain", (thorough,), {"thorough": False})) == len(DEFAULT)
     with pytest.raises(TypeError, match="it replaces test_an_edit_is_seen"):
         define(indexer=planted.Reports(), thorough=True, test_an_edit_is_seen=lambda self: None)
+
+
+def test_an_indexer_of_tables_is_not_checked_and_that_is_said() -> None:
+    said = "indexer 'counts' is not checked: it makes its table of other tables"
+
+    with pytest.raises(TypeError, match=f"class TestCounts\\(IndexerContract\\): {said}"):
+        type("TestCounts", (IndexerContract,), {"indexer": FromTables("counts", "images")})
+    with pytest.raises(InvalidIndexerError, match=said):
+        check_indexer(FromTables("counts", "images"))

@@ -1,4 +1,4 @@
-"""Two plugins that want the same: all that claim one name or one table, none of them preferred."""
+"""Plugins in each other's way: they claim one name or table, or each waits for a table of the other."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import replace
 from kymflow.core.plugins.info import IndexerInfo, ReaderInfo
 from kymflow.core.plugins.loading import Info, Offered, Registered
 from kymflow.core.plugins.switches import DISABLED
+from kymflow.core.zarr.indexers.dependency_order import find_ring
 
 
 def mark_conflicts(entries: Sequence[Registered[Offered, Info]]) -> list[Registered[Offered, Info]]:
@@ -19,6 +20,31 @@ def mark_conflicts(entries: Sequence[Registered[Offered, Info]]) -> list[Registe
             for claim in entry.info.claims:
                 claimants[claim].append(entry.info)
     return [entry if entry.offered is None else _marked(entry, claimants) for entry in entries]
+
+
+def mark_indexers(
+    entries: Sequence[Registered[Offered, IndexerInfo]],
+) -> list[Registered[Offered, IndexerInfo]]:
+    """Return the entries as :func:`mark_conflicts`, those whose tables wait for each other marked, too."""
+    marked = mark_conflicts(entries)
+    while True:
+        usable = [one.info for one in marked if one.offered is not None and one.info.status == "ok"]
+        ring = find_ring({info.table_name: info.sources for info in usable})
+        if not ring:
+            return marked
+        why = waiting_in_words(ring)
+        marked = [
+            Registered(one.offered, replace(one.info, status="conflict", error=why))
+            if one.info.table_name in ring and one.info.status == "ok"
+            else one
+            for one in marked
+        ]
+
+
+def waiting_in_words(ring: Sequence[str]) -> str:
+    """Say that tables wait for each other, so that none of them can be made first."""
+    names = " <- ".join([*ring, ring[0]])
+    return f"these tables are sources of each other, so that none can be made first: {names}; take one out"
 
 
 def _marked(

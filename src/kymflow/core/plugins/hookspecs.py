@@ -9,7 +9,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from kymflow.core.runs.reports import UpdateReport
-    from kymflow.core.zarr.indexers.base import DatasetIndexer
+    from kymflow.core.zarr.indexers.table_indexer import AnyIndexer
     from kymflow_zarr import SourceReader
 
 PROJECT = "kymflow"
@@ -19,7 +19,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 @hookspec
-def kymflow_indexers() -> Sequence[DatasetIndexer]:  # type: ignore[empty-body]
+def kymflow_indexers() -> Sequence[AnyIndexer]:  # type: ignore[empty-body]
     """Return the indexers that a plugin offers.
 
     Called once per process, when an indexer is first needed. A plugin that raises, or returns
@@ -27,7 +27,7 @@ def kymflow_indexers() -> Sequence[DatasetIndexer]:  # type: ignore[empty-body]
 
     Returns
     -------
-    sequence of DatasetIndexer
+    sequence of DatasetIndexer or TableIndexer
         Instances, not classes. One alone may stand without a list around it.
 
     Examples

@@ -57,6 +57,8 @@ class IndexerInfo(_Origin):
         Of a plugin that failed: the exception with its traceback, as Python prints it.
     remark : str
         What is to be known of it although it works: that it is made for another version of kymflow.
+    sources : tuple of str
+        The tables that its table is made of; none if it is made of images.
     """
 
     name: str
@@ -72,6 +74,7 @@ class IndexerInfo(_Origin):
     error: str = ""
     traceback: str = ""
     remark: str = ""
+    sources: tuple[str, ...] = ()
 
     @property
     def claims(self) -> tuple[tuple[str, str], ...]:
@@ -82,6 +85,7 @@ class IndexerInfo(_Origin):
         """Return the fields that ``kymflow indexers --json`` documents."""
         return asdict(self) | {
             "required_columns": list(self.required_columns),
+            "sources": list(self.sources),
             "error": self.error or None,
             "traceback": self.traceback or None,
             "remark": self.remark or None,

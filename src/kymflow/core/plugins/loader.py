@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from kymflow.core.plugins.conflicts import mark_conflicts
+from kymflow.core.plugins.conflicts import mark_conflicts, mark_indexers
 from kymflow.core.plugins.faults import in_full, in_words
 from kymflow.core.plugins.hooking import INDEXERS, READERS, HookedPlugin
 from kymflow.core.plugins.info import IndexerInfo, ReaderInfo
@@ -74,7 +74,7 @@ def put_together(
         loaded.readers += part.readers
         loaded.observers += part.observers
         loaded.warnings += part.warnings
-    loaded.indexers = mark_conflicts(loaded.indexers)
+    loaded.indexers = mark_indexers(loaded.indexers)
     loaded.readers = mark_conflicts(loaded.readers)
     infos: list[IndexerInfo | ReaderInfo] = [entry.info for entry in loaded.indexers]
     infos += [entry.info for entry in loaded.readers]

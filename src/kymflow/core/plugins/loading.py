@@ -15,9 +15,9 @@ from kymflow.core.plugins.made_for import misfit
 from kymflow.core.plugins.observers import Observer
 from kymflow.core.plugins.readers import describe_reader, first_line
 from kymflow.core.plugins.source import PluginSource
-from kymflow.core.zarr.indexers.base import DatasetIndexer
 from kymflow.core.zarr.indexers.contract import contract_of
-from kymflow.core.zarr.indexers.members import lacks_rows
+from kymflow.core.zarr.indexers.members import has_rows, lacks_rows
+from kymflow.core.zarr.indexers.table_indexer import AnyIndexer
 from kymflow.errors import InvalidIndexerError, InvalidReaderError, PluginError
 from kymflow_zarr import SourceReader, layout
 
@@ -36,7 +36,7 @@ class Registered(Generic[Offered, Info]):
     info: Info
 
 
-RegisteredIndexer = Registered[DatasetIndexer, IndexerInfo]
+RegisteredIndexer = Registered[AnyIndexer, IndexerInfo]
 RegisteredReader = Registered[SourceReader, ReaderInfo]
 
 
@@ -71,7 +71,7 @@ def info_of(source: PluginSource, kind: type[Info]) -> Info:
     )
 
 
-def import_plugin(source: PluginSource) -> HookedPlugin | DatasetIndexer:
+def import_plugin(source: PluginSource) -> HookedPlugin | AnyIndexer:
     """Import what an entry point names: hooks, or an indexer.
 
     Raises
@@ -84,8 +84,8 @@ def import_plugin(source: PluginSource) -> HookedPlugin | DatasetIndexer:
     target = source.load()
     if inspect.isclass(target) and not any(hasattr(target, hook) for hook in HOOKS):
         target = _made(target)
-    if hasattr(target, "extract_rows") and not inspect.ismodule(target):
-        return cast("DatasetIndexer", target)
+    if has_rows(target) and not inspect.ismodule(target):
+        return cast("AnyIndexer", target)
     plugin = HookedPlugin(target, repr(source.value))
     if not any(plugin.has(hook) for hook in HOOKS):
         raise PluginError(
@@ -113,7 +113,7 @@ def _made(kind: type) -> object:
     return kind()
 
 
-def load_plugin(plugin: HookedPlugin | DatasetIndexer, source: PluginSource) -> LoadedPlugin:
+def load_plugin(plugin: HookedPlugin | AnyIndexer, source: PluginSource) -> LoadedPlugin:
     """Ask an imported plugin for all that it offers, and check it.
 
     Raises
@@ -173,7 +173,7 @@ def _checked(
     return entries
 
 
-def describe(indexer: DatasetIndexer, origin: IndexerInfo) -> IndexerInfo:
+def describe(indexer: AnyIndexer, origin: IndexerInfo) -> IndexerInfo:
     """Return what is known of an indexer that `origin` offers.
 
     Raises
@@ -198,13 +198,12 @@ def describe(indexer: DatasetIndexer, origin: IndexerInfo) -> IndexerInfo:
         schema_version=contract.schema_version,
         required_columns=contract.required,
         settings=contract.settings,
+        sources=contract.sources,
         summary=first_line(indexer),
     )
 
 
-_INDEXERS = _Kind[DatasetIndexer, IndexerInfo](
-    INDEXERS, "indexers", lambda one: hasattr(one, "extract_rows"), describe, InvalidIndexerError
-)
+_INDEXERS = _Kind[AnyIndexer, IndexerInfo](INDEXERS, "indexers", has_rows, describe, InvalidIndexerError)
 _READERS = _Kind[SourceReader, ReaderInfo](
     READERS, "readers", lambda one: hasattr(one, "read"), describe_reader, InvalidReaderError
 )

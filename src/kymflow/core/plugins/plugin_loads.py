@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from kymflow.core.plugins.conflicts import mark_conflicts
+from kymflow.core.plugins.conflicts import mark_indexers
 from kymflow.core.plugins.discovery import in_order, installed_plugins, source_of
 from kymflow.core.plugins.info import IndexerInfo
 from kymflow.core.plugins.known_names import KnownNames, KnownPlugin
@@ -17,7 +17,7 @@ from kymflow.core.plugins.loading import Registered
 from kymflow.core.plugins.observers import Observer
 from kymflow.core.plugins.source import PluginSource
 from kymflow.core.plugins.switches import Switches
-from kymflow.core.zarr.indexers.base import DatasetIndexer
+from kymflow.core.zarr.indexers.table_indexer import AnyIndexer
 from kymflow.errors import PluginError
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class PluginLoads:
 
     def indexers_of(
         self, is_asked_for: Callable[[IndexerInfo], bool]
-    ) -> list[Registered[DatasetIndexer, IndexerInfo]]:
+    ) -> list[Registered[AnyIndexer, IndexerInfo]]:
         """Return those that are asked for and can be used, as :meth:`all` would give them.
 
         Plugins that are known to offer others only are not imported for it.
@@ -113,7 +113,7 @@ class PluginLoads:
                 if entry.offered is not None and entry.info.status == "ok" and is_asked_for(entry.info)
             ]
 
-    def loaded_indexers(self) -> Iterator[Registered[DatasetIndexer, IndexerInfo]]:
+    def loaded_indexers(self) -> Iterator[Registered[AnyIndexer, IndexerInfo]]:
         """Yield the indexers of plugins that have been loaded by now."""
         for source in self._used():
             if source in self._parts:
@@ -169,9 +169,9 @@ class PluginLoads:
                 Registered(None if one.offered is None else source, one.info)
                 for one in self._part(source).indexers
             ]
-        return mark_conflicts(entries)
+        return mark_indexers(entries)
 
-    def _offered(self, source: PluginSource, name: str) -> DatasetIndexer | None:
+    def _offered(self, source: PluginSource, name: str) -> AnyIndexer | None:
         return next(one.offered for one in self._parts[source].indexers if one.info.name == name)
 
     def _part(self, source: PluginSource) -> LoadedPlugins:

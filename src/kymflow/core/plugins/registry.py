@@ -6,6 +6,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
+from kymflow.core.plugins.conflicts import waiting_in_words
 from kymflow.core.plugins.faults import in_words, warn_of
 from kymflow.core.plugins.hooking import TABLE_UPDATED, HookedPlugin
 from kymflow.core.plugins.info import IndexerInfo, ReaderInfo, SwitchedOff
@@ -16,7 +17,8 @@ from kymflow.core.plugins.plugin_loads import PluginLoads
 from kymflow.core.plugins.readers import describe_reader
 from kymflow.core.plugins.source import normalized
 from kymflow.core.plugins.switches import Switches
-from kymflow.core.zarr.indexers.base import DatasetIndexer
+from kymflow.core.zarr.indexers.dependency_order import find_ring
+from kymflow.core.zarr.indexers.table_indexer import AnyIndexer
 from kymflow.errors import (
     InvalidIndexerError,
     InvalidReaderError,
@@ -98,11 +100,11 @@ class IndexerRegistry:
             info_of(source, IndexerInfo).plugin: seconds for source, seconds in self._loads.seconds.items()
         }
 
-    def indexers(self) -> Sequence[DatasetIndexer]:
+    def indexers(self) -> Sequence[AnyIndexer]:
         """Return the indexers that can be used, ordered by name."""
         return _usable(self._registered())
 
-    def needed(self, tables: Container[str], names: Container[str] = ()) -> Sequence[DatasetIndexer]:
+    def needed(self, tables: Container[str], names: Container[str] = ()) -> Sequence[AnyIndexer]:
         """Return the indexers of some tables, and those of some names, as far as they can be used, by name.
 
         Plugins that are known to offer none of them are not imported; see :meth:`known`.
@@ -114,7 +116,7 @@ class IndexerRegistry:
         own = [entry for entry in self._own if is_needed(entry.info)]
         return _usable([*self._loads.indexers_of(is_needed), *own])
 
-    def get(self, name: str) -> DatasetIndexer:
+    def get(self, name: str) -> AnyIndexer:
         """Return the indexer of this name.
 
         Raises
@@ -208,7 +210,7 @@ class IndexerRegistry:
         by = [switches.off_by(source) for source in there]
         return f"is switched off by {by[0]}" if all(by) else ""
 
-    def made_by(self, indexer: DatasetIndexer) -> Mapping[str, str]:
+    def made_by(self, indexer: AnyIndexer) -> Mapping[str, str]:
         """Return what a table's footer says of the indexer that made it: distribution and version.
 
         Nothing, if it comes from no plugin.
@@ -225,15 +227,16 @@ class IndexerRegistry:
 
     # What a program adds
 
-    def register(self, indexer: DatasetIndexer) -> None:
+    def register(self, indexer: AnyIndexer) -> None:
         """Add an indexer of the program's own.
 
         Raises
         ------
         InvalidIndexerError
-            It does not meet the contract, or its name or table is taken.
+            It does not meet the contract, its name or table is taken, or its table and others are sources of
+            each other in a ring.
         """
-        entry = Registered(indexer, describe(indexer, IndexerInfo(name="")))
+        entry: RegisteredIndexer = Registered(indexer, describe(indexer, IndexerInfo(name="")))
         for other in self._registered():
             if other.offered is not None and set(other.info.claims) & set(entry.info.claims):
                 raise InvalidIndexerError(
@@ -242,6 +245,7 @@ class IndexerRegistry:
                     indexer=entry.info.name,
                     table_name=entry.info.table_name,
                 )
+        self._refuse_ring(entry.info)
         self._own.append(entry)
 
     def unregister(self, name: str) -> None:
@@ -335,6 +339,15 @@ class IndexerRegistry:
 
     # Loading
 
+    def _refuse_ring(self, info: IndexerInfo) -> None:
+        ring = find_ring({one.table_name: one.sources for one in [*self.list(), info] if one.status == "ok"})
+        if ring:
+            raise InvalidIndexerError(
+                f"indexer {info.name!r}: {waiting_in_words(ring)}",
+                indexer=info.name,
+                table_name=info.table_name,
+            )
+
     def _registered(self) -> Sequence[RegisteredIndexer]:
         return [*self._loads.all().indexers, *self._own]
 
@@ -346,14 +359,14 @@ def _warn(message: str) -> None:
     warn_of(message, stacklevel=3)
 
 
-def _entry_of(indexer: DatasetIndexer, entries: Sequence[RegisteredIndexer]) -> RegisteredIndexer | None:
+def _entry_of(indexer: AnyIndexer, entries: Sequence[RegisteredIndexer]) -> RegisteredIndexer | None:
     """Return what plugins registered as an indexer, or as one of its class and name; None if nothing."""
     same = [entry for entry in entries if entry.offered is indexer]
     like = [entry for entry in entries if type(entry.offered) is type(indexer)]
     return next(iter(same or [entry for entry in like if entry.info.name == indexer.name]), None)
 
 
-def _usable(entries: Iterable[RegisteredIndexer]) -> list[DatasetIndexer]:
+def _usable(entries: Iterable[RegisteredIndexer]) -> list[AnyIndexer]:
     usable = [(entry.info.name, entry.offered) for entry in entries if entry.info.status == "ok"]
     return [indexer for _, indexer in sorted(usable, key=lambda pair: pair[0]) if indexer is not None]
 

@@ -36,6 +36,12 @@ class UpdateReport(Summarised):
         be older than their artifacts. The next refresh extracts them again.
     seconds : float
         Wall time, in seconds.
+    sources : list of str
+        The tables that it is made of, where it is made of tables; then nothing is told of images.
+    derived : bool
+        Whether it was derived of them anew.
+    problem : str
+        Why a table of tables is as it was, and stale; empty if it is not.
     """
 
     table_name: str
@@ -47,6 +53,9 @@ class UpdateReport(Summarised):
     failed: dict[str, str] = field(default_factory=dict)
     stale: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    sources: list[str] = field(default_factory=list)
+    derived: bool = False
+    problem: str = ""
 
     def _counts(self) -> dict[str, object]:
         return {
@@ -65,6 +74,9 @@ class UpdateReport(Summarised):
             Details("stale", ("image",), [(image_id,) for image_id in self.stale]),
         ]
         values = {**self._counts(), "seconds": round(self.seconds, 2)}
+        if self.sources:
+            told = {"rows": self.rows, "sources": ", ".join(self.sources), "derived": self.derived}
+            values = {**told, **({"problem": self.problem} if self.problem else {})}
         return Summary(f"UpdateReport of table {self.table_name}", values, details)
 
     def to_dict(self) -> dict[str, Any]:
@@ -77,6 +89,9 @@ class UpdateReport(Summarised):
             "removed": self.removed,
             "failed": [{"image_id": image_id, "error": cause} for image_id, cause in self.failed.items()],
             "stale": self.stale,
+            "sources": self.sources,
+            "derived": self.derived,
+            "problem": self.problem,
         }
 
 
@@ -182,6 +197,8 @@ class CheckReport(Summarised):
         All that is wrong, or was and has been repaired.
     stale : dict of str to list of str
         Images that have changed since, by table name; that is no fault, and a refresh takes it up.
+    stale_tables : dict of str to str
+        Why a table that is made of other tables is stale, by its name; that is no fault either.
     sources : SourcesStanding
         Which sources failed (these are problems, too), were gone, are in conflict or there twice.
     """
@@ -192,6 +209,7 @@ class CheckReport(Summarised):
     problems: list[Problem] = field(default_factory=list)
     stale: dict[str, list[str]] = field(default_factory=dict)
     sources: SourcesStanding = field(default_factory=SourcesStanding)
+    stale_tables: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_clean(self) -> bool:
@@ -211,6 +229,7 @@ class CheckReport(Summarised):
             for problem in self.problems
         ]
         stale = [(name, f"{len(ids)} images have changed since") for name, ids in self.stale.items() if ids]
+        stale += list(self.stale_tables.items())
         details = [
             Details("problem", ("kind", "message"), problems),
             Details("stale", ("table", "images"), stale, whole=True),
@@ -227,6 +246,7 @@ class CheckReport(Summarised):
             "tables": self.tables,
             "problems": [problem.to_dict() for problem in self.problems],
             "stale": self.stale,
+            "stale_tables": self.stale_tables,
             "sources": self.sources.to_dict(),
             "clean": self.is_clean,
         }

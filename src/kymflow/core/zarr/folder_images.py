@@ -126,6 +126,9 @@ class FolderImages(DerivedTables):
         inside = set(sources.loc[sources["source_primary_path"].str.startswith(below), "image_id"])
         listing = self.ds.listing()
         for contract in map(contract_of, self._chosen(None)):
+            if contract.sources:
+                # It knows tables, no images.
+                continue
             state = find_state(self.ds.store, contract.table_name)
             unknown = make_plan(self.ds, contract, listing, state, RunOptions(cancel=cancel)).new
             ids += [image_id for image_id in unknown if image_id in inside and image_id not in ids]

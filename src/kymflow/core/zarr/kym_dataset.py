@@ -180,4 +180,4 @@ class KymDataset(FolderImages):
             self.ds.check_writable()
             rebuild = partial(self._update, options=RunOptions("skip", cancel=cancel))
         options = RunOptions(on_progress=on_progress, cancel=cancel)
-        return check_dataset(self.ds, self._chosen(None), options, rebuild=rebuild, on_table=on_table)
+        return check_dataset(self.ds, self._in_order(), options, rebuild=rebuild, on_table=on_table)

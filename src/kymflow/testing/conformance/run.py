@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
+from kymflow.core.zarr.indexers.table_indexer import as_image_indexer, derives
+from kymflow.errors import InvalidIndexerError
 from kymflow.testing.conformance.catalogue import PROMISES, THERE, checks
 from kymflow.testing.conformance.expecting import Expected, as_expected, check_expected
 from kymflow.testing.conformance.findings import ConformanceError, ConformanceReport, Finding, NotRun
@@ -17,13 +19,14 @@ from kymflow.testing.conformance.there import made_in_children
 
 if TYPE_CHECKING:
     from kymflow.core.zarr.indexers.base import DatasetIndexer
+    from kymflow.core.zarr.indexers.table_indexer import AnyIndexer
     from kymflow.testing.conformance.catalogue import Check
     from kymflow.testing.conformance.samples import AnyDataset, WriteArtifacts
 
 
 @overload
 def check_indexer(
-    indexer: DatasetIndexer,
+    indexer: AnyIndexer,
     *,
     report: Literal[False] = False,
     write_artifacts: WriteArtifacts | None = None,
@@ -34,7 +37,7 @@ def check_indexer(
 ) -> None: ...
 @overload
 def check_indexer(
-    indexer: DatasetIndexer,
+    indexer: AnyIndexer,
     *,
     report: Literal[True],
     write_artifacts: WriteArtifacts | None = None,
@@ -44,7 +47,7 @@ def check_indexer(
     thorough: bool = False,
 ) -> ConformanceReport: ...
 def check_indexer(
-    indexer: DatasetIndexer,
+    indexer: AnyIndexer,
     *,
     report: bool = False,
     write_artifacts: WriteArtifacts | None = None,
@@ -93,6 +96,8 @@ def check_indexer(
         not run. A check that did not run has proved nothing.
     ValueError
         Both `write_artifacts` and `dataset` are given, or `expected_to_fail` names no check.
+    InvalidIndexerError
+        It is a :class:`~kymflow.TableIndexer`, for which there are no checks.
 
     Examples
     --------
@@ -106,9 +111,11 @@ def check_indexer(
         raise ValueError("give write_artifacts or dataset, not both")
     expected = {} if expected_to_fail is None else expected_to_fail
     check_expected(expected)
+    if unchecked := why_not_checked(indexer):
+        raise InvalidIndexerError(unchecked, indexer=indexer.name)
     with tempfile.TemporaryDirectory(prefix="kymflow-check-", ignore_cleanup_errors=True) as folder:
         subject = Subject(
-            indexer,
+            as_image_indexer(indexer),
             Path(folder),
             write_artifacts=write_artifacts,
             dataset=dataset,
@@ -129,6 +136,16 @@ def check_indexer(
     for finding in found.unexpected_passes:
         warnings.warn(f"indexer {found.indexer!r}: {finding}", stacklevel=2)
     return None
+
+
+def why_not_checked(indexer: object) -> str:
+    """Say that an indexer makes its table of other tables, for which there are no checks; else nothing."""
+    if not derives(indexer):
+        return ""
+    return (
+        f"indexer {getattr(indexer, 'name', None)!r} is not checked: it makes its table of other tables, and "
+        "all checks are of rows that records give; call derive() with tables of your own in a test"
+    )
 
 
 def check_indexers(

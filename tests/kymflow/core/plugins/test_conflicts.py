@@ -7,9 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from kymflow import IndexerRegistry, KymDataset, PluginWarning, UnknownIndexerError, get_registry
+from kymflow import (
+    IndexerRegistry,
+    InvalidIndexerError,
+    KymDataset,
+    PluginWarning,
+    UnknownIndexerError,
+    get_registry,
+)
 from support.plugin_makers import BUILTIN, Install, infos, write_indexers
 from support.simple_indexers import FrameIndexer, write_distribution
+from support.table_indexers import FromTables
 
 
 def test_two_that_claim_one_name_are_both_in_conflict_and_neither_is_preferred(install: Install) -> None:
@@ -151,3 +159,56 @@ def test_a_broken_plugin_is_in_conflict_with_nobody(install: Install, written: I
         )
 
     assert {name: info.status for name, info in found.items()} == {"stalls": "broken", "other": "ok"}
+
+
+# Tables that wait for each other
+
+
+RING = (
+    "these tables are sources of each other, so that none can be made first: a <- b <- c <- a; take one out"
+)
+
+
+def test_tables_that_wait_for_each_other_are_in_conflict_and_all_others_work(install: Install) -> None:
+    ring = [
+        install(name, "target", target=FromTables(name, source, "images"))
+        for name, source in (("c", "a"), ("a", "b"), ("b", "c"))
+    ]
+    above = install("d", "target", target=FromTables("d", "a"))
+    registry = IndexerRegistry([*ring, above, BUILTIN])
+
+    found = {info.name: info for info in registry.list()}
+    assert {name for name, info in found.items() if info.status == "conflict"} == {"a", "b", "c"}
+    assert {found[name].error for name in "abc"} == {RING}
+    assert found["d"].sources == ("a",)
+    with pytest.raises(UnknownIndexerError, match=f"indexer 'a' .*\\(conflict\\): {RING}"):
+        registry.get("a")
+    assert [one.name for one in registry.indexers()] == ["d", "images", "radon_report", "velocity_events"]
+
+
+def test_a_ring_of_installed_plugins_is_found_by_name(site: Path, kd: KymDataset) -> None:
+    for name, source in (("one", "two"), ("two", "one")):
+        write_distribution(site, f"ring-{name}", "1.0", f"lab = ring_{name}:Table")
+        code = f"class Table:\n    name = {name!r}\n    sources = ({source!r},)\n"
+        (site / f"ring_{name}.py").write_text(
+            code + "    def derive(self, tables):\n        return tables[0]\n"
+        )
+    get_registry.cache_clear()
+
+    for _ in range(2):
+        # At first as loaded, then as known.
+        installed = KymDataset(kd.ds)
+        for use in (installed.refresh, installed.plan):
+            with pytest.raises(UnknownIndexerError, match="none can be made first: one <- two <- one"):
+                use("two")
+        get_registry.cache_clear()
+
+
+def test_a_program_cannot_close_a_ring() -> None:
+    registry = IndexerRegistry(())
+    registry.register(FromTables("a", "b"))
+    registry.register(FromTables("b", "c"))
+
+    with pytest.raises(InvalidIndexerError, match=f"indexer 'c': {RING}"):
+        registry.register(FromTables("c", "a"))
+    assert [info.name for info in registry.list()] == ["a", "b"]

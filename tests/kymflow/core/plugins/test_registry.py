@@ -96,6 +96,7 @@ def test_what_is_known_of_an_indexer_is_listed(tmp_path: Path) -> None:
         "schema_version": "1",
         "required_columns": [],
         "settings": {},
+        "sources": [],
         "summary": "Stalls of every line scan.",
         "distribution": "lab-indexers",
         "version": "2.1",

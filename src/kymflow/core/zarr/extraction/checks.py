@@ -70,13 +70,7 @@ def _rows_error(error: Exception, contract: TableContract, image_id: str) -> Row
 
 def _finish(batch: Batch, contract: TableContract) -> Batch:
     rows = pa.concat_tables(batch.stretches()) if batch.counts.any() else batch.tables[0].slice(0, 0)
-    # Declared types first: a column declared float is one even if all its values are integers.
-    columns = {}
-    for name, values in zip(rows.column_names, rows.columns, strict=True):
-        declared = contract.by_name.get(name)
-        columns[name] = declared.cast(values) if declared else values
-    table = own_columns(pa.table(columns)) if columns else pa.table({})
-    _check_storable(table)
+    table = to_types(rows, contract)
     if batch.counts.any():
         missing = [name for name in contract.required if name not in table.column_names]
         if missing:
@@ -88,6 +82,24 @@ def _finish(batch: Batch, contract: TableContract) -> Batch:
     begins = np.cumsum(counts) - counts
     schemas, codes = _own_schemas(table, begins, counts)
     return Batch(batch.dependencies, counts, (table,), np.zeros_like(counts), begins, schemas, codes)
+
+
+def to_types(rows: pa.Table, contract: TableContract) -> pa.Table:
+    """Return rows in the types that a table has: declared ones, else those of their own.
+
+    Raises
+    ------
+    ColumnError
+        Values that do not fit their declared type, or that no table can hold.
+    """
+    # Declared types first: a column declared float is one even if all its values are integers.
+    columns = {}
+    for name, values in zip(rows.column_names, rows.columns, strict=True):
+        declared = contract.by_name.get(name)
+        columns[name] = declared.cast(values) if declared else values
+    table = own_columns(pa.table(columns)) if columns else pa.table({})
+    _check_storable(table)
+    return table
 
 
 _NO_SCHEMA = pa.schema([])

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
-import threading
 import uuid
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TypeVar
@@ -18,6 +14,7 @@ import pyarrow as pa
 from kymflow.core.plugins.process_state import KeptStreams
 from kymflow.core.zarr.extraction import bulk
 from kymflow.core.zarr.extraction.batch import Batch
+from kymflow.core.zarr.extraction.blaming import blaming
 from kymflow.core.zarr.extraction.checks import ImageFault, check_rows
 from kymflow.core.zarr.extraction.plain_rows import PlainRows, stack_rows
 from kymflow.core.zarr.extraction.prefetch import prefetch
@@ -33,7 +30,6 @@ from kymflow_zarr.errors import (
     InvalidNameError,
     PixelsReplacedError,
     StoreError,
-    StoreUnavailableError,
 )
 from kymflow_zarr.formats import frames
 from kymflow_zarr.store.base import Listing, StoreReader
@@ -156,7 +152,7 @@ class Task:
     def _plain_rows(self, indexer: RecordIndexer, image_id: str, reader: StoreReader | None) -> PlainRows:
         store = TrackingStore(self.ds.store if reader is None else reader)
         record = ZarrImageRecord(store, image_id, zarr_format=self.ds.zarr_format)
-        with _blaming(ImageFault(self.contract, image_id)):
+        with blaming(ImageFault(self.contract, image_id)):
             rows = indexer.checked_rows(record)
         return PlainRows(image_id, rows, store.dependencies)
 
@@ -193,7 +189,7 @@ def extract_image(
     record = ZarrImageRecord(store, image_id, zarr_format=ds.zarr_format)
     fault = ImageFault(contract, image_id)
     in_bulk = as_bulk(indexer)
-    with _blaming(fault):
+    with blaming(fault):
         if isinstance(indexer, DeclaredIndexer) and indexer.gives_arrow:
             return Batch.of_image(image_id, indexer.read_rows(record), store.dependencies)
         if in_bulk is not None:
@@ -209,30 +205,6 @@ def extract_image(
         raise fault.rows_error(str(error), error.column) from error
     # A frame without columns may have rows.
     return Batch.of_table(table, [len(frame)], Dependencies.of({image_id: store.dependencies}))
-
-
-@contextmanager
-def _blaming(fault: ImageFault) -> Iterator[None]:
-    """Run a plugin's own code; whatever it raises concerns one image."""
-    try:
-        yield
-    except (GeneratorExit, StoreUnavailableError):
-        # The last is no matter of one image.
-        raise
-    # A panic of a library in another language, a cancelled task or sys.exit() is no Exception.
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt) and _may_be_users():
-            raise
-        raise fault.extraction_error(error) from error
-
-
-def _may_be_users() -> bool:
-    """Tell whether Ctrl-C may have raised a KeyboardInterrupt here, and not the indexer."""
-    if threading.current_thread() is not threading.main_thread():
-        return False
-    # The workers of the command line do not heed it.
-    is_worker = multiprocessing.parent_process() is not None
-    return not is_worker or signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def _unmixed(extract: Callable[[str], T], image_id: str) -> T:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from kymflow.core.zarr.indexers.base import IMAGE_ID, DatasetIndexer, normalize_table_name
+from kymflow.core.zarr.indexers.base import IMAGE_ID, normalize_table_name
 from kymflow.core.zarr.indexers.columns import Column, check_columns
 from kymflow.core.zarr.indexers.members import fault_of
 from kymflow.core.zarr.indexers.setting_types import as_json
 from kymflow.core.zarr.indexers.settings import defaults_of, values_of
+from kymflow.core.zarr.indexers.table_indexer import AnyIndexer, as_table_indexer, sources_of
 from kymflow.errors import InvalidIndexerError
 from kymflow_zarr import layout
 from kymflow_zarr.errors import KymflowError
@@ -35,6 +36,8 @@ class TableContract:
     settings, defaults : mapping
         Values of its settings, and their defaults, by name; see
         :mod:`kymflow.core.zarr.indexers.settings`.
+    sources : tuple of str
+        The tables that it is made of; none if it is made of images.
     """
 
     indexer: str
@@ -44,6 +47,7 @@ class TableContract:
     declared: tuple[Column, ...]
     settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
     defaults: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    sources: tuple[str, ...] = ()
 
     @property
     def who(self) -> str:
@@ -77,14 +81,15 @@ class TableContract:
         """The Arrow fields with which the table begins; a required column without type is null."""
         import pyarrow as pa
 
-        fields = [pa.field(IMAGE_ID, pa.string(), nullable=False)]
+        # A table of other tables need not speak of images.
+        fields = [] if self.sources else [pa.field(IMAGE_ID, pa.string(), nullable=False)]
         for name in self.required:
             column = self.by_name.get(name)
             fields.append(column.arrow_field if column else pa.field(name, pa.null()))
         return fields
 
 
-def contract_of(indexer: DatasetIndexer) -> TableContract:
+def contract_of(indexer: AnyIndexer) -> TableContract:
     """Read the contract off an indexer.
 
     Raises
@@ -109,6 +114,7 @@ def contract_of(indexer: DatasetIndexer) -> TableContract:
             normalize_table_name(getattr(indexer, "table_name", indexer.name)), "table name"
         )
         declared = tuple(check_columns(getattr(indexer, "columns", ())))
+        sources = sources_of(indexer, table_name) if as_table_indexer(indexer) else ()
     except KymflowError as error:
         raise InvalidIndexerError(f"{who}: {error}", indexer=indexer.name) from error
     if table_name in layout.RESERVED_TABLES:
@@ -126,20 +132,22 @@ def contract_of(indexer: DatasetIndexer) -> TableContract:
     names = dict.fromkeys(
         [*_required(indexer, who), *(column.name for column in declared if column.required)]
     )
-    names.pop(IMAGE_ID, None)
+    if not sources:
+        names.pop(IMAGE_ID, None)
     settings, defaults = _settings(indexer, who)
     return TableContract(
         indexer.name,
         table_name,
         version,
         tuple(names),
-        tuple(c for c in declared if c.name != IMAGE_ID),
+        tuple(c for c in declared if sources or c.name != IMAGE_ID),
         settings,
         defaults,
+        sources,
     )
 
 
-def _settings(indexer: DatasetIndexer, who: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def _settings(indexer: AnyIndexer, who: str) -> tuple[dict[str, Any], dict[str, Any]]:
     # Defaults may be made by a plugin's own code.
     try:
         return values_of(indexer), defaults_of(indexer)
@@ -149,7 +157,7 @@ def _settings(indexer: DatasetIndexer, who: str) -> tuple[dict[str, Any], dict[s
         ) from error
 
 
-def _required(indexer: DatasetIndexer, who: str) -> list[str]:
+def _required(indexer: AnyIndexer, who: str) -> list[str]:
     method = getattr(indexer, "required_columns", None)
     if method is None:
         return []

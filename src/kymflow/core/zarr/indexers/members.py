@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 import inspect
 
-_METHOD = "extract_rows"
+_EXTRACT, _DERIVE = "extract_rows", "derive"
+# What each method is called with: its parameter, and that in words.
+_GIVEN = {_EXTRACT: ("rec", "record"), _DERIVE: ("tables", "tables")}
 
 
 def fault_of(indexer: object) -> str:
@@ -14,33 +16,62 @@ def fault_of(indexer: object) -> str:
     if isinstance(indexer, type):
         lacking = lacks_rows(indexer)
         return lacking or f"got the class itself; pass an instance, {indexer.__name__}()"
-    missing = [member for member in ("name", _METHOD) if not hasattr(indexer, member)]
+    methods = [method for method in _GIVEN if hasattr(indexer, method)]
+    if len(methods) > 1 and not hasattr(indexer, "sources"):
+        # Whatever it derives, that is its own matter.
+        methods = [_EXTRACT]
+    if len(methods) > 1:
+        return (
+            f"{kind} has {_EXTRACT} as well as {_DERIVE} and sources: a table is made either of images or of "
+            "other tables; make two indexers of it"
+        )
+    missing = [member for member in ("name", *([] if methods else [_method_of(type(indexer))]))]
+    missing = [member for member in missing if not hasattr(indexer, member)]
     if missing == ["name"]:
         return f"{kind} has no name: give the class a line like name = 'stalls'"
-    if missing == [_METHOD]:
+    if len(missing) == 1:
         return lacks_rows(type(indexer))
     if missing:
         return f"{kind} is no DatasetIndexer: it lacks {', '.join(missing)}"
-    return _fault_of_method(getattr(indexer, _METHOD))
+    if methods == [_DERIVE] and not hasattr(indexer, "sources"):
+        return (
+            f"{kind} has {_DERIVE}, but no sources: name the tables that it needs, "
+            "sources = ('velocity_events',)"
+        )
+    return _fault_of_method(getattr(indexer, methods[0]), methods[0])
+
+
+def has_rows(thing: object) -> bool:
+    """Tell whether an object or a class has a method that gives rows, as indexers have."""
+    return any(hasattr(thing, method) for method in _GIVEN)
 
 
 def lacks_rows(kind: type) -> str:
-    """Say that a class has no method that extracts rows, and which it may be; empty if it has one."""
-    if hasattr(kind, _METHOD):
+    """Say that a class has no method that gives rows, and which it may be; empty if it has one."""
+    if has_rows(kind):
         return ""
+    wanted = _method_of(kind)
     methods = [name for name in dir(kind) if not name.startswith("_")]
-    near = difflib.get_close_matches(_METHOD, methods, 1)
+    near = difflib.get_close_matches(wanted, methods, 1)
     meant = f"; did you mean {near[0]} to be it?" if near else ""
-    return f"{kind.__qualname__} has no method {_METHOD}(self, rec), which an indexer needs{meant}"
+    call = f"{wanted}(self, {_GIVEN[wanted][0]})"
+    return f"{kind.__qualname__} has no method {call}, which an indexer needs{meant}"
 
 
-def _fault_of_method(method: object) -> str:
+def _method_of(kind: type) -> str:
+    """Return the method that a class lacks: who names sources wants to derive."""
+    return _DERIVE if hasattr(kind, "sources") else _EXTRACT
+
+
+def _fault_of_method(method: object, name: str) -> str:
+    parameter, given_it = _GIVEN[name]
     if not callable(method):
-        return f"{_METHOD} must be a method"
+        return f"{name} must be a method"
     if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
-        return f"{_METHOD} is async; kymflow calls it and takes what it returns: write def, not async def"
+        return f"{name} is async; kymflow calls it and takes what it returns: write def, not async def"
     if inspect.isgeneratorfunction(method):
-        return f"{_METHOD} yields; it must return all rows of the record as one DataFrame"
+        of = "the record" if name == _EXTRACT else "the table"
+        return f"{name} yields; it must return all rows of {of} as one DataFrame"
     try:
         signature = inspect.signature(method)
     except (TypeError, ValueError):
@@ -51,10 +82,10 @@ def _fault_of_method(method: object) -> str:
     except TypeError:
         given = [one for one in signature.parameters.values() if one.default is one.empty]
         if not given:
-            return f"{_METHOD} takes no record: write def {_METHOD}(self, rec)"
+            return f"{name} takes no {given_it}: write def {name}(self, {parameter})"
         more = ", ".join(one.name for one in given[1:] or given)
         return (
-            f"{_METHOD} is called with the record alone, but takes {more}, too: give that a default, "
+            f"{name} is called with the {given_it} alone, but takes {more}, too: give that a default, "
             "or make it an attribute of the indexer"
         )
     return ""

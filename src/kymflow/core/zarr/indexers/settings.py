@@ -15,7 +15,9 @@ from kymflow.core.zarr.indexers.setting_types import Misfit, fit, from_text, in_
 from kymflow_zarr.errors import SettingError
 
 # Members of the contract are no settings, also where a dataclass has them as fields.
-_OF_CONTRACT = frozenset({"name", "table_name", "schema_version", "columns", "bulk_artifact", "reads"})
+_OF_CONTRACT = frozenset(
+    {"name", "table_name", "schema_version", "columns", "bulk_artifact", "reads", "sources"}
+)
 _NOTHING: Any = object()
 
 

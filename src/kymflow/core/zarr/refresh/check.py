@@ -13,7 +13,9 @@ from kymflow.core.runs.options import OnTable, RunOptions
 from kymflow.core.runs.reports import CheckReport
 from kymflow.core.zarr.extraction.batch import Batch
 from kymflow.core.zarr.extraction.run import extract_images
+from kymflow.core.zarr.from_tables.comparing import Stale, compare_derived
 from kymflow.core.zarr.indexers.contract import contract_of
+from kymflow.core.zarr.indexers.table_indexer import as_image_indexer, as_table_indexer
 from kymflow.core.zarr.tables.ledger_file import commit_of
 from kymflow.core.zarr.tables.merge import Kept, Merge
 from kymflow.core.zarr.tables.schema import is_alike
@@ -32,22 +34,25 @@ from kymflow_zarr.store.dependencies import Dependencies, same_contents
 if TYPE_CHECKING:
     from kymflow.core.zarr.indexers.base import DatasetIndexer
     from kymflow.core.zarr.indexers.contract import TableContract
+    from kymflow.core.zarr.indexers.table_indexer import AnyIndexer, TableIndexer
     from kymflow.core.zarr.tables.ledger import Ledger
     from kymflow_zarr import ZarrDataset
 
 _BY_REBUILD = frozenset(
-    {"unreadable table", "missing table", "no ledger", "wrong rows", "wrong columns", "unknown image"}
+    {"unreadable table", "missing table", "no ledger", "wrong rows", "wrong columns", "bent footer"}
+    | {"unknown image"}
 )
 
 
 @dataclass
 class TableCheck:
-    """What is wrong with one table, and which of its images have only changed since."""
+    """What is wrong with one table, and which of its images, or sources, have only changed since."""
 
     ds: ZarrDataset
     table_name: str
     problems: list[Problem] = field(default_factory=list)
     stale: list[str] = field(default_factory=list)
+    stale_because: str = ""
 
     def add(self, kind: Kind, what: str, *, image_id: str = "", key: str = "") -> None:
         """Note a problem; `what` goes on after the name of the table."""
@@ -93,6 +98,22 @@ def check_table(
     else:
         _compare(found, contract, state, state.ledger, rows)
     found.stale.sort()
+    return found
+
+
+def check_derived_table(ds: ZarrDataset, indexer: TableIndexer, contract: TableContract) -> TableCheck:
+    """Derive a table of its sources as they are, and compare."""
+    found = TableCheck(ds, contract.table_name)
+    state = _read(found)
+    if state is None:
+        if not found.problems:
+            found.add("missing table", "is not there yet. Rebuild it.")
+        return found
+    difference = compare_derived(ds, indexer, contract, state)
+    if isinstance(difference, Stale):
+        found.stale_because = difference.why
+    elif difference is not None:
+        found.add(difference.kind, difference.what)
     return found
 
 
@@ -209,10 +230,10 @@ def _check_ledgers(ds: ZarrDataset) -> list[Problem]:
 
 def check_dataset(
     ds: ZarrDataset,
-    indexers: Iterable[DatasetIndexer],
+    indexers: Iterable[AnyIndexer],
     options: RunOptions,
     *,
-    rebuild: Callable[[DatasetIndexer], object] | None = None,
+    rebuild: Callable[[AnyIndexer], object] | None = None,
     on_table: OnTable | None = None,
 ) -> CheckReport:
     """Check all that is stored, and then every table.
@@ -221,8 +242,9 @@ def check_dataset(
     ----------
     ds : ZarrDataset
         The dataset.
-    indexers : iterable of DatasetIndexer
-        Those whose tables are compared with the records.
+    indexers : iterable of DatasetIndexer or TableIndexer
+        Those whose tables are compared with the records, or with the tables that they are made of; in the
+        order in which their tables can be made.
     options : RunOptions
         Progress and cancellation.
     rebuild : callable, optional
@@ -246,7 +268,9 @@ def check_dataset(
         problems = [_with_mended_sources(ds, problem) for problem in problems]
     report = CheckReport(stored.images, stored.artifacts, problems=problems, sources=stored.sources)
     by_table = {contract_of(indexer).table_name: indexer for indexer in indexers}
-    for name in sorted({*by_table, *ds.list_table_names()}):
+    # What is made of other tables is looked at after these, which may be repaired.
+    derived = [name for name, one in by_table.items() if as_table_indexer(one) is not None]
+    for name in [*sorted({*by_table, *ds.list_table_names()}.difference(derived)), *derived]:
         if on_table is not None:
             on_table(name)
         report.tables.append(name)
@@ -254,9 +278,10 @@ def check_dataset(
         if indexer is None:
             found = check_foreign_table(ds, name)
         else:
-            check = partial(check_table, ds, indexer, contract_of(indexer), options)
+            check = _check_of(ds, indexer, options)
             found = check()
-            if rebuild is not None and any(problem.kind in _BY_REBUILD for problem in found.problems):
+            wrong = any(problem.kind in _BY_REBUILD for problem in found.problems)
+            if rebuild is not None and (wrong or found.stale_because):
                 rebuild(indexer)
                 if on_table is not None:
                     on_table(name)
@@ -264,9 +289,19 @@ def check_dataset(
         report.problems.extend(found.problems)
         if found.stale:
             report.stale[name] = found.stale
+        if found.stale_because:
+            report.stale_tables[name] = found.stale_because
     if rebuild is not None:
         _sweep(ds, report, stored.sweepable)
     return report
+
+
+def _check_of(ds: ZarrDataset, indexer: AnyIndexer, options: RunOptions) -> Callable[[], TableCheck]:
+    contract = contract_of(indexer)
+    of_tables = as_table_indexer(indexer)
+    if of_tables is not None:
+        return partial(check_derived_table, ds, of_tables, contract)
+    return partial(check_table, ds, as_image_indexer(indexer), contract, options)
 
 
 def _with_mended_sources(ds: ZarrDataset, problem: Problem) -> Problem:

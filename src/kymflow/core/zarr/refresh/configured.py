@@ -17,7 +17,7 @@ from kymflow_zarr.errors import SettingError, TableError, TableNotFoundError
 
 if TYPE_CHECKING:
     from kymflow.core.plugins.registry import IndexerRegistry
-    from kymflow.core.zarr.indexers.base import DatasetIndexer
+    from kymflow.core.zarr.indexers.table_indexer import AnyIndexer
     from kymflow_zarr import ZarrDataset
 
 SETTINGS_FILE = "kymflow.toml"
@@ -42,7 +42,7 @@ class ConfiguredIndexers:
     registry: IndexerRegistry
     overrides: Settings = field(default_factory=dict)
 
-    def all(self) -> list[DatasetIndexer]:
+    def all(self) -> list[AnyIndexer]:
         """Return all that can be used, ordered by name.
 
         Raises
@@ -53,7 +53,7 @@ class ConfiguredIndexers:
         settings = self._settings()
         return [self._configured(indexer, settings) for indexer in self.registry.indexers()]
 
-    def needed(self, tables: Container[str]) -> list[DatasetIndexer]:
+    def needed(self, tables: Container[str]) -> list[AnyIndexer]:
         """Return those of these tables, and those that have settings; no other plugin need be imported.
 
         Errors as :meth:`all`.
@@ -62,13 +62,13 @@ class ConfiguredIndexers:
         indexers = self.registry.needed(tables, {*settings, *self.overrides})
         return [self._configured(indexer, settings) for indexer in indexers]
 
-    def some(self, names: Sequence[str]) -> list[DatasetIndexer]:
+    def some(self, names: Sequence[str]) -> list[AnyIndexer]:
         """Return those of these names; errors as :meth:`all`, and of :meth:`IndexerRegistry.get`."""
         chosen = [self.registry.get(name) for name in names]
         settings = self._settings()
         return [self._configured(indexer, settings) for indexer in chosen]
 
-    def _configured(self, indexer: DatasetIndexer, settings: Settings) -> DatasetIndexer:
+    def _configured(self, indexer: AnyIndexer, settings: Settings) -> AnyIndexer:
         name = indexer.name
         given = ((settings, self._file), (self.overrides, "the settings given"))
         for by_name, where in given:
@@ -152,7 +152,7 @@ def _indexer_of(ds: ZarrDataset, table_name: str) -> str:
         return ""
 
 
-def _check_same_table(before: DatasetIndexer, after: DatasetIndexer, where: str) -> None:
+def _check_same_table(before: AnyIndexer, after: AnyIndexer, where: str) -> None:
     """Refuse settings that make an indexer another one: nothing would find its table again."""
     names = [(one.indexer, one.table_name) for one in map(contract_of, (before, after))]
     if names[0] != names[1]:

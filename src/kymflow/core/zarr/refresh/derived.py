@@ -3,55 +3,33 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from kymflow.core.plugins.code import code_digest
-from kymflow.core.plugins.registry import IndexerRegistry
 from kymflow.core.runs.options import OnError, OnProgress, OnTable, RunOptions
 from kymflow.core.runs.reports import UpdateReport
-from kymflow.core.zarr.indexers.base import DatasetIndexer
-from kymflow.core.zarr.indexers.contract import TableContract, contract_of
-from kymflow.core.zarr.refresh.configured import ConfiguredIndexers, Settings
-from kymflow.core.zarr.refresh.plan import RefreshPlan, make_plan
-from kymflow.core.zarr.refresh.update import Outcome, refresh_table, update_table
-from kymflow.core.zarr.tables.cache import copy_of
-from kymflow.core.zarr.tables.loaded import LoadedTables
-from kymflow.core.zarr.tables.state import CODE, find_state
-from kymflow_zarr.formats import frames
+from kymflow.core.zarr.indexers.contract import contract_of
+from kymflow.core.zarr.indexers.table_indexer import (
+    AnyIndexer,
+)
+from kymflow.core.zarr.refresh.plan import RefreshPlan, make_plans
+from kymflow.core.zarr.refresh.runs import IndexerRuns
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from kymflow_zarr import ZarrDataset
-    from kymflow_zarr.store.base import Listing
 
-
-class DerivedTables(LoadedTables):
-    """What a :class:`~kymflow.KymDataset` does with tables that indexers make.
-
-    Attributes
-    ----------
-    registry : IndexerRegistry
-        Which indexers there are.
-    reports : dict of str to UpdateReport
-        The last run of each table.
-    """
-
-    def __init__(self, ds: ZarrDataset, registry: IndexerRegistry, settings: Settings | None = None) -> None:
-        super().__init__(ds)
-        self.registry = registry
-        self._configured = ConfiguredIndexers(ds, registry, dict(settings or {}))
-        self.reports: dict[str, UpdateReport] = {}
+class DerivedTables(IndexerRuns):
+    """What a :class:`~kymflow.KymDataset` does with tables that indexers make."""
 
     # Tables from artifacts
 
     def rebuild(
         self,
-        indexer: DatasetIndexer | str,
+        indexer: AnyIndexer | str,
         *,
         image_ids: Iterable[str] | None = None,
         on_error: OnError = "raise",
@@ -63,7 +41,7 @@ class DerivedTables(LoadedTables):
 
         Parameters
         ----------
-        indexer : DatasetIndexer or str
+        indexer : DatasetIndexer, TableIndexer or str
             An instance, or the name of a registered one.
         image_ids : iterable of str, optional
             Only these.
@@ -97,17 +75,19 @@ class DerivedTables(LoadedTables):
             The dataset was opened with mode ``r``.
         WorkerError
             A worker of `executor` ended without an answer; the table is as it was.
+        DeriveError
+            A table of other tables could not be derived; it is as it was.
         """
         options = RunOptions(on_error, on_progress, cancel, executor)
-        return self._frame_of(self._update(self._resolve(indexer), options, image_ids=image_ids))
+        return self._run_one(indexer, partial(self._update, options=options, image_ids=image_ids), options)
 
-    def update_image(self, indexer: DatasetIndexer | str, image_id: str) -> pd.DataFrame:
+    def update_image(self, indexer: AnyIndexer | str, image_id: str) -> pd.DataFrame:
         """Extract one image again and replace its rows; see :meth:`rebuild`."""
         return self.update_images(indexer, [image_id])
 
     def update_images(
         self,
-        indexer: DatasetIndexer | str,
+        indexer: AnyIndexer | str,
         image_ids: Iterable[str],
         *,
         on_error: OnError = "raise",
@@ -160,13 +140,13 @@ class DerivedTables(LoadedTables):
         # One listing serves all tables, where it costs no more than the names of images.
         listing = self.ds.listing() if ids is None and self.ds.store.lists_all_for_names else None
         update = partial(self._update, options=options, image_ids=ids, listing=listing)
-        return self._run_all(update, indexers, on_table)
+        return self._run_all(update, indexers, options, on_table)
 
     # Tables brought up to date
 
     def refresh(
         self,
-        indexer: DatasetIndexer | str,
+        indexer: AnyIndexer | str,
         *,
         changed_code: bool = False,
         on_error: OnError = "raise",
@@ -187,7 +167,9 @@ class DerivedTables(LoadedTables):
             files of its package, a comment counting as much as a formula.
         """
         options = RunOptions(on_error, on_progress, cancel, executor)
-        return self._frame_of(self._refresh(self._resolve(indexer), options, changed_code=changed_code))
+        return self._run_one(
+            indexer, partial(self._refresh, options=options, changed_code=changed_code), options
+        )
 
     def refresh_all(
         self,
@@ -206,109 +188,18 @@ class DerivedTables(LoadedTables):
         refresh = partial(
             self._refresh, options=options, listing=self.ds.listing(), changed_code=changed_code
         )
-        return self._run_all(refresh, indexers, on_table)
+        return self._run_all(refresh, indexers, options, on_table)
 
     def plan(
         self,
-        indexer: DatasetIndexer | str,
+        indexer: AnyIndexer | str,
         *,
         changed_code: bool = False,
         on_progress: OnProgress | None = None,
         cancel: threading.Event | None = None,
     ) -> RefreshPlan:
         """Say what :meth:`refresh` would do, image by image and why; nothing is extracted or written."""
-        ((contract, code),) = self._contracts([self._resolve(indexer)], changed_code)
-        options = RunOptions(on_progress=on_progress, cancel=cancel)
-        listing, state = self.ds.listing(), find_state(self.ds.store, contract.table_name)
-        return make_plan(self.ds, contract, listing, state, options, code)
-
-    # What the methods above share
-
-    def _resolve(self, indexer: DatasetIndexer | str) -> DatasetIndexer:
-        """Return an indexer as it was handed over, or the registered one with the dataset's settings."""
-        return self._configured.some([indexer])[0] if isinstance(indexer, str) else indexer
-
-    def _chosen(self, names: Sequence[str] | None) -> Sequence[DatasetIndexer]:
-        return self._configured.all() if names is None else self._configured.some(names)
-
-    def _run_all(
-        self,
-        run: Callable[[DatasetIndexer], Outcome],
-        names: Sequence[str] | None,
-        on_table: OnTable | None,
-    ) -> dict[str, UpdateReport]:
-        reports = {}
-        for indexer in self._chosen(names):
-            table_name = contract_of(indexer).table_name
-            if on_table is not None:
-                on_table(table_name)
-            # Nothing of one table is kept in memory while the next one is made.
-            reports[table_name] = run(indexer).report
-            self._cache.forget(table_name)
-        return reports
-
-    def _update(
-        self,
-        indexer: DatasetIndexer,
-        options: RunOptions,
-        *,
-        image_ids: Iterable[str] | None = None,
-        listing: Listing | None = None,
-    ) -> Outcome:
-        contract, made_by = contract_of(indexer), self._made_by(indexer)
-        return self._told(
-            update_table(
-                self.ds, indexer, contract, options, image_ids=image_ids, listing=listing, made_by=made_by
-            )
-        )
-
-    def _refresh(
-        self,
-        indexer: DatasetIndexer,
-        options: RunOptions,
-        *,
-        listing: Listing | None = None,
-        changed_code: bool = False,
-    ) -> Outcome:
-        contract, made_by = contract_of(indexer), self._made_by(indexer)
-        return self._told(
-            refresh_table(
-                self.ds,
-                indexer,
-                contract,
-                options,
-                listing=listing,
-                made_by=made_by,
-                changed_code=changed_code,
-            )
-        )
-
-    def _made_by(self, indexer: DatasetIndexer) -> dict[str, str]:
-        """Return what a table's footer says of who made it."""
-        code = code_digest(indexer)
-        return {**self.registry.made_by(indexer), **({CODE: code} if code else {})}
-
-    def _contracts(
-        self, indexers: Iterable[DatasetIndexer], changed_code: bool
-    ) -> list[tuple[TableContract, str]]:
-        """Return contracts, each with the code that must have made the table."""
-        return [(contract_of(one), code_digest(one) if changed_code else "") for one in indexers]
-
-    def _told(self, outcome: Outcome) -> Outcome:
-        """Keep the report of a run, tell observers of it, and raise what went wrong late."""
-        report = outcome.report
-        self.reports[report.table_name] = report
-        if outcome.wrote:
-            self.registry.notify_table_updated(self.ds.path, report.table_name, report)
-        if outcome.error is not None:
-            raise outcome.error
-        return outcome
-
-    def _frame_of(self, outcome: Outcome) -> pd.DataFrame:
-        commit, name = outcome.commit, outcome.report.table_name
-        if commit is None:
-            self._cache.load(name)
-            return copy_of(self.tables[name])
-        frame = frames.table_to_frame(commit.table.replace_schema_metadata(None))
-        self._cache.put(name, frame, commit.file.data, commit.fingerprint)
-        return copy_of(frame)
+        chosen = self._resolve(indexer)
+        contracts = self._contracts([chosen], changed_code, dependents=False)
+        plans = make_plans(self.ds, contracts, RunOptions(on_progress=on_progress, cancel=cancel))
+        return plans[contract_of(chosen).table_name]

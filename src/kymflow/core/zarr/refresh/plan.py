@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kymflow.core.runs.options import OnTable, RunOptions
+from kymflow.core.zarr.from_tables.standing import why_stale
 from kymflow.core.zarr.tables.commit import Changes, LedgerLost, commit_rows
 from kymflow.core.zarr.tables.ledger import Ledger
 from kymflow.core.zarr.tables.schema import is_alike
-from kymflow.core.zarr.tables.state import TableState, find_state
+from kymflow.core.zarr.tables.state import OTHER_CODE, TableState, find_state
 from kymflow_zarr import layout
 from kymflow_zarr.errors import CancelledError, LockTimeoutError, StoreError
 from kymflow_zarr.store.comparison import compare, proves_unchanged, source_holds
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-OTHER_CODE = "made by other code of the same version"
 # So many images are looked at together; between them, it can be stopped.
 _AT_ONCE = 500
 _NO_TABLE = "there is no table yet, or it is damaged"
@@ -59,7 +59,11 @@ class RefreshPlan(Summarised):
     whole : bool
         Whether all images would be extracted, because nothing tells what each gave.
     revalidated : Dependencies or None
-        What had to be read to be found unchanged.
+        What had to be read to be found unchanged; see :func:`remember`.
+    sources : list of str
+        The tables that it is made of, where it is made of tables; then nothing is told of images.
+    reason : str
+        Why a table of tables would be derived again; empty if it would not.
     """
 
     table_name: str
@@ -73,9 +77,11 @@ class RefreshPlan(Summarised):
     rewrite: bool = False
     whole: bool = False
     revalidated: Dependencies | None = field(default=None, repr=False)
+    sources: list[str] = field(default_factory=list)
+    reason: str = ""
 
     def _summary(self) -> Summary:
-        values = {
+        values: dict[str, object] = {
             "rows": self.rows,
             "fresh": self.fresh,
             "stale": len(self.stale),
@@ -85,6 +91,9 @@ class RefreshPlan(Summarised):
             "to be written": self.rewrite,
             "to be made anew": self.whole,
         }
+        if self.sources:
+            values = {"rows": self.rows, "sources": ", ".join(self.sources), "to be derived": self.rewrite}
+            values |= {"reason": self.reason} if self.reason else {}
         stale = [(image_id, "; ".join(reasons)) for image_id, reasons in self.stale.items()]
         details = [
             Details("stale", ("image", "reasons"), stale),
@@ -100,6 +109,8 @@ class RefreshPlan(Summarised):
             "removed": self.removed,
             "fresh": self.fresh,
             "rewrite": self.rewrite,
+            "sources": self.sources,
+            "reason": self.reason,
         }
 
     @property
@@ -107,25 +118,62 @@ class RefreshPlan(Summarised):
         """Whether there is nothing to do."""
         return not (self.stale or self.removed or self.rewrite or self.whole)
 
+    @property
+    def may_change_rows(self) -> bool:
+        """Whether rows may be others afterwards, what failed last time failing again."""
+        return bool(self.stale.keys() - self.failed or self.removed or self.rewrite or self.whole)
+
 
 def make_plans(
     ds: ZarrDataset,
     contracts: Iterable[tuple[TableContract, str]],
     options: RunOptions,
     on_table: OnTable | None = None,
+    *,
+    listing: Listing | None = None,
+    absent: Mapping[str, RefreshPlan] | None = None,
 ) -> dict[str, RefreshPlan]:
     """Return what a refresh of each of these tables would do, by table name, from one listing.
 
-    With each contract goes the digest of the code that must have made the table; empty for any.
+    With each contract goes the digest of the code that must have made the table; empty for any. Tables
+    come after those that they are made of; plans of further ones, which are not there yet, may be given.
     """
-    plans = {}
-    listing = ds.listing()
+    plans = dict(absent or {})
+    listing = ds.listing() if listing is None else listing
     for contract, code in contracts:
         if on_table is not None:
             on_table(contract.table_name)
         state = find_state(ds.store, contract.table_name)
-        plans[contract.table_name] = make_plan(ds, contract, listing, state, options, code)
+        plans[contract.table_name] = (
+            _plan_derived(ds, contract, state, plans, code)
+            if contract.sources
+            else make_plan(ds, contract, listing, state, options, code)
+        )
     return plans
+
+
+def _plan_derived(
+    ds: ZarrDataset,
+    contract: TableContract,
+    state: TableState | None,
+    plans: Mapping[str, RefreshPlan],
+    code: str,
+) -> RefreshPlan:
+    """Return what a refresh of a table of tables would do after those of its sources."""
+    before = [name for name in contract.sources if name in plans and plans[name].may_change_rows]
+    reason = (
+        f"source table {before[0]!r} is to be brought up to date first"
+        if before
+        else why_stale(ds, contract, state, code)
+    )
+    return RefreshPlan(
+        contract.table_name,
+        contract.indexer,
+        rows=state.n_rows if state else 0,
+        rewrite=bool(reason),
+        sources=list(contract.sources),
+        reason=reason,
+    )
 
 
 def make_plan(

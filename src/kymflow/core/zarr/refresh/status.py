@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from kymflow.core.plugins.code import code_digest
 from kymflow.core.runs.options import RunOptions
 from kymflow.core.zarr.indexers.contract import contract_of
-from kymflow.core.zarr.refresh.plan import OTHER_CODE, RefreshPlan, make_plan, plan_of_absent
+from kymflow.core.zarr.indexers.dependency_order import in_dependency_order
+from kymflow.core.zarr.refresh.plan import RefreshPlan, make_plans, plan_of_absent
 from kymflow.core.zarr.tables.info import TableInfo, describe_table
-from kymflow.core.zarr.tables.state import find_state
+from kymflow.core.zarr.tables.state import OTHER_CODE
 from kymflow_zarr.errors import TableError, TableNotFoundError
 from kymflow_zarr.sources.standing import SourcesStanding
 from kymflow_zarr.summary import Details, Summarised, Summary
@@ -20,7 +21,7 @@ from kymflow_zarr.summary import Details, Summarised, Summary
 if TYPE_CHECKING:
     from kymflow.core.plugins.info import IndexerInfo
     from kymflow.core.plugins.registry import IndexerRegistry
-    from kymflow.core.zarr.indexers.base import DatasetIndexer
+    from kymflow.core.zarr.indexers.table_indexer import AnyIndexer
     from kymflow_zarr import ZarrDataset
 
 # The table that tells of each image whether it is analysed.
@@ -47,7 +48,10 @@ class TableStatus:
         columns are others now, or nothing tells what each image gave.
     problem : str
         What else there is to know: its plugin is gone or cannot be used, or another version or other code of
-        it made the table under the same schema version, or the table cannot be read; empty otherwise.
+        it made the table under the same schema version, or the table cannot be read; of a table that is made
+        of other tables, why it is stale; empty otherwise.
+    sources : list of str
+        The tables that it is made of, where it is made of tables; then nothing is counted in images.
     """
 
     table_name: str
@@ -60,6 +64,7 @@ class TableStatus:
     removed: int = 0
     rewrite: bool = False
     problem: str = ""
+    sources: list[str] = field(default_factory=list)
 
     @property
     def is_fresh(self) -> bool:
@@ -151,7 +156,7 @@ class DatasetStatus(Summarised):
 def dataset_status(
     ds: ZarrDataset,
     registry: IndexerRegistry,
-    needed: Callable[[Container[str]], Iterable[DatasetIndexer]],
+    needed: Callable[[Container[str]], Iterable[AnyIndexer]],
     options: RunOptions,
 ) -> DatasetStatus:
     """Look at every table, and read artifacts only where a listing cannot tell.
@@ -161,13 +166,13 @@ def dataset_status(
     ds, registry
         Which dataset, and which plugins there are.
     needed : callable
-        Returns the indexers of some tables, with the settings that they have for this dataset. Of a table
-        that is not there yet, what is known without importing its plugin is enough.
+        Returns the indexers of some tables, with the settings that they have for this dataset. Of a table of
+        images that is not there yet, what is known without importing its plugin is enough.
     options : RunOptions
         As for :func:`make_plan`.
     """
     on_disk = set(ds.list_table_names())
-    indexers = needed(on_disk)
+    indexers = needed(on_disk | {info.table_name for info in registry.known() if info.sources})
     contracts = {contract.table_name: (contract, one) for one in indexers for contract in [contract_of(one)]}
     infos = registry.known()
     # Of tables that are not there yet.
@@ -177,38 +182,22 @@ def dataset_status(
         if info.status == "ok" and info.table_name not in {*on_disk, *contracts}
     }
     listing, passed_over = ds.listing(), ds.passed_over
+    absent = {name: plan_of_absent(name, maker, listing) for name, maker in makers.items()}
+    order = in_dependency_order({name: contract.sources for name, (contract, _) in contracts.items()})
+    plans = make_plans(
+        ds, ((contracts[name][0], "") for name in order), options, listing=listing, absent=absent
+    )
     tables = []
-    plans = {}
-    for name in sorted({*contracts, *makers, *on_disk}):
-        if name in makers:
-            plan = plans[name] = plan_of_absent(name, makers[name], listing)
-            tables.append(TableStatus(name, makers[name], missing=len(plan.new), rewrite=True))
+    for name in sorted({*plans, *on_disk}):
+        if name in absent:
+            tables.append(TableStatus(name, makers[name], missing=len(absent[name].new), rewrite=True))
             continue
         info = _describe(ds, name)
-        if name not in contracts:
+        if name in contracts:
+            tables.append(_standing(info, plans[name], contracts[name][1], infos))
+        else:
             problem = _why_no_indexer(info, infos, registry)
             tables.append(TableStatus(name, info.indexer, info.rows, problem=problem))
-            continue
-        contract, indexer = contracts[name]
-        plan = plans[name] = make_plan(ds, contract, listing, find_state(ds.store, name), options)
-        version = next((one.version for one in infos if one.name == contract.indexer), "")
-        tables.append(
-            TableStatus(
-                name,
-                contract.indexer,
-                info.rows,
-                fresh=plan.fresh,
-                stale=len(plan.stale) - len(plan.new) - len(plan.failed),
-                failed=len(plan.failed),
-                missing=len(plan.new),
-                removed=len(plan.removed),
-                rewrite=plan.rewrite or plan.whole,
-                problem=info.error
-                or _version_moved(info, version)
-                or _code_moved(info, code_digest(indexer), plan)
-                or ("other columns" if plan.rewrite else ""),
-            )
-        )
     status = DatasetStatus(
         len(listing.names),
         tables,
@@ -225,6 +214,29 @@ def dataset_status(
         )
     except TableError as error:
         return replace(status, problem=str(error))
+
+
+def _standing(
+    info: TableInfo, plan: RefreshPlan, indexer: AnyIndexer, infos: Sequence[IndexerInfo]
+) -> TableStatus:
+    version = next((one.version for one in infos if one.name == plan.indexer), "")
+    return TableStatus(
+        plan.table_name,
+        plan.indexer,
+        info.rows,
+        fresh=plan.fresh,
+        stale=len(plan.stale) - len(plan.new) - len(plan.failed),
+        failed=len(plan.failed),
+        missing=len(plan.new),
+        removed=len(plan.removed),
+        rewrite=plan.rewrite or plan.whole,
+        problem=info.error
+        or plan.reason
+        or _version_moved(info, version)
+        or _code_moved(info, code_digest(indexer), plan)
+        or ("other columns" if plan.rewrite else ""),
+        sources=plan.sources,
+    )
 
 
 def _describe(ds: ZarrDataset, name: str) -> TableInfo:

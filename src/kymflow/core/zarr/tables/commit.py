@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
@@ -14,11 +13,10 @@ import pyarrow as pa
 
 from kymflow.core.zarr.extraction.batch import Batch
 from kymflow.core.zarr.indexers.contract import TableContract
-from kymflow.core.zarr.indexers.setting_types import as_json
 from kymflow.core.zarr.tables.ledger import Ledger
 from kymflow.core.zarr.tables.ledger_file import COMMIT, TableFile, commit_of, encode_ledger
 from kymflow.core.zarr.tables.merge import Kept, Merge, keep_failed, nothing_kept
-from kymflow.core.zarr.tables.state import CODE, DECLARED, INDEXER, SETTINGS, TableState, read_state
+from kymflow.core.zarr.tables.state import CODE, TableState, footer_of, read_state
 from kymflow_zarr import layout
 from kymflow_zarr.formats import frames
 from kymflow_zarr.store.base import OutdatedError
@@ -150,17 +148,7 @@ class _Attempt:
         self.ds = ds
         self.contract = contract
         self.changes = changes
-        self.footer = (
-            None
-            if made_by is None
-            else {
-                **made_by,
-                INDEXER: contract.indexer,
-                "kymflow.schema_version": contract.schema_version,
-                DECLARED: json.dumps(contract.declared_types, sort_keys=True),
-                **({SETTINGS: as_json(contract.settings)} if contract.settings else {}),
-            }
-        )
+        self.footer = None if made_by is None else footer_of(contract, made_by)
         self.result: Commit | None = None
         self.older_ledgers: list[str] = []
         self.written: str | None = None

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kymflow.core.zarr.indexers.setting_types import as_json
-from kymflow.core.zarr.tables.state import CODE, SETTINGS, noted
+from kymflow.core.zarr.tables.state import CODE, SETTINGS, noted, noted_versions
 from kymflow_zarr import tables
 from kymflow_zarr.summary import Details, Summarised, Summary
 
@@ -42,6 +42,9 @@ class TableInfo(Summarised):
         What made it; empty where kymflow did not.
     settings : dict
         Values of the settings that its indexer had.
+    sources : dict of str to str
+        The tables that it was made of, each with the SHA-256 of the file that it was; empty if it is made of
+        images.
     code : str
         Digest of the source files of its indexer, where that is known of all rows; empty otherwise.
     error : str
@@ -56,6 +59,7 @@ class TableInfo(Summarised):
     distribution: str = ""
     version: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
     code: str = ""
     error: str = ""
 
@@ -66,7 +70,8 @@ class TableInfo(Summarised):
             return "hand, or another program"
         origin = f" of {self.distribution} {self.version}" if self.distribution else ""
         settings = "".join(f", {name} = {as_json(value)}" for name, value in self.settings.items())
-        return f"indexer {self.indexer} (schema version {self.schema_version}{settings}){origin}"
+        made_of = f", of {', '.join(self.sources)}" if self.sources else ""
+        return f"indexer {self.indexer} (schema version {self.schema_version}{settings}){origin}{made_of}"
 
     def _summary(self) -> Summary:
         columns = [(one.name, one.type, one.unit, one.description) for one in self.columns]
@@ -109,6 +114,7 @@ def describe_table(ds: ZarrDataset, name: str) -> TableInfo:
         distribution=said("distribution"),
         version=said("version"),
         settings=noted(schema.metadata or {}, SETTINGS),
+        sources=dict(noted_versions(schema.metadata or {}) or {}),
         code=metadata.get(CODE, ""),
     )
 

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from kymflow.core.zarr.indexers.base import IMAGE_ID
+from kymflow.core.zarr.indexers.setting_types import as_json
 from kymflow.core.zarr.tables.ledger import Ledger
 from kymflow.core.zarr.tables.ledger_file import TableFile, find_ledger
 from kymflow.core.zarr.tables.schema import table_schema
@@ -29,8 +30,12 @@ if TYPE_CHECKING:
 INDEXER = "kymflow.indexer"
 DECLARED = "kymflow.declared"
 SETTINGS = "kymflow.settings"
+SCHEMA_VERSION = "kymflow.schema_version"
+# Of a table of tables: which file each source table was, by name.
+SOURCES = "kymflow.sources"
 # A digest of the code that made all its rows.
 CODE = "kymflow.code"
+OTHER_CODE = "made by other code of the same version"
 
 
 @dataclass(frozen=True)
@@ -128,6 +133,17 @@ class TableState:
         return all(ids.take(pa.array(place)).equals(owners) for place in places)
 
 
+def footer_of(contract: TableContract, made_by: Mapping[str, str]) -> dict[str, str]:
+    """Return what a table's footer says of what made it."""
+    return {
+        **made_by,
+        INDEXER: contract.indexer,
+        SCHEMA_VERSION: contract.schema_version,
+        DECLARED: json.dumps(contract.declared_types, sort_keys=True),
+        **({SETTINGS: as_json(contract.settings)} if contract.settings else {}),
+    }
+
+
 def noted(metadata: Mapping[bytes, bytes], key: str) -> dict[str, Any]:
     """Return what a footer has under a key, as JSON; nothing if that is not there, or no object."""
     try:
@@ -135,6 +151,17 @@ def noted(metadata: Mapping[bytes, bytes], key: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def noted_versions(metadata: Mapping[bytes, bytes]) -> dict[str, str] | None:
+    """Return which files a table was made of, as its footer has it; None if that tells nothing."""
+    try:
+        found = json.loads(metadata[SOURCES.encode()])
+    except (KeyError, ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict) or not found or not all(isinstance(one, str) for one in found.values()):
+        return None
+    return found
 
 
 def read_state(store: Store, table_name: str, data: bytes | None) -> TableState | None:

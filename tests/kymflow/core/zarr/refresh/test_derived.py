@@ -202,6 +202,9 @@ def test_a_report_tells_what_was_done(kd: KymDataset) -> None:
         "removed": [],
         "failed": [],
         "stale": [],
+        "sources": [],
+        "derived": False,
+        "problem": "",
     }
 
 

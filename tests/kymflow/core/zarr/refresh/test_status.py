@@ -35,6 +35,7 @@ def test_status_counts_fresh_stale_failed_missing_and_removed(lab: KymDataset, i
                 "removed": 1,
                 "rewrite": False,
                 "problem": "",
+                "sources": [],
             }
         ],
         "missing_sources": [],

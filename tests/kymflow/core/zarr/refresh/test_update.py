@@ -181,6 +181,8 @@ def test_plan_says_it_in_plain_values(lab: KymDataset, indexer: CellsIndexer) ->
         "removed": ["c"],
         "fresh": 1,
         "rewrite": False,
+        "sources": [],
+        "reason": "",
     }
 
 

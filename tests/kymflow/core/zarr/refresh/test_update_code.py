@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kymflow import KymDataset
-from kymflow.core.zarr.refresh import derived, status
+from kymflow.core.zarr.refresh import runs, status
 from support.refreshing import TABLE, CellsIndexer, cells
 from support.simple_indexers import add_image
 
@@ -24,7 +24,7 @@ class Code:
 @pytest.fixture
 def code(monkeypatch: pytest.MonkeyPatch) -> Code:
     code = Code()
-    for module in (derived, status):
+    for module in (runs, status):
         monkeypatch.setattr(module, "code_digest", code)
     return code
 

@@ -1,0 +1,1 @@
+"""Tables that are made of other tables: their sources read, their rows derived, committed, compared."""
