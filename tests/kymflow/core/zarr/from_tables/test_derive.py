@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from kymflow import CancelledError, DeriveError, KymDataset
 from kymflow.core.zarr.from_tables import derive
 from kymflow_zarr import ReadOnlyError
+from support.processes import StartPython
 from support.simple_indexers import FrameIndexer, frame
 from support.table_indexers import FromTables, Tables, count_rows
 
@@ -192,3 +194,40 @@ def test_it_is_the_same_in_every_kind_of_place(dataset) -> None:  # type: ignore
         kd.refresh(counts)
         assert n_rows(kd) == rows
         assert kd.plan(counts).is_empty
+
+
+KILLED = """
+import os, signal, sys
+from kymflow import IndexerRegistry, KymDataset
+from kymflow_indexers_builtin import RadonReportIndexer
+from support.table_indexers import FromTables
+
+def die(tables):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+registry = IndexerRegistry(())
+registry.register(RadonReportIndexer())
+registry.register(FromTables("counts", "radon_report", derive=die))
+KymDataset(sys.argv[1], registry=registry).refresh_all()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows knows no SIGKILL")
+def test_a_kill_after_the_source_is_told_and_mended(kd: KymDataset, start_python: StartPython) -> None:
+    counts = FromTables("counts", "radon_report")
+    kd.registry.register(counts)
+    kd.refresh_all()
+    kd.ds.record("c").save_json("radon_report", {"mean_velocity": 7.5, "n_valid": 1})
+
+    process = start_python(KILLED, kd.ds.path)
+    process.communicate(timeout=300)
+
+    assert process.returncode == -signal.SIGKILL
+    status = {one.table_name: one for one in kd.status().tables}
+    assert status["radon_report"].is_fresh
+    assert status["counts"].problem == "source table 'radon_report' has changed"
+    assert kd.ds.load_table("counts")["n_rows"].tolist() == [3]
+    kd.refresh_all()
+    assert kd.ds.load_table("counts")["n_rows"].tolist() == [4]
+    assert all(one.is_fresh for one in kd.status().tables)
