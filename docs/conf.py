@@ -67,5 +67,6 @@ html_theme_options = {
     "footer_end": [],
     "search_bar_text": "Search these pages ...",
 }
-html_sidebars = {"index": []}
+# Pages with no others below them.
+html_sidebars = {"index": [], "getting-started": []}
 linkcheck_timeout = 20
