@@ -59,7 +59,7 @@ class RefreshPlan(Summarised):
     whole : bool
         Whether all images would be extracted, because nothing tells what each gave.
     revalidated : Dependencies or None
-        What had to be read to be found unchanged; see :func:`remember`.
+        What had to be read to be found unchanged.
     sources : list of str
         The tables that it is made of, where it is made of tables; then nothing is told of images.
     reason : str
