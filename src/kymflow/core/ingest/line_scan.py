@@ -128,7 +128,8 @@ def read_line_scan(tiffs: Sequence[Path], n_channels: int = 1) -> LineScan:
     )
     pixels = images[0].pixels if len(images) == 1 else _stacked(images)
     if len(_shape(pixels)) == 3:
-        header["num_channels"] = _shape(pixels)[0]
+        n_channels = _shape(pixels)[0]
+        header |= {"shape": [n_channels, *lines], "ndim": 3, "num_channels": n_channels}
     return LineScan(pixels, header, sections)
 
 

@@ -50,6 +50,7 @@ def test_two_channels_are_one_image_calibrated_by_their_common_header(kd: KymDat
     assert record.get_axes() == ["c", "y", "x"]
     header = record.load_metadata_payload()["header"]
     assert (header["voxels"], header["num_channels"]) == ([0.5, 0.331], 2)
+    assert (header["shape"], header["ndim"]) == ([2, *LINES.shape], 3)
 
 
 @pytest.mark.parametrize(
