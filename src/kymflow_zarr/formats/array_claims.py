@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,24 @@ _UNSUSPICIOUS_BYTES = 4 * 2**30
 _MOST_CHUNKS = 1_000_000
 
 
+def refuse_empty_chunks(document: bytes) -> None:
+    """Refuse an array whose document tells of chunks without a value: newer zarr takes them for others.
+
+    Raises
+    ------
+    ValueError
+        It does.
+    """
+    try:
+        found = json.loads(document)
+        chunks = found["chunks"] if "chunks" in found else found["chunk_grid"]["configuration"]["chunk_shape"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        # No document of an array, or a damaged one, of which zarr says what is wrong.
+        return
+    if isinstance(chunks, list) and any(isinstance(length, int) and length < 1 for length in chunks):
+        raise ValueError(f"its chunks are of shape {chunks}, which holds nothing")
+
+
 def refuse_false_claims(array: zarr.Array[Any], store: StoreReader, prefix: str) -> None:
     """Refuse an array that would take more memory than its chunks can explain.
 
@@ -29,8 +48,6 @@ def refuse_false_claims(array: zarr.Array[Any], store: StoreReader, prefix: str)
     """
     itemsize = array.dtype.itemsize
     limits.check_bytes(math.prod(array.chunks) * itemsize, "a chunk of it takes")
-    if 0 in array.chunks:
-        raise ValueError(f"its chunks are of shape {array.chunks}, which holds nothing")
     n_chunks = math.prod(-(-length // chunk) for length, chunk in zip(array.shape, array.chunks, strict=True))
     if n_chunks > _MOST_CHUNKS:
         raise ValueError(f"it claims {n_chunks} chunks, and at most {_MOST_CHUNKS} can be read")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, cast
 
-from kymflow_zarr.formats.array_claims import refuse_false_claims
+from kymflow_zarr.formats.array_claims import refuse_empty_chunks, refuse_false_claims
 from kymflow_zarr.formats.chunk_sizes import chunk_check
 from kymflow_zarr.formats.zarr_import import require_zarr
 
@@ -44,6 +44,7 @@ def open_array(
 
     names = dict.fromkeys((ATTRS_DOCUMENT[zarr_format], ARRAY_DOCUMENT[zarr_format]))
     pinned = PinnedStore(store.zarr_store(), [f"{prefix}/{name}" for name in names], replaced)
+    pinned.check_document = refuse_empty_chunks
     array = zarr_library.open_array(pinned, path=prefix, mode="r", zarr_format=cast("Any", zarr_format))
     refuse_false_claims(array, store, prefix)
     pinned.check_chunk = chunk_check(array)

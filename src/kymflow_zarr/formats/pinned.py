@@ -30,9 +30,12 @@ class PinnedStore(WrapperStore[Store]):
     ----------
     check_chunk : callable or None
         Refuses the bytes of a chunk before anybody unpacks them.
+    check_document : callable or None
+        Refuses a document before zarr reads it.
     """
 
     check_chunk: Callable[[memoryview], None] | None = None
+    check_document: Callable[[bytes], None] | None = None
 
     def __init__(self, store: Store, documents: Sequence[str], replaced: Callable[[], Exception]) -> None:
         super().__init__(store)
@@ -50,6 +53,8 @@ class PinnedStore(WrapperStore[Store]):
         found = await self._store.get(key, prototype, byte_range)
         if key in self._documents and byte_range is None:
             self._compare(key, found)
+            if found is not None and self.check_document is not None:
+                self.check_document(found.to_bytes())
             return found
         await self._check()
         if found is None:
