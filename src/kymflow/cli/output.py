@@ -185,8 +185,13 @@ def _image_counts(report: UpdateReport) -> tuple[object, ...]:
     if report.sources:
         # A table of tables tells nothing of images.
         return ("",) * 5
-    done = (report.updated, report.unchanged, report.removed, report.failed)
-    return (report.images, *(one if isinstance(one, int) else len(one) for one in done))
+    return (
+        report.images,
+        len(report.updated),
+        report.unchanged,
+        len(report.removed),
+        len(report.failed),
+    )
 
 
 def reports_to_dict(reports: Mapping[str, UpdateReport]) -> dict[str, Any]:

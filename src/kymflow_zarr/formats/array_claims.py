@@ -21,7 +21,9 @@ _MOST_CHUNKS = 1_000_000
 
 
 def refuse_empty_chunks(document: bytes) -> None:
-    """Refuse an array whose document tells of chunks without a value: newer zarr takes them for others.
+    """Refuse an array whose document tells of chunks without a value.
+
+    zarr 3.4 takes them for others, and 3.1 divides by the length of those in shards.
 
     Raises
     ------
@@ -29,13 +31,20 @@ def refuse_empty_chunks(document: bytes) -> None:
         It does.
     """
     try:
-        found = json.loads(document)
-        chunks = found["chunks"] if "chunks" in found else found["chunk_grid"]["configuration"]["chunk_shape"]
-    except (ValueError, TypeError, KeyError, RecursionError):
+        shapes = _chunk_shapes(json.loads(document))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         # No document of an array, or a damaged one, of which zarr says what is wrong.
         return
-    if isinstance(chunks, list) and any(isinstance(length, int) and length < 1 for length in chunks):
-        raise ValueError(f"its chunks are of shape {chunks}, which holds nothing")
+    for shape in shapes:
+        if isinstance(shape, list) and any(isinstance(length, int) and length < 1 for length in shape):
+            raise ValueError(f"its chunks are of shape {shape}, which holds nothing")
+
+
+def _chunk_shapes(document: Any) -> list[Any]:
+    if "chunks" in document:
+        return [document["chunks"]]
+    in_shards = [codec.get("configuration", {}).get("chunk_shape") for codec in document["codecs"]]
+    return [document["chunk_grid"]["configuration"]["chunk_shape"], *in_shards]
 
 
 def refuse_false_claims(array: zarr.Array[Any], store: StoreReader, prefix: str) -> None:
@@ -48,6 +57,8 @@ def refuse_false_claims(array: zarr.Array[Any], store: StoreReader, prefix: str)
     """
     itemsize = array.dtype.itemsize
     limits.check_bytes(math.prod(array.chunks) * itemsize, "a chunk of it takes")
+    if 0 in array.chunks:
+        raise ValueError(f"its chunks are of shape {array.chunks}, which holds nothing")
     n_chunks = math.prod(-(-length // chunk) for length, chunk in zip(array.shape, array.chunks, strict=True))
     if n_chunks > _MOST_CHUNKS:
         raise ValueError(f"it claims {n_chunks} chunks, and at most {_MOST_CHUNKS} can be read")

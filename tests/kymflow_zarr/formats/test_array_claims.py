@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 
 from kymflow import KymDataset
 from kymflow_zarr import ArtifactError, ZarrImageRecord, limits
@@ -91,6 +93,26 @@ def test_what_cannot_be_is_refused(lab: KymDataset, kind: str) -> None:
 
     for read in (record.open_array, record.load_array):
         with pytest.raises(ArtifactError, match=f"the pixels of image 'b' .*({said})"):
+            read()
+
+
+def test_shards_of_chunks_of_nothing_are_refused(tmp_path: Path) -> None:
+    lab = open_dataset(tmp_path / "lab.zarr", "a")
+    add_image(lab, "b")
+    data = tmp_path / "lab.zarr" / "images" / "b" / "data"
+    shutil.rmtree(data)
+    array = zarr.create_array(data, shape=(6, 4), chunks=(3, 2), shards=(6, 4), dtype="u2")
+    array[:] = 1
+    record = lab.ds.record("b")
+    assert record.load_array().sum() == 24
+
+    def change(document: Document) -> None:
+        document["codecs"][0]["configuration"]["chunk_shape"] = [0, 2]
+
+    bend(record, lab, change)
+
+    for read in (record.open_array, record.load_array):
+        with pytest.raises(ArtifactError, match=r"the pixels of image 'b' .*\[0, 2\], which holds nothing"):
             read()
 
 

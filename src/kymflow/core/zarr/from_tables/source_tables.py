@@ -84,8 +84,8 @@ def why_missing(name: str, there: Iterable[str]) -> str:
     """Say that a source table is not there."""
     there = list(there)
     near = difflib.get_close_matches(name, there, 1)
-    meant = f"; did you mean {near[0]!r}?" if near else "; its tables:"
-    return f"source table {name!r} is not there{meant} {', '.join(there) or 'none yet'}"
+    meant = f" did you mean {near[0]!r}?" if near else ""
+    return f"source table {name!r} is not there;{meant} its tables: {', '.join(there) or 'none yet'}"
 
 
 def derive_error(contract: TableContract, what: str, **where: str) -> DeriveError:

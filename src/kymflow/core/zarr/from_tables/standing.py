@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kymflow.core.zarr.from_tables.source_tables import (
-    Versions,
-    versions_now,
-    why_missing,
-)
+from kymflow.core.zarr.from_tables.source_tables import Versions, versions_now, why_missing
 from kymflow.core.zarr.indexers.contract import TableContract
 from kymflow.core.zarr.tables.state import (
     DECLARED,

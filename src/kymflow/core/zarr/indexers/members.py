@@ -25,14 +25,12 @@ def fault_of(indexer: object) -> str:
             f"{kind} has {_EXTRACT} as well as {_DERIVE} and sources: a table is made either of images or of "
             "other tables; make two indexers of it"
         )
-    missing = [member for member in ("name", *([] if methods else [_method_of(type(indexer))]))]
-    missing = [member for member in missing if not hasattr(indexer, member)]
-    if missing == ["name"]:
-        return f"{kind} has no name: give the class a line like name = 'stalls'"
-    if len(missing) == 1:
+    if not methods and not hasattr(indexer, "name"):
+        return f"{kind} is no DatasetIndexer: it lacks name, {_method_of(type(indexer))}"
+    if not methods:
         return lacks_rows(type(indexer))
-    if missing:
-        return f"{kind} is no DatasetIndexer: it lacks {', '.join(missing)}"
+    if not hasattr(indexer, "name"):
+        return f"{kind} has no name: give the class a line like name = 'stalls'"
     if methods == [_DERIVE] and not hasattr(indexer, "sources"):
         return (
             f"{kind} has {_DERIVE}, but no sources: name the tables that it needs, "

@@ -12,9 +12,7 @@ import pandas as pd
 from kymflow.core.runs.options import OnError, OnProgress, OnTable, RunOptions
 from kymflow.core.runs.reports import UpdateReport
 from kymflow.core.zarr.indexers.contract import contract_of
-from kymflow.core.zarr.indexers.table_indexer import (
-    AnyIndexer,
-)
+from kymflow.core.zarr.indexers.table_indexer import AnyIndexer
 from kymflow.core.zarr.refresh.plan import RefreshPlan, make_plans
 from kymflow.core.zarr.refresh.runs import IndexerRuns
 

@@ -139,7 +139,8 @@ def test_no_lock_is_held_while_it_is_derived(lab: KymDataset) -> None:
 def test_a_source_that_is_not_there_is_named_with_the_one_that_may_be_meant(lab: KymDataset) -> None:
     with pytest.raises(
         DeriveError,
-        match="indexer 'counts', table 'counts': source table 'cels' is not there; did you mean 'cells'",
+        match="indexer 'counts', table 'counts': source table 'cels' is not there; "
+        "did you mean 'cells'\\? its tables: cells",
     ):
         lab.refresh(FromTables("counts", "cels"))
     with pytest.raises(DeriveError, match="source table 'heart_rate' is not there; its tables: cells"):
