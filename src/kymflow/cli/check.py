@@ -7,7 +7,7 @@ import typer
 from kymflow.cli.datasets import hint_at_indexers, open_existing
 from kymflow.cli.failures import FAILED, interrupted
 from kymflow.cli.hints import call, here
-from kymflow.cli.lines import print_line
+from kymflow.cli.lines import counted, print_line
 from kymflow.cli.output import print_json
 from kymflow.cli.progress import progress
 from kymflow.cli.sources import print_odd_sources
@@ -23,14 +23,15 @@ def run_check(dataset: str, *, repair: bool, as_json: bool) -> None:
         print_json({"dataset": kd.ds.path, **report.to_dict()})
     else:
         print_line(
-            f"{here(kd.ds.path)}: read {report.images} images with {report.artifacts} artifacts and arrays, "
-            f"{len(report.tables)} tables"
+            f"{here(kd.ds.path)}: read {counted(report.images, 'image')} with {report.artifacts} artifacts "
+            f"and arrays, {counted(len(report.tables), 'table')}"
         )
         for problem in report.problems:
             print_line(f"{'repaired' if problem.repaired else 'wrong'}: {problem.kind}: {problem.message}")
         for name, image_ids in report.stale.items():
             print_line(
-                f"stale: {len(image_ids)} images of table {name}; `{call('refresh', dataset)}` takes them up"
+                f"stale: {counted(len(image_ids), 'image')} of table {name}; "
+                f"`{call('refresh', dataset)}` takes them up"
             )
         for name, why in report.stale_tables.items():
             print_line(f"stale: table {name}: {why}; `{call('refresh', dataset)}` takes it up")

@@ -104,7 +104,7 @@ def _ask(kd: KymDataset, dataset: str, doomed: _Doomed, *, exclude: bool) -> Non
             USAGE,
         )
     for line in (
-        f"{here(dataset)}: to be deleted, {n} of {len(kd.ds.list_image_ids())} images:",
+        f"{here(dataset)}: to be deleted, {n} of {counted(len(kd.ds.list_image_ids()), 'image')}:",
         *doomed.lines(),
     ):
         print(in_lines(line, sys.stderr), file=sys.stderr)

@@ -165,11 +165,11 @@ def _rank(rows: Rows, name: str, texts: Sequence[str]) -> float:
 
 
 def _file_column(rows: Rows, found: dict[str, _Column]) -> _Column | None:
-    """Return the column that tells the file: its name, or its path where names are not unique."""
+    """Return the column that tells the file: its path where that is asked for or names are not unique."""
     if rows.paths is None or rows.names is None or not rows.paths.notna().any():
         return None
     n_paths = rows.paths.nunique()
-    unique = n_paths == rows.names.nunique()
+    unique = n_paths == rows.names.nunique() and not rows.source
     name, values = (rows.name_column, rows.names) if unique else (rows.path_column, rows.paths)
     header = name
     if IMAGE_ID in rows.frame.columns:

@@ -98,6 +98,8 @@ class Rows:
         Relative path and name of each row's file, whether asked for or not; None for a table without images.
     path_column, name_column : str
         What those two are called as columns.
+    source : bool
+        Whether the file of each image was asked for.
     chosen : bool
         Whether the columns were named by the user.
     summed : str
@@ -120,6 +122,7 @@ class Rows:
     names: pd.Series[Any] | None = None
     path_column: str = "rel_path"
     name_column: str = "file_name"
+    source: bool = False
     chosen: bool = False
     summed: str = ""
     telling: tuple[str, ...] = ()
@@ -167,6 +170,7 @@ def read_rows(kd: KymDataset, table: str, selection: Selection) -> Rows:
         names=frame.get(joined.name_column),
         path_column=joined.path_column,
         name_column=joined.name_column,
+        source=selection.source,
         chosen=bool(selection.columns),
         telling=_TELLING.get(info.name, ()),
         only_telling=info.name == SOURCES_TABLE,

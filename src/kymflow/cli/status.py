@@ -30,7 +30,7 @@ def show_status(dataset: str, *, as_json: bool) -> None:
     hint_at_indexers(kd)
     print_table(
         f"{here(kd.ds.path)}: {counted(status.images, 'image')}",
-        ("table", "rows", "fresh", "stale", "failed", "not in it yet", "removed"),
+        ("table", "rows", "images fresh", "stale", "failed", "not in it yet", "removed"),
         [(table.table_name, table.rows, *_image_counts(table)) for table in status.tables],
     )
     for table in status.tables:
@@ -46,7 +46,8 @@ def show_status(dataset: str, *, as_json: bool) -> None:
     print_excluded(status.sources)
     if status.missing_sources:
         paths = [here(path) for path in status.missing_sources.values()]
-        say(f"kymflow: the source files of {len(paths)} images are not where they were: {named(paths)}")
+        images = counted(len(paths), "image")
+        say(f"kymflow: the source files of {images} are not where they were: {named(paths)}")
     tell_passed_over(kd.ds)
     if status.problem:
         say(f"kymflow: {status.problem}")
@@ -55,14 +56,13 @@ def show_status(dataset: str, *, as_json: bool) -> None:
 
 
 def _image_counts(table: TableStatus) -> tuple[object, ...]:
-    if table.sources:
-        # A table of tables tells nothing of images.
-        return ("",) * 5
-    return (table.fresh, table.stale, table.failed, table.missing, table.removed)
+    counts = (table.fresh, table.stale, table.failed, table.missing, table.removed)
+    # Nothing is known of images where a table is made of other tables, or by no plugin that is here.
+    return ("",) * 5 if table.sources or (table.problem and not any(counts)) else counts
 
 
 def _print_not_analysed(kd: KymDataset, status: DatasetStatus) -> None:
     if status.not_analysed:
         paths = told_apart(kd.ds.store.source_files())
         files = [paths.get(image_id, path) for image_id, path in status.not_analysed.items()]
-        print_line(f"not analysed: {len(files)} of {status.images} images: {named(files)}")
+        print_line(f"not analysed: {len(files)} of {counted(status.images, 'image')}: {named(files)}")

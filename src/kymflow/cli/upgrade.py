@@ -7,7 +7,7 @@ import typer
 from kymflow.cli.datasets import open_existing
 from kymflow.cli.failures import FAILED, interrupted
 from kymflow.cli.hints import here
-from kymflow.cli.lines import print_line
+from kymflow.cli.lines import counted, print_line
 from kymflow.cli.output import print_json
 from kymflow.cli.progress import progress
 
@@ -21,7 +21,7 @@ def run_upgrade(dataset: str, *, as_json: bool) -> None:
         print_json({"dataset": kd.ds.path, **report.to_dict()})
     else:
         print_line(
-            f"{here(kd.ds.path)}: {report.images} images, {len(report.upgraded)} upgraded, "
+            f"{here(kd.ds.path)}: {counted(report.images, 'image')}, {len(report.upgraded)} upgraded, "
             f"{report.unchanged} as they were, {len(report.failed)} failed"
         )
         if report.uncalibrated:

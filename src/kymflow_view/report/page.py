@@ -100,7 +100,8 @@ def _headline(status: DatasetStatus) -> str:
 
 
 def _tables(status: DatasetStatus) -> str:
-    heads = ("table", "state", "rows", "fresh", "stale", "failed", "not in it yet", "removed", "remarks")
+    counts = ("images fresh", "stale", "failed", "not in it yet", "removed")
+    heads = ("table", "state", "rows", *counts, "remarks")
     rows = (
         (
             *(one.table_name, _state(one), one.rows, one.fresh, one.stale),

@@ -43,7 +43,7 @@ def make_report(
     report.missing = [_shown(root, row) for row in claims.gone]
     report.duplicates = _duplicates(root, claims, taken)
     others = [path for path in chosen.others if path_key(path) not in used]
-    _tell_others(report, others, taken, mode, claims.excluded)
+    _tell_others(report, others, taken, mode, claims.excluded, chosen.pattern)
     return report
 
 
@@ -83,6 +83,7 @@ def _tell_others(
     taken: Mapping[str, Taken],
     mode: RefreshMode,
     excluded: Mapping[str, SourceRow],
+    pattern: str | None,
 ) -> None:
     """Say why files are neither sources nor used."""
     beside = {_stem(path): EXCLUDED_BESIDE for path in excluded}
@@ -93,7 +94,7 @@ def _tell_others(
         beside |= {_stem(path): NOT_LOOKED_AT for path, one in taken.items() if one.outcome == "unchanged"}
     for path in others:
         if path not in report.passed_over:
-            reason = why_unused(path)
+            reason = why_unused(path, pattern)
             if path_key(path) in of_excluded:
                 reason = EXCLUDED_BESIDE
             elif reason != NO_READER:

@@ -49,12 +49,15 @@ class Chosen:
         Why a file is no source, and can be no sidecar either.
     others : list of str
         Files that may be sidecars.
+    pattern : str or None
+        What sources have to be named.
     """
 
     readers: dict[str, SourceReader] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     passed_over: dict[str, str] = field(default_factory=dict)
     others: list[str] = field(default_factory=list)
+    pattern: str | None = None
 
 
 def choose(
@@ -65,7 +68,7 @@ def choose(
     Of several readers that take a file, the one with the highest ``priority`` reads it; two of the
     same highest priority make it fail.
     """
-    chosen = Chosen()
+    chosen = Chosen(pattern=pattern)
     files = []
     for entry in entries:
         if entry.kind == "file":
@@ -108,9 +111,12 @@ def passing_over(chosen: Chosen, paths: Collection[str], reason: str) -> Chosen:
     )
 
 
-def why_unused(path: str) -> str:
+def why_unused(path: str, pattern: str | None) -> str:
     """Say why a file that no reader takes and no image uses is passed over."""
     suffix = PurePosixPath(path).suffix.lower()
+    if suffix in _IMAGES and not _named(path, pattern):
+        # A further channel of an image that is not named so, for one.
+        return f"not named {pattern}"
     return NO_READER if suffix in _IMAGES else NO_IMAGE if suffix in _SIDECARS else OTHER
 
 

@@ -99,7 +99,22 @@ def test_a_dry_run_says_what_and_why_and_writes_nothing(run: Run, lab: Path) -> 
     assert second not in [stale["image_id"] for stale in found["radon_report"]["stale"]]
     words = run("refresh", lab, "--dry-run").stdout
     assert f"  {third}: deleted from the dataset\n" in words
+    path = kd.ds.store.source_files()[first].relative_path
+    assert f"\n  {path}: artifact 'radon_report.json' " in words
     assert snapshot(lab) == before
+
+
+def test_a_dry_run_names_images_together_that_share_a_reason(run: Run, lab: Path) -> None:
+    simulate_folder(lab.parent / "more", 1, n_lines=60, n_pixels=8)
+    open_dataset(lab).ingest_folder(lab.parent / "more")
+    (lab / "tables" / "images.parquet").unlink()
+
+    words = run("refresh", lab, "--dry-run", "--indexer", "images").stdout.splitlines()
+
+    assert words[0] == "images: 4 stale, 0 to remove, 0 fresh"
+    (line,) = words[1:]
+    assert line.count("capillary_000") == 3
+    assert line.endswith(".tif, and 1 more: there is no table yet, or it is damaged")
 
 
 def test_status_in_json(run: Run, lab: Path, tmp_path: Path) -> None:

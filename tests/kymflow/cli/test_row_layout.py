@@ -67,6 +67,16 @@ def test_paths_are_shown_where_names_are_not_unique(kd: KymDataset, show: Show) 
     ]
 
 
+def test_paths_come_first_where_they_are_asked_for(kd: KymDataset, folder: Path, show: Show) -> None:
+    kd.ingest_folder(folder)
+
+    for table in ("sources", "radon_report"):
+        lines, _ = show(table, source=True)
+        shown = "\n".join(lines)
+        assert "\nrel_path " in shown
+        assert "\nday 1/capillary_0001.tif " in shown
+
+
 def test_files_of_two_folders_with_the_same_paths_are_told_apart(
     kd: KymDataset, tmp_path: Path, show: Show
 ) -> None:

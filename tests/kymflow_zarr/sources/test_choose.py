@@ -157,4 +157,10 @@ def test_conflicted_copies_are_passed_over_beside_their_original() -> None:
     ],
 )
 def test_why_a_file_is_unused(name, reason) -> None:
-    assert why_unused(f"day.tif/{name}") == reason
+    assert why_unused(f"day.tif/{name}", None) == reason
+
+
+def test_an_image_that_is_not_named_as_asked_for_is_told_so() -> None:
+    assert why_unused("day/a_CH2.tif", "*_CH1.tif") == "not named *_CH1.tif"
+    assert why_unused("day/a_CH1.lsm", "a_ch1*") == "an image that no reader takes"
+    assert why_unused("day/b.json", "a*") == "a sidecar of no image"

@@ -228,7 +228,11 @@ class CheckReport(Summarised):
             (f"{problem.kind}, repaired" if problem.repaired else problem.kind, problem.message)
             for problem in self.problems
         ]
-        stale = [(name, f"{len(ids)} images have changed since") for name, ids in self.stale.items() if ids]
+        stale = [
+            (name, "1 image has changed since" if len(ids) == 1 else f"{len(ids)} images have changed since")
+            for name, ids in self.stale.items()
+            if ids
+        ]
         stale += list(self.stale_tables.items())
         details = [
             Details("problem", ("kind", "message"), problems),

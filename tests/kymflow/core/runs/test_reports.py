@@ -57,7 +57,7 @@ def test_a_check_tells_of_problems_once_and_what_was_repaired() -> None:
         "CheckReport: 4 images, 20 artifacts, 1 tables, 2 problems",
         "  problem: failed source: a.tif is no TIFF",
         "  problem: no ledger, repaired: made anew",
-        "  stale: events: 1 images have changed since",
+        "  stale: events: 1 image has changed since",
     ]
     assert repr(CheckReport(4, 20)) == "CheckReport: 4 images, 20 artifacts, clean"
 
