@@ -15,6 +15,7 @@ import pandas as pd
 
 from kymflow.core.zarr.indexers.contract import TableContract, contract_of
 from kymflow.testing.conformance.children.job import Answer, Job, Tell
+from kymflow.testing.conformance.children.preloading import libraries_of
 from kymflow.testing.conformance.children.server import do
 from kymflow.testing.conformance.findings import NotRun
 from kymflow.testing.conformance.limits import NoAnswer, call_within, describe
@@ -319,7 +320,8 @@ class Subject:
         temporary.mkdir()
         places = {name: str(temporary) for name in ("TMPDIR", "TEMP", "TMP")}
         environ = {**os.environ, **places, **variables}
-        job = Job(f"{_JOBS}:{call}", arguments, folder, environ, [os.path.abspath(path) for path in sys.path])
+        sys_path = [os.path.abspath(path) for path in sys.path]
+        job = Job(f"{_JOBS}:{call}", arguments, folder, environ, sys_path, libraries_of(self.module))
         return do(job, seed=seed, patience_s=self.timeout_s + _START_S + patience_s)
 
     def own_modules(self) -> set[str]:

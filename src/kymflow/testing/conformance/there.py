@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from kymflow.testing.conformance.children.job import Answer
+from kymflow.testing.conformance.children.preloading import libraries_of
 from kymflow.testing.conformance.children.server import prepare
 from kymflow.testing.conformance.findings import Finding, NotRun
 from kymflow.testing.conformance.subject import SEEDS, Subject
@@ -58,9 +59,11 @@ def _made_or_not(subject: Subject, names: tuple[str, ...], stop: bool) -> Made |
 def _make(subject: Subject, names: tuple[str, ...], stop: bool) -> Made:
     made, left = Made(), list(names)
     subject.fresh()
-    # They start while the sample is made.
-    prepare(*SEEDS)
+    libraries = libraries_of(subject.module)
+    # One starts while the sample is made, the other one while the first one works.
+    prepare(SEEDS[0], libraries)
     arguments = (subject.pickled, subject.sample, subject.timeout_s)
+    prepare(SEEDS[1], libraries)
     while left:
         answer = subject.do("run_checks", *arguments, left, stop, patience_s=subject.timeout_s * 2)
         for good in answer.values("good"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import json
 import locale
 import os
 import pickle
@@ -74,18 +75,28 @@ def _do(path: str) -> None:
 
 
 def serve() -> None:
-    """For each path that is read: fork, say which process it is, then how it ended. POSIX only."""
+    """For each line that is read, import libraries and do a job: fork, say which process, then how it ended.
+
+    POSIX only.
+    """
     for name in PRELOADED:
         importlib.import_module(name)
     questions, answers = os.fdopen(os.dup(0), "r"), os.fdopen(os.dup(1), "w")
     # What is imported later and prints would spoil the answers.
     os.dup2(2, 1)
     for line in questions:
+        path, *libraries = json.loads(line)
+        for name in libraries:
+            # If it cannot be imported here, the copy tells why.
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
+        if not path:
+            continue
         pid = os.fork()
         if not pid:
             os.close(questions.fileno())
             os.close(answers.fileno())
-            _do(line.strip())
+            _do(path)
         answers.write(f"{pid}\n")
         answers.flush()
         _, status = os.waitpid(pid, 0)

@@ -28,6 +28,8 @@ class Job:
         The environment variables there.
     sys_path : sequence of str
         Where modules are found there.
+    libraries : sequence of str
+        Modules that may be there already when it starts.
     """
 
     call: str
@@ -35,6 +37,7 @@ class Job:
     folder: Path
     environ: Mapping[str, str]
     sys_path: Sequence[str]
+    libraries: Sequence[str] = ()
 
     @property
     def file(self) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import json
 import os
 import pickle
 import selectors
@@ -43,12 +44,11 @@ def do(job: Job, *, seed: str, patience_s: float) -> Answer:
     return Answer(read_told(job.told), status, printed.strip().rpartition("\n")[2])
 
 
-def prepare(*seeds: str) -> None:
-    """Start what will do the jobs of these seeds, and wait for none of it."""
+def prepare(seed: str, libraries: Sequence[str]) -> None:
+    """Start what will do the jobs of this seed, with these libraries, and do not wait for it."""
     if FORKS:
         with _one_at_a_time:
-            for seed in seeds:
-                _server(sys.path, seed)
+            _server(sys.path, seed).ask("", libraries)
 
 
 def _environment(sys_path: Sequence[str], seed: str) -> dict[str, str]:
@@ -120,11 +120,16 @@ class _Server:
         """Whether it can be asked."""
         return self._process.poll() is None
 
+    def ask(self, path: str, libraries: Sequence[str]) -> None:
+        """Have it import libraries, and then a copy do the job at a path if there is one."""
+        questions, _ = self._pipes
+        questions.write(json.dumps([path, *libraries]) + "\n")
+        questions.flush()
+
     def do(self, job: Job, patience_s: float) -> int | None:
         """Have a copy do the job, and return how that ended."""
-        questions, answers = self._pipes
-        questions.write(f"{job.file}\n")
-        questions.flush()
+        self.ask(str(job.file), job.libraries)
+        _, answers = self._pipes
         pid = int(answers.readline())
         patience, ended = _Patience(job, patience_s), False
         with selectors.DefaultSelector() as selector:
