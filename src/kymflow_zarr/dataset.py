@@ -197,7 +197,7 @@ class ZarrDataset(OpenedRoot):
         Parameters
         ----------
         image_ids : collection of str
-            Which images.
+            Which images; with `exclude`, also ids of source files that could not be taken in.
         exclude : bool
             Never ingest their source files again, wherever they move and however they change. By default
             an image comes back, under its old id, with the next ingest of a folder that has its file.
@@ -210,8 +210,10 @@ class ZarrDataset(OpenedRoot):
             With `exclude`: an image came from no source file; none is deleted.
         """
         self.check_writable()
+        sources = {row.image_id for row in table.load_rows(self._store)} if exclude else set()
         for image_id in image_ids:
-            self.record(image_id).get_attrs()
+            if image_id not in sources:
+                self.record(image_id).get_attrs()
         table.note_deleted(self._store, image_ids, exclude=exclude)
         for image_id in image_ids:
             delete_record(self._store, image_id, self.zarr_format)

@@ -43,9 +43,10 @@ class KeptRows:
 
 @dataclass(frozen=True)
 class _Doomed:
-    """The images that are to go: the file of each, and its rows by table."""
+    """The images that are to go, or source files that are none: the file of each, and its rows by table."""
 
     image_ids: Sequence[str]
+    there: Collection[str]
     files: Mapping[str, str]
     rows: Mapping[str, Counter[str]] = field(default_factory=dict)
 
@@ -57,6 +58,8 @@ class _Doomed:
         ]
 
     def _rows_of(self, image_id: str) -> str:
+        if image_id not in self.there:
+            return "no image, its file is excluded"
         counts = {name: rows[image_id] for name, rows in self.rows.items() if rows[image_id]}
         return ", ".join(f"{counted(n, 'row')} of {name}" for name, n in counts.items()) or "no rows"
 
@@ -71,20 +74,24 @@ def run_delete(
     # A setting that is wrong is told before anything is deleted.
     ConfiguredIndexers(kd.ds, kd.registry).some([info.name for info in _makers(kd)])
     gone = find_gone(load_rows(kd.ds.store), kd.ds.list_image_ids()) if missing else GoneSources()
-    image_ids = sorted(gone.gone, key=gone.gone.__getitem__) if missing else find_images(kd, images)
+    image_ids = (
+        sorted(gone.gone, key=gone.gone.__getitem__) if missing else find_images(kd, images, absent=exclude)
+    )
     for reason, ids in gone.unsure.items():
         say(f"kymflow: {counted(len(ids), 'image')} left alone: {reason}")
     if image_ids and not yes:
         _ask(kd, dataset, _look_at(kd, image_ids), exclude=exclude)
+    there = kd.ds.existing(image_ids)
     if image_ids:
         kd.ds.delete_images(image_ids, exclude=exclude)
-    _finish(kd, image_ids, _update_tables(kd, image_ids), gone, exclude=exclude, as_json=as_json)
+    reports = _update_tables(kd, image_ids)
+    _finish(kd, image_ids, there, reports, gone, exclude=exclude, as_json=as_json)
 
 
 def _look_at(kd: KymDataset, image_ids: Sequence[str]) -> _Doomed:
     sources = told_apart(kd.ds.store.source_files())
     rows = {name: _count(kd, name, image_ids) for name in kd.ds.list_table_names()}
-    return _Doomed(image_ids, sources, rows)
+    return _Doomed(image_ids, kd.ds.existing(image_ids), sources, rows)
 
 
 def _count(kd: KymDataset, table: str, image_ids: Collection[str]) -> Counter[str]:
@@ -96,7 +103,7 @@ def _count(kd: KymDataset, table: str, image_ids: Collection[str]) -> Counter[st
 
 
 def _ask(kd: KymDataset, dataset: str, doomed: _Doomed, *, exclude: bool) -> None:
-    n = len(doomed.image_ids)
+    n = len(doomed.there)
     if not sys.stdin.isatty():
         fail(
             f"{counted(n, 'image')} would be deleted, and nobody can be asked here; "
@@ -148,19 +155,21 @@ def _update_tables(kd: KymDataset, image_ids: Sequence[str]) -> dict[str, Update
 def _finish(
     kd: KymDataset,
     image_ids: Sequence[str],
+    there: Collection[str],
     reports: Mapping[str, UpdateReport],
     gone: GoneSources,
     *,
     exclude: bool,
     as_json: bool,
 ) -> None:
+    deleted = [image_id for image_id in image_ids if image_id in there]
     kept = _kept_rows(kd, image_ids)
     unusable = tell_unusable(kd, reports) if kept else []
     left = len(kd.ds.list_image_ids())
     if as_json:
         content: dict[str, Any] = {
             "dataset": kd.ds.path,
-            "deleted": list(image_ids),
+            "deleted": deleted,
             "excluded": exclude,
             "images": left,
             "left_alone": [{"reason": reason, "image_ids": ids} for reason, ids in gone.unsure.items()],
@@ -169,8 +178,8 @@ def _finish(
         }
         print_json(content | reports_to_dict(reports))
     else:
-        out = "; their files are excluded" if exclude and image_ids else ""
-        print_line(f"{here(kd.ds.path)}: {counted(len(image_ids), 'image')} deleted, {left} left{out}")
+        out = f"; {counted(len(image_ids), 'source file')} excluded" if exclude and image_ids else ""
+        print_line(f"{here(kd.ds.path)}: {counted(len(deleted), 'image')} deleted, {left} left{out}")
         for name, report in reports.items():
             print_line(f"{name}: {counted(report.rows, 'row')} left")
         for one in kept:

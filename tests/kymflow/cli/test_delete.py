@@ -101,7 +101,7 @@ def test_an_image_comes_back_with_the_next_ingest(run: Run, lab: Path, folder: P
 
 def test_unless_its_file_is_excluded(run: Run, lab: Path, folder: Path) -> None:
     image_id = ids(lab)["capillary_0001.tif"]
-    assert "their files are excluded" in run("delete", lab, image_id, "--yes", "--exclude").stdout
+    assert "1 source file excluded" in run("delete", lab, image_id, "--yes", "--exclude").stdout
 
     result = run("ingest", lab, folder)
     assert "0 new, 0 changed, 3 unchanged, 0 failed" in result.stdout
@@ -115,6 +115,31 @@ def test_unless_its_file_is_excluded(run: Run, lab: Path, folder: Path) -> None:
     back = read_json(run("ingest", lab, folder, "--include-excluded", "--json"))
     assert back["new"] == [image_id]
     assert "excluded" not in run("status", lab).stdout
+
+
+@pytest.mark.slow
+def test_a_file_that_could_not_be_taken_in_can_be_excluded(
+    run: Run, lab: Path, folder: Path, site: Path
+) -> None:
+    (folder / "bad.tif").write_bytes(b"nothing that anybody could read")
+    run("ingest", lab, folder, code=1)
+    assert "known, but it is no image" in one_line(run("delete", lab, "bad.tif", "--yes", code=1))
+
+    text, code = on_terminal(
+        "delete", lab.name, "bad.tif", "--exclude", answer="y", cwd=lab.parent, site=site
+    )
+    assert code == 0
+    assert "to be deleted, 0 of 4 images:" in text
+    assert "no image, its file is excluded" in text
+    assert "0 images deleted, 4 left; 1 source file excluded" in text
+
+    result = run("ingest", lab, folder)
+    assert "passed over (1), excluded by delete --exclude: bad.tif" in result.stdout
+    assert "failed source" not in run("status", lab).stdout
+    # Again is no fault; taken in again, it fails again.
+    found = read_json(run("delete", lab, "bad.tif", "--exclude", "--yes", "--json"))
+    assert (found["deleted"], found["excluded"], found["images"]) == ([], True, 4)
+    run("ingest", lab, folder, "--include-excluded", code=1)
 
 
 def test_missing_are_those_whose_file_is_gone_from_its_folder(run: Run, lab: Path, folder: Path) -> None:

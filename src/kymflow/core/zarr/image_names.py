@@ -32,7 +32,9 @@ def find_image(kd: KymDataset, text: str, *, deleted: bool = False) -> str:
     return find_images(kd, [text], deleted=deleted)[0]
 
 
-def find_images(kd: KymDataset, texts: Iterable[str], *, deleted: bool = False) -> list[str]:
+def find_images(
+    kd: KymDataset, texts: Iterable[str], *, deleted: bool = False, absent: bool = False
+) -> list[str]:
     """Return the ids of the images that a user names, each once, in this order.
 
     The first of these that fits counts: the whole id; the path below the ingested folder; the path of
@@ -47,6 +49,8 @@ def find_images(kd: KymDataset, texts: Iterable[str], *, deleted: bool = False) 
         What the user wrote.
     deleted : bool
         Take the whole id of an image that is no longer there, too, if a table still speaks of it.
+    absent : bool
+        Take a source file that is no image, too: it could not be taken in, or its image was deleted.
 
     Raises
     ------
@@ -55,7 +59,7 @@ def find_images(kd: KymDataset, texts: Iterable[str], *, deleted: bool = False) 
     RecordNotFoundError
         A text fits no image; the message lists similar names.
     """
-    names = _Names(kd, deleted=deleted)
+    names = _Names(kd, deleted=deleted, absent=absent)
     return list(dict.fromkeys(names.find(text) for text in texts))
 
 
@@ -98,9 +102,10 @@ def _distinct_ends(folders: set[str]) -> dict[str, str]:
 class _Names:
     """What the images of a dataset are called; looked up when it is first needed."""
 
-    def __init__(self, kd: KymDataset, *, deleted: bool) -> None:
+    def __init__(self, kd: KymDataset, *, deleted: bool, absent: bool) -> None:
         self._kd = kd
         self._deleted = deleted
+        self._absent = absent
 
     @cached_property
     def _sources(self) -> list[tuple[str, str, str]]:
@@ -127,6 +132,8 @@ class _Names:
                 return self._only(text, found)
         if self._deleted and self._is_known(text):
             return text
+        if self._absent and absent:
+            return self._only(text, list(dict.fromkeys(absent)))
         self._fail_unknown(text, absent)
 
     def _by_path(self, text: str) -> Iterable[list[str]]:
