@@ -13,6 +13,8 @@ from kymflow.cli.failures import fail
 from kymflow.cli.hints import call, here
 from kymflow.cli.lines import print_line
 from kymflow.cli.output import print_json, reports_to_dict
+from kymflow.cli.plugged import ENTRY_POINT_GROUP
+from kymflow.core.plugins.discovery import installed_plugins
 from kymflow.core.zarr.kym_dataset import KymDataset
 from kymflow.testing import simulate_folder
 from kymflow_zarr import ArtifactNotFoundError
@@ -124,3 +126,5 @@ def _print(kd: KymDataset, folder: Path, steps: _Steps) -> None:
     print(f"  {call('status', dataset)}")
     for name in kd.ds.list_table_names():
         print(f"  {call('show', dataset, name)}")
+    if any(source.name == "view" for source in installed_plugins(ENTRY_POINT_GROUP)):
+        print(f"  {call('view', dataset)}")
