@@ -63,7 +63,9 @@ def dataset_around(path: str) -> Path | None:
         # It holds NUL, say, and is no path at all.
         return None
     for folder in folders:
-        if names_dataset(str(folder)):
+        # Of a mistyped path, most parents are not there: to open each of thousands takes minutes.
+        # Path.is_dir() raises where one is too long for the system.
+        if os.path.isdir(folder) and names_dataset(str(folder)):
             return folder
     return None
 

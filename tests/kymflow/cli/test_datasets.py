@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kymflow import KymDataset
+from kymflow.cli import datasets
 from support.command_line import Run, one_line
 from support.simple_indexers import frame
 from support.trees import tree
@@ -168,6 +169,19 @@ def test_a_path_within_a_dataset_is_told_with_what_was_meant(run: Run, lab: Path
         line = one_line(run(*command, code=1))
         assert f"is a part of the dataset {lab}: give that" in line
     assert tree(lab) == before
+
+
+def test_of_a_path_only_the_folders_that_are_there_are_looked_into(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path.resolve()
+    looked_into: list[Path] = []
+    monkeypatch.setattr(datasets, "names_dataset", lambda path: looked_into.append(Path(path)))
+
+    for missing in ("missing/lab.zarr", "x/" * 50 + "lab.zarr"):
+        assert datasets.dataset_around(str(folder / missing)) is None
+        assert looked_into == [folder, *folder.parents]
+        looked_into.clear()
 
 
 def test_a_dataset_is_no_folder_of_kymographs(run: Run, lab: Path, tmp_path: Path) -> None:
