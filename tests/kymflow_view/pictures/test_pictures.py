@@ -201,7 +201,7 @@ def test_an_empty_image_and_none_at_all_are_told(local: ZarrDataset, sized: Pict
     for shape in ((0, 5), (5, 0)):
         with pytest.raises(PictureError, match=f"has {shape[0]} lines of {shape[1]} pixels"):
             sized.pixels(local.add_image(np.zeros(shape)).image_id, columns=5)
-    with pytest.raises(RecordNotFoundError):
+    with pytest.raises(RecordNotFoundError, match="has no image 'nobody'"):
         sized.pixels("nobody", columns=5)
 
 

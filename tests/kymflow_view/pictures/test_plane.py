@@ -87,7 +87,7 @@ def test_a_channel_that_is_not_there_is_refused(local: ZarrDataset, channel: int
 
 
 def test_what_is_not_there_or_damaged_is_said(local: ZarrDataset) -> None:
-    with pytest.raises(RecordNotFoundError):
+    with pytest.raises(RecordNotFoundError, match="has no image 'nobody'"):
         open_plane(local.record("nobody"))
 
     record = local.add_image(np.arange(12).reshape(6, 2))
@@ -99,7 +99,7 @@ def test_what_is_not_there_or_damaged_is_said(local: ZarrDataset) -> None:
         open_plane(record).read(0, 6)
 
     shutil.rmtree(data)
-    with pytest.raises(ArtifactNotFoundError):
+    with pytest.raises(ArtifactNotFoundError, match="has no pixels"):
         open_plane(record)
 
 

@@ -54,5 +54,5 @@ def test_the_length_of_each_axis(dataset: ZarrDataset, record: ZarrImageRecord) 
 
     assert record.get_axis_lengths() == {"y": 2, "x": 3}
     assert channels.get_axis_lengths() == {"c": 1, "y": 2, "x": 2}
-    with pytest.raises(RecordNotFoundError):
+    with pytest.raises(RecordNotFoundError, match="has no image 'nobody'"):
         dataset.record("nobody").get_axis_lengths()

@@ -198,7 +198,7 @@ def test_after_a_call_that_never_came_back_the_rest_has_not_run() -> None:
 def test_no_sample_stays_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
-    with pytest.raises(ConformanceError):
+    with pytest.raises(ConformanceError, match="writes_nothing"):
         check_indexer(planted.Writes())
 
     assert list(tmp_path.iterdir()) == []

@@ -320,7 +320,7 @@ def test_an_indexer_with_code_of_its_own_is_asked_record_by_record() -> None:
 
 def test_a_dataset_opened_for_reading_is_read_together_too(kd: KymDataset) -> None:
     give(kd, GOOD)
-    with pytest.raises(ReadOnlyError):
+    with pytest.raises(ReadOnlyError, match="was opened with mode='r'"):
         KymDataset(kd.ds.path, "r").rebuild(Plain())
     artifacts = bulk.read_artifacts(KymDataset(kd.ds.path, "r").ds, ROWS, IDS)
     assert artifacts is not None

@@ -188,7 +188,7 @@ def test_an_artifact_that_the_medium_refuses_concerns_its_image_only(tmp_path: P
     path = Path(kd.ds.path) / "images" / "00004" / "analysis" / "rows.parquet"
     path.unlink()
     path.symlink_to(path)
-    with pytest.raises(StoreError):
+    with pytest.raises(StoreError, match="rows.parquet"):
         kd.ds.store.read("images/00004/analysis/rows.parquet")
 
     _, failed = assert_same(kd, Declared())
