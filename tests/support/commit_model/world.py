@@ -1,15 +1,13 @@
 """The world around the commit: everything that can happen in any order, and what must always hold.
 
-:func:`explore` walks through every state that can be reached. Each step is one store call of somebody,
-so that writers meet, and die, between any two of them.
+Each step is one store call of somebody, so that writers meet, and die, between any two of them. All orders
+are tried by :mod:`.search`. It shows to those who act, and to those who check, the fields that they see.
 """
 
 from __future__ import annotations
 
-import gc
-from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from support.commit_model.model import (
     BACK,
@@ -29,22 +27,54 @@ from support.commit_model.model import (
     put,
 )
 
+Moves = Iterator[tuple[str, World]]
+DISK = ("table", "ledgers", "files", "live")
 
-def moves(protocol: Protocol, world: World) -> Iterator[tuple[str, World]]:
-    """Yield whatever can happen next."""
-    for place, writer in enumerate(world.writers):
-        if writer.next in ("end", "dead"):
-            continue
-        moved = protocol.step(world, place)
-        if moved is not None:
-            yield f"{writer.name}: {moved[0]}", moved[1]
-        if world.crashes:
-            held = world.lock == writer.name and protocol.fault != Fault.ETERNAL_LOCK
-            dead = put(world.writers, place, Writer(writer.name, "dead"))
-            lock = "" if held else world.lock
-            yield f"{writer.name} dies", world._replace(writers=dead, lock=lock, crashes=world.crashes - 1)
-    if world.reader.next != "end":
-        yield _read_on(protocol, world)
+
+def actors(protocol: Protocol, n_writers: int) -> Iterator[tuple[tuple[str, ...], Callable[[World], Moves]]]:
+    """Yield all who act: the fields of a world that one sees, and what it may do next."""
+    for place in range(n_writers):
+        writer = f"writer {place}"
+        yield (writer, *DISK, "lock", "clock", "promised"), partial(_write_on, protocol, place)
+        yield (writer, "lock", "crashes"), partial(_die, protocol, place)
+    yield ("reader", "table", "ledgers"), partial(_read_on, protocol)
+    yield ("edits", "deletion", "hands", "ticks", "table", "files", "live", "clock", "promised"), _happen
+
+
+def _write_on(protocol: Protocol, place: int, world: World) -> Moves:
+    writer = world.writers[place]
+    if writer.next in ("end", "dead"):
+        return
+    moved = protocol.step(world, place)
+    if moved is not None:
+        yield f"{writer.name}: {moved[0]}", moved[1]
+
+
+def _die(protocol: Protocol, place: int, world: World) -> Moves:
+    writer = world.writers[place]
+    if writer.next in ("end", "dead") or not world.crashes:
+        return
+    held = world.lock == writer.name and protocol.fault != Fault.ETERNAL_LOCK
+    dead = put(world.writers, place, Writer(writer.name, "dead"))
+    lock = "" if held else world.lock
+    yield f"{writer.name} dies", world._replace(writers=dead, lock=lock, crashes=world.crashes - 1)
+
+
+def _read_on(protocol: Protocol, world: World) -> Moves:
+    reader = world.reader
+    if reader.next == "read table":
+        yield "reader: read table", world._replace(reader=Reader("read ledger", world.table))
+    elif reader.next == "read ledger":
+        ledger = protocol.find_ledger(world, reader.table)
+        # If its table is not there any more, another writer took the ledger away with it.
+        anew = ledger is None and world.table != reader.table
+        following = Reader("read table") if anew else Reader("look", reader.table, ledger)
+        yield "reader: read ledger", world._replace(reader=following)
+    elif reader.next == "look":
+        yield "reader: look at the artifacts", world._replace(reader=Reader())
+
+
+def _happen(world: World) -> Moves:
     if world.edits:
         number, *rest = world.edits
         files = put(world.files, 0, Dependency(number, world.clock))
@@ -59,19 +89,6 @@ def moves(protocol: Protocol, world: World) -> Iterator[tuple[str, World]]:
         yield "the table is edited by hand", by_hand
     if world.ticks:
         yield "time passes", world._replace(clock=world.clock + 1, ticks=world.ticks - 1)
-
-
-def _read_on(protocol: Protocol, world: World) -> tuple[str, World]:
-    reader = world.reader
-    if reader.next == "read table":
-        return "reader: read table", world._replace(reader=Reader("read ledger", world.table))
-    if reader.next == "read ledger":
-        ledger = protocol.find_ledger(world, reader.table)
-        if ledger is None and world.table != reader.table:
-            # Another writer took it away with the table that it was of.
-            return "reader: read ledger", world._replace(reader=Reader("read table"))
-        return "reader: read ledger", world._replace(reader=Reader("look", reader.table, ledger))
-    return "reader: look at the artifacts", world._replace(reader=Reader())
 
 
 def _delete_on(world: World) -> tuple[str, World]:
@@ -90,8 +107,16 @@ def _delete_on(world: World) -> tuple[str, World]:
 # What must always hold
 
 
-def problem(protocol: Protocol, world: World) -> str:
-    """Say what is wrong in a state; empty if nothing is."""
+def checks(protocol: Protocol, n_writers: int) -> Iterator[tuple[tuple[str, ...], Callable[[World], str]]]:
+    """Yield all checks: the fields that one sees, and what says what is wrong there; empty if nothing is."""
+    yield (*DISK, "promised", "outsider"), partial(disk_problem, protocol)
+    for place in range(n_writers):
+        yield (f"writer {place}", "outsider"), partial(_loss, place)
+    yield (*DISK, "reader"), partial(_reader_problem, protocol)
+
+
+def disk_problem(protocol: Protocol, world: World) -> str:
+    """Say what is wrong on the disk; empty if nothing is."""
     if world.table is not None and not world.table.whole:
         return "a reader finds half a table"
     for image in IMAGES:
@@ -100,14 +125,19 @@ def problem(protocol: Protocol, world: World) -> str:
         if world.live[image] and promised > (row or 0) and content(promised) != content(row):
             return f"a committed update of image {image} is lost"
     ledger = protocol.find_ledger(world, world.table)
-    if not world.outsider:
-        if world.table is not None and ledger is None:
-            return "the table has no ledger"
-        if any(writer.lost for writer in world.writers):
-            return "everything is extracted again although nothing was lost"
-    return _lie(protocol, world, world.table, ledger) or (
-        _lie(protocol, world, world.reader.table, world.reader.ledger) if world.reader.next == "look" else ""
-    )
+    if not world.outsider and world.table is not None and ledger is None:
+        return "the table has no ledger"
+    return _lie(protocol, world, world.table, ledger)
+
+
+def _loss(place: int, world: World) -> str:
+    again = world.writers[place].lost and not world.outsider
+    return "everything is extracted again although nothing was lost" if again else ""
+
+
+def _reader_problem(protocol: Protocol, world: World) -> str:
+    reader = world.reader
+    return _lie(protocol, world, reader.table, reader.ledger) if reader.next == "look" else ""
 
 
 def _lie(protocol: Protocol, world: World, table: Table | None, ledger: Ledger | None) -> str:
@@ -156,53 +186,4 @@ def last_problem(protocol: Protocol, world: World) -> str:
     rows = [content(number) for number in after.table.rows] if after.table is not None else []
     if rows != expected:
         return f"after a refresh the table has {rows}, a rebuild would give {expected}"
-    return problem(protocol, after)
-
-
-@dataclass(frozen=True)
-class Found:
-    """How many states there are, and how the first bad one came about; empty if none is bad."""
-
-    states: int
-    problem: str = ""
-    trace: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return "\n  ".join([f"{self.states} states; {self.problem or 'all is well'}", *self.trace])
-
-
-def explore(protocol: Protocol, start: World) -> Found:
-    """Walk through all states that can be reached; stop at the first bad one, by a shortest way."""
-    # All states stay: looking for garbage among them is a third of the time.
-    gc.disable()
-    try:
-        return _explore(protocol, start)
-    finally:
-        gc.enable()
-
-
-def _explore(protocol: Protocol, start: World) -> Found:
-    came_from: dict[World, tuple[World, str] | None] = {start: None}
-    queue = deque([start])
-    while queue:
-        world = queue.popleft()
-        wrong = problem(protocol, world)
-        is_last = True
-        if not wrong:
-            for label, following in moves(protocol, world):
-                is_last = False
-                if following not in came_from:
-                    came_from[following] = (world, label)
-                    queue.append(following)
-            wrong = last_problem(protocol, world) if is_last else ""
-        if wrong:
-            return Found(len(came_from), wrong, _trace(came_from, world))
-    return Found(len(came_from))
-
-
-def _trace(came_from: dict[World, tuple[World, str] | None], world: World) -> tuple[str, ...]:
-    steps = []
-    while (before := came_from[world]) is not None:
-        world, label = before
-        steps.append(label)
-    return tuple(reversed(steps))
+    return disk_problem(protocol, after)

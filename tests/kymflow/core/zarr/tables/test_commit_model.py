@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from support.commit_model import search
 from support.commit_model.model import (
     EDITED,
     EDITED_AGAIN,
@@ -25,7 +26,7 @@ from support.commit_model.model import (
     World,
     Writer,
 )
-from support.commit_model.world import Found, explore
+from support.commit_model.search import Found, explore
 
 OLD = Table("old", (ORIGINAL, ORIGINAL))
 OLD_LEDGER = Ledger("old", OLD, (Dependency(ORIGINAL), Dependency(ORIGINAL)))
@@ -150,3 +151,18 @@ def test_a_counterexample_tells_the_whole_story() -> None:
         "A: check 0",
         "A: replace table",
     ]
+
+
+def test_who_looks_at_more_than_it_says_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise moves would be taken for the same that are not."""
+
+    def look_at_the_lock(world: World) -> str:
+        return f"{world.lock} holds the lock" if world.lock else ""
+
+    for sees in (("table",), ("table", "lock")):
+        monkeypatch.setattr(search, "checks", lambda *_, sees=sees: [(sees, look_at_the_lock)])
+        if "lock" in sees:
+            assert explore(Protocol("local"), WORLDS["three edits"]).problem == "A holds the lock"
+        else:
+            with pytest.raises(AssertionError, match="has to say so"):
+                explore(Protocol("local"), WORLDS["three edits"])
