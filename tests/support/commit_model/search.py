@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 from support.commit_model.model import Protocol, World
-from support.commit_model.world import Moves, actors, checks, last_problem
+from support.commit_model.world import Actor, actors, checks, last_problem
 
 # Enough for the things that can be in one field: a few ten thousands of writers, and fewer of all else.
 BITS = 20
@@ -71,8 +71,8 @@ class States:
         self._numbers: list[dict[Any, int]] = [{} for _ in self._fields]
         self.start = sum(self._number(field, thing) for field, thing in enumerate(_things_in(start)))
         self._actors = [
-            (self._mask(sees), Known(partial(self._steps, moves)))
-            for sees, moves in actors(protocol, self._n_writers)
+            (self._mask([one.field]), Known(partial(self._sight, one)), Known(partial(self._steps, one)))
+            for one in actors(protocol, self._n_writers)
         ]
         self._checks = [
             (self._mask(sees), Known(partial(self._check, check)))
@@ -81,8 +81,8 @@ class States:
 
     def moves(self, state: int) -> Iterator[tuple[str, int]]:
         """Yield whatever can happen next."""
-        for mask, known in self._actors:
-            for label, step in known[state & mask]:
+        for field, sights, known in self._actors:
+            for label, step in known[state & sights[state & field]]:
                 yield label, state + step
 
     def problem(self, state: int) -> str:
@@ -114,9 +114,15 @@ class States:
     def _check(self, check: Callable[[World], str], seen: int) -> str:
         return check(self._world(seen))
 
-    def _steps(self, moves: Callable[[World], Moves], seen: int) -> list[tuple[str, int]]:
+    def _sight(self, actor: Actor, seen: int) -> int:
+        field = self._fields.index(actor.field)
+        thing = self._things[field][seen >> BITS * field]
+        return self._mask([actor.field, *actor.sees(thing)])
+
+    def _steps(self, actor: Actor, seen: int) -> list[tuple[str, int]]:
         before = self._world(seen)
-        return [(label, self._step(_things_in(before), _things_in(after))) for label, after in moves(before)]
+        found = actor.moves(before)
+        return [(label, self._step(_things_in(before), _things_in(after))) for label, after in found]
 
     def _step(self, before: tuple[Any, ...], after: tuple[Any, ...]) -> int:
         changes = enumerate(zip(before, after, strict=True))

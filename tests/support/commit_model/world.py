@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any, NamedTuple
 
 from support.commit_model.model import (
     BACK,
@@ -31,14 +32,48 @@ Moves = Iterator[tuple[str, World]]
 DISK = ("table", "ledgers", "files", "live")
 
 
-def actors(protocol: Protocol, n_writers: int) -> Iterator[tuple[tuple[str, ...], Callable[[World], Moves]]]:
-    """Yield all who act: the fields of a world that one sees, and what it may do next."""
+# What a writer sees of the world in each of its steps, besides itself.
+STEP_SEES: dict[str, tuple[str, ...]] = {
+    "extract": ("files", "clock"),
+    "read": ("files", "clock"),
+    "read late": ("files", "clock"),
+    "lock": ("lock",),
+    "unlock": ("lock",),
+    "read table": ("table",),
+    "withdraw": ("ledgers",),
+    "list ledgers": ("ledgers",),
+    "list others": ("ledgers",),
+    "read ledger": ("table", "ledgers"),
+    "list images": ("live", "files"),
+    "check": ("files", "clock"),
+    "check table": ("files",),
+    "write ledger": ("ledgers",),
+    "renew ledger": ("ledgers", "live", "promised"),
+    "replace table": ("table", "live", "promised"),
+    "delete ledger": ("ledgers",),
+    "end": (),
+    "dead": (),
+}
+READER_SEES = {"read table": ("table",), "read ledger": ("table", "ledgers"), "look": (), "end": ()}
+HAPPENING_SEES = ("edits", "deletion", "hands", "ticks", "table", "files", "live", "clock", "promised")
+
+
+class Actor(NamedTuple):
+    """Somebody who acts: the field that it is in, what it sees besides when it acts, and what it may do."""
+
+    field: str
+    sees: Callable[[Any], tuple[str, ...]]
+    moves: Callable[[World], Moves]
+
+
+def actors(protocol: Protocol, n_writers: int) -> Iterator[Actor]:
+    """Yield all who act."""
     for place in range(n_writers):
-        writer = f"writer {place}"
-        yield (writer, *DISK, "lock", "clock", "promised"), partial(_write_on, protocol, place)
-        yield (writer, "lock", "crashes"), partial(_die, protocol, place)
-    yield ("reader", "table", "ledgers"), partial(_read_on, protocol)
-    yield ("edits", "deletion", "hands", "ticks", "table", "files", "live", "clock", "promised"), _happen
+        field = f"writer {place}"
+        yield Actor(field, lambda writer: STEP_SEES[writer.next], partial(_write_on, protocol, place))
+        yield Actor(field, lambda _: ("lock", "crashes"), partial(_die, protocol, place))
+    yield Actor("reader", lambda reader: READER_SEES[reader.next], partial(_read_on, protocol))
+    yield Actor("outsider", lambda _: HAPPENING_SEES, _happen)
 
 
 def _write_on(protocol: Protocol, place: int, world: World) -> Moves:
