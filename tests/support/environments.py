@@ -88,7 +88,8 @@ def plain_environment(folder: Path, python: Path | str, *to_install: object) -> 
     call(python, "-m", "venv", folder)
     environment = Environment(folder, ())
     environment = Environment(folder, (environment.python, "-m", "pip"))
-    call(*environment.pip, "install", "--quiet", *to_install)
+    # Python compiles the few modules that are imported; pip would compile all of each package.
+    call(*environment.pip, "install", "--quiet", "--no-compile", *to_install)
     return environment
 
 
