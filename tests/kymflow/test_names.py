@@ -26,6 +26,7 @@ from support.simple_indexers import FrameIndexer, add_image, frame
 # The storage
 
 
+@pytest.mark.slow
 @hostile_names
 def test_no_kind_of_artifact_takes_a_hostile_name(refusing_lab: Lab, name: str) -> None:
     record = refusing_lab.kd.ds.record("a")
@@ -94,6 +95,7 @@ def test_no_table_has_a_hostile_name(refusing_lab: Lab, name: str) -> None:
         refusing_lab.refuses(door, KymflowError)
 
 
+@pytest.mark.slow
 def test_a_hostile_id_in_rows_is_no_key(watched_lab: Lab) -> None:
     for name in HOSTILE.values():
         rows = pd.DataFrame({"image_id": pd.Series([name], dtype=object), "x": [1.0]})
@@ -151,6 +153,7 @@ def test_an_indexer_whose_table_has_no_usable_name_is_refused(refusing_lab: Lab,
     refusing_lab.refuses(lambda: IndexerRegistry(()).register(indexer), InvalidIndexerError)
 
 
+@pytest.mark.slow
 def test_an_indexer_s_table_lies_in_the_dataset_whatever_it_is_called(watched_lab: Lab) -> None:
     names = [name for name in HOSTILE.values() if table_of(name) is not None]
     assert len(names) > 10
@@ -220,6 +223,7 @@ def test_a_cause_that_is_no_text_concerns_its_image_only(watched_lab: Lab) -> No
 # Words in a dataset that somebody else made
 
 
+@pytest.mark.slow
 def test_hostile_words_of_a_footer_lead_nowhere(watched_lab: Lab) -> None:
     path = watched_lab.path / "tables" / f"{TABLE}.parquet"
     table = pq.read_table(path)
@@ -262,6 +266,7 @@ def tiffs(watched_lab: Lab) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["json", "tables", "arrays"])
 def test_a_reader_of_hostile_names_fails_its_source(watched_lab: Lab, tiffs: Path, kind: str) -> None:
     for name in HOSTILE.values():
@@ -319,6 +324,7 @@ def test_hostile_parts_of_an_earlier_ingest_are_not_deleted(watched_lab: Lab, ti
 # Odd, but good
 
 
+@pytest.mark.slow
 @odd_names
 def test_an_odd_name_is_as_good_as_any(watched_lab: Lab, name: str) -> None:
     kd, indexer = watched_lab.kd, CellsIndexer()

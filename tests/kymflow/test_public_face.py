@@ -65,6 +65,7 @@ def imports_of(folder: str) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_imports_go_down_only() -> None:
     storage = {name.split(".")[0] for name in imports_of("kymflow_zarr")}
     assert not storage & {"kymflow", "kymflow_indexers_builtin"}

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from kymflow.testing import IndexerContract
 from kymflow_indexers_builtin import ImagesIndexer, RadonReportIndexer, VelocityEventsIndexer
+
+pytestmark = pytest.mark.slow
 
 
 class TestVelocityEvents(IndexerContract):

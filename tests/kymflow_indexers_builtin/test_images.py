@@ -51,6 +51,7 @@ def bare(kd: KymDataset, **metadata: Any) -> ZarrImageRecord:
 # Real folders
 
 
+@pytest.mark.slow
 def test_the_real_folder_of_the_desktop_program(kd: KymDataset, shared_data: Path) -> None:
     kd.ingest_folder(shared_data / "kymograph_folder")
     rows = by_path(kd)

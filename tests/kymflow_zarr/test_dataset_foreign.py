@@ -131,6 +131,7 @@ FOREIGN = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["r", "r+", "a", "w"])
 @pytest.mark.parametrize("make", FOREIGN)
 def test_what_is_not_ours_loses_nothing(tmp_path, tree, make, mode) -> None:

@@ -132,6 +132,7 @@ def test_column_that_parquet_cannot_hold_changes_nothing(dataset) -> None:
 # Replacing the rows of one image
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("image_id", ODD_IDS)
 def test_rows_of_one_image_are_replaced(dataset, image_id) -> None:
     others = pd.concat([rows("0 other", 1.0), rows("~other", 2.0)])

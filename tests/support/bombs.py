@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import io
 import json
@@ -51,6 +52,7 @@ def _footers_rows(rows: int) -> bytes:
     return data[:begin] + bent + len(bent).to_bytes(4, "little") + b"PAR1"
 
 
+@functools.cache
 def parquet_bombs() -> dict[str, bytes]:
     """Return Parquet files that decode to more than LIMIT, by what they are."""
     zeros = np.zeros(200_000, np.int64)
@@ -70,6 +72,7 @@ def parquet_bombs() -> dict[str, bytes]:
     }
 
 
+@functools.cache
 def json_bombs() -> dict[str, bytes]:
     """Return JSON documents that are more than LIMIT, or become it, by what they are."""
     return {
@@ -80,6 +83,7 @@ def json_bombs() -> dict[str, bytes]:
     }
 
 
+@functools.cache
 def wide() -> dict[str, tuple[str, bytes]]:
     """Return artifacts of more columns than a table may have, with their suffixes, by what they are."""
     names = [f"c{place}" for place in range(limits.MAX_COLUMNS + 1)]
@@ -95,6 +99,7 @@ def wide() -> dict[str, tuple[str, bytes]]:
     }
 
 
+@functools.cache
 def all_bombs() -> dict[str, tuple[str, bytes]]:
     """Return artifacts that decode to more than LIMIT, with their suffixes, by what they are."""
     csv = pd.DataFrame({"n": np.zeros(200_000)}).to_csv(index=False).encode()

@@ -41,6 +41,7 @@ def with_trace(
     record.save_df_parquet("radon", pd.DataFrame({**trace, **columns}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", [0, 7, 12_345, 29_999])
 @pytest.mark.parametrize("width", [300, 960])
 def test_a_flash_of_one_line_is_seen(memory: ZarrDataset, line: int, width: int) -> None:
@@ -55,6 +56,7 @@ def test_a_flash_of_one_line_is_seen(memory: ZarrDataset, line: int, width: int)
     assert (np.abs(pixels_of(bright) - pixels_of(dark)).max(axis=2) > 0.5).sum() > 150
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sample", [0, 5_001, 19_999])
 def test_a_spike_of_one_sample_is_seen_also_alone_among_gaps(memory: ZarrDataset, sample: int) -> None:
     record = memory.add_image(np.zeros((20_000, 4), np.uint8), **CALIBRATED)
@@ -117,6 +119,7 @@ def test_very_many_kinds_share_a_row(memory: ZarrDataset) -> None:
     assert "(other kinds) 25" in texts_of(drawn)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", THEMES)
 def test_a_whole_lab_is_drawn(tmp_path: Path, theme: Theme) -> None:
     kd: KymDataset = make_viewed_lab(tmp_path)
@@ -153,6 +156,7 @@ def test_odd_shapes_and_channels(memory: ZarrDataset, shape: tuple[int, ...]) ->
         figure(record, channel=9)
 
 
+@pytest.mark.slow
 def test_booleans_are_black_and_white(memory: ZarrDataset) -> None:
     mask = np.zeros((50, 8), np.bool_)
     mask[20:30] = True

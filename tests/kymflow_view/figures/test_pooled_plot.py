@@ -32,6 +32,7 @@ def pooled(kind: Kind = "strip", n: int = 500, names: list[str] = NAMES) -> Pool
     return pool(measure(rows, y="$y_1$", x="x", by="by $"), kind)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_drawn_with_its_names_as_text(kind: Kind, theme: Theme) -> None:
@@ -48,6 +49,7 @@ def test_every_kind_is_drawn_with_its_names_as_text(kind: Kind, theme: Theme) ->
     assert not any(text.get_parse_math() or text.get_usetex() for text in figure.findobj(Text))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [400, 640])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_long_title_is_neither_cut_off_nor_under_the_legend(kind: Kind, width: int) -> None:
@@ -121,6 +123,7 @@ def test_a_notebook_shows_it() -> None:
     assert plot_figure(pooled())._repr_png_().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_threads_draw_side_by_side() -> None:
     expected = plot_figure(pooled("violin")).to_bytes()
     drawn: list[bytes] = []

@@ -81,6 +81,7 @@ def test_levels_are_found_again_by_others(
         assert make_pictures().pixels(record.image_id, columns=50).complete
 
 
+@pytest.mark.slow
 def test_each_zoom_of_finished_levels_is_the_direct_reduction(
     local: ZarrDataset, make_pictures: MakePictures, noise: Noise
 ) -> None:

@@ -45,6 +45,7 @@ def test_nothing_is_written_into_the_dataset(
     assert len(levels(cache)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["garbage", "cut", "a bent byte", "of another image", "a folder"])
 def test_a_damaged_or_foreign_file_is_not_trusted_but_made_anew(
     local: ZarrDataset, make_pictures: MakePictures, noise: Noise, cache: Path, damage: str
@@ -74,6 +75,7 @@ def test_a_damaged_or_foreign_file_is_not_trusted_but_made_anew(
     assert [path.read_bytes()[:2] for path in levels(cache)] == [b"PK"]
 
 
+@pytest.mark.slow
 def test_the_levels_used_least_recently_go(
     local: ZarrDataset, make_pictures: MakePictures, noise: Noise, cache: Path
 ) -> None:

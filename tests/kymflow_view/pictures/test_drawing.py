@@ -71,6 +71,7 @@ def test_lines_around_a_single_edge_of_blocks_are_drawn_without_a_block() -> Non
     np.testing.assert_array_equal(drawn.high[0], image.values[356:420].max(axis=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [3, 40, 500, 5000, 40_000])
 @pytest.mark.parametrize("line", [0, 1, 63, 64, 6989, 6990, 20_001, 39_999])
 def test_a_flash_of_one_line_is_where_it_belongs(columns: int, line: int) -> None:

@@ -43,6 +43,7 @@ def test_lines_are_raw_where_there_are_columns_for_all(
     assert picture.values.dtype == np.uint16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [1, 9, 100, 1300, 9999])
 def test_a_flash_of_one_line_is_in_max_at_every_zoom(
     local: ZarrDataset, sized: Pictures, noise: Noise, columns: int

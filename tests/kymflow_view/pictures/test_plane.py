@@ -63,6 +63,7 @@ def test_pixels_whose_axes_nobody_has_named_are_read_as_kymflow_does(
     assert plane.read(1, 3).shape == (2, 4)
 
 
+@pytest.mark.slow
 def test_pieces_are_whole_chunks_of_about_8_mib(local: ZarrDataset) -> None:
     pixels = np.zeros((40_000, 600), np.uint16)
     assert open_plane(local.add_image(pixels)).piece == 6990
@@ -103,6 +104,7 @@ def test_what_is_not_there_or_damaged_is_said(local: ZarrDataset) -> None:
         open_plane(record)
 
 
+@pytest.mark.slow
 def test_other_pixels_have_another_key_and_the_same_ones_the_same(local: ZarrDataset) -> None:
     pixels = np.arange(24).reshape(2, 6, 2)
     one = local.add_image(pixels, axes=["c", "y", "x"])

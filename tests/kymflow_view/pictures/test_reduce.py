@@ -53,6 +53,7 @@ def test_columns_of_columns_are_those_of_the_lines(
         np.testing.assert_allclose(direct.mean, merged.mean)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [1, 7, 1300, 99_999, 100_000, 200_000])
 def test_a_flash_of_one_line_is_seen_at_every_zoom(columns: int) -> None:
     image = np.zeros((100_000, 1), np.uint16)

@@ -110,6 +110,7 @@ def test_figures_share_no_clip_path(page: str) -> None:
     assert len(set(ids)) == len(ids)
 
 
+@pytest.mark.slow
 def test_nothing_is_written(lab: KymDataset) -> None:
     def trees() -> dict[Path, int]:
         return {path: path.stat().st_mtime_ns for path in Path(lab.ds.path).rglob("*")}

@@ -82,6 +82,7 @@ def as_zarr_writes(
     return {key: buffer.to_bytes() for key, buffer in held.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zarr_format", [2, 3])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize(
@@ -100,6 +101,7 @@ def test_bytes_are_those_that_zarr_writes(shape, dtype, kind, zarr_format) -> No
             assert encoded.digest() == content_digest(as_read(array, zarr_format))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zarr_format", [2, 3])
 @pytest.mark.parametrize("dtype", ["?", "u1", "<u2", ">u2", ">i4", "f2", ">f4", "f8", "c8", ">c16"])
 @pytest.mark.parametrize("kind", ["noise", "zeros", "half of it zeros", "minus zeros"])

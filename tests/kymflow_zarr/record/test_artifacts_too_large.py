@@ -43,6 +43,7 @@ def test_an_artifact_that_decodes_to_much_is_refused(
     assert record.image_id in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind, (suffix, _) in wide().items() if suffix != ".json"])
 def test_an_artifact_of_too_many_columns_is_refused(dataset: ZarrDataset, kind: str) -> None:
     record = dataset.add_image([[0, 1], [2, 3]])

@@ -269,6 +269,7 @@ def change_source(folder, seed: int) -> None:
 ALL_PARTS = ["data", "analysis_arrays/mask", PARAMS, "analysis/events.parquet"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ALL_PARTS)
 @pytest.mark.parametrize("cuts", [1, 2])
 def test_what_an_ingest_wrote_before_it_was_cut_short_is_no_edit(

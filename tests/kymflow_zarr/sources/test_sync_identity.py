@@ -109,6 +109,7 @@ def test_moved_and_then_changed_while_its_sidecar_stayed_behind_fails(local, two
     assert seeds(local) == {"b.tif": 2, "c.tif": 5}
 
 
+@pytest.mark.slow
 @both_modes
 def test_many_of_equal_content_renamed_at_once(local, tmp_path, mode) -> None:
     for number in range(30):

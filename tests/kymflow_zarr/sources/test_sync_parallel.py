@@ -126,6 +126,7 @@ def test_full_disk_in_one_thread_ends_all_and_the_next_run_goes_on(local, thirty
     assert local.sync_from_folder(thirty, mode=REINGEST).unchanged == 30
 
 
+@pytest.mark.slow
 def test_rows_are_written_in_parts_that_grow_with_the_folder(local, thirty, monkeypatch) -> None:
     monkeypatch.setattr("kymflow_zarr.sources.sync._ROWS_PER_WRITE", 1)
     writes = []

@@ -69,6 +69,7 @@ def lab_keys(n_images: int) -> list[str]:
     return [*(f"images/{image_id}/{name}" for image_id in ids for name in names), "tables/t.parquet"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["whole keys", "by folder"])
 @pytest.mark.parametrize(
     ("n_images", "n_requests", "chain"),
@@ -107,6 +108,7 @@ def test_where_there_is_no_order_pages_follow_each_other() -> None:
     assert bucket.listings == [4]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["whole keys", "by folder"])
 def test_many_keys_are_looked_up_a_page_at_a_time(order: Order) -> None:
     keys = lab_keys(10_000)

@@ -13,6 +13,7 @@ from support.odd_files import ODD_FILES, put_odd_file
 FILES = ("capillary_0001.tif", "capillary_0001.json", "flow-analysis/capillary_0001_events.json")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ODD_FILES)
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("known", [True, False])

@@ -103,6 +103,7 @@ def test_no_pixel_and_no_artifact_is_touched(kd: KymDataset) -> None:
     assert not any(key.startswith(("tables", "index")) for key in written)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settled", [True, False])
 def test_no_table_gets_stale(kd: KymDataset, settled: bool) -> None:
     indexers = [*kd.registry.indexers(), PixelIndexer()]
@@ -155,6 +156,7 @@ def at_writes(hook: Callable[[str, str], None]) -> Callable[[str, str], None]:
     return call
 
 
+@pytest.mark.slow
 def test_a_crash_at_any_moment_leaves_a_whole_dataset_and_the_next_run_finishes(
     kd: KymDataset, tmp_path: Path
 ) -> None:
@@ -254,6 +256,7 @@ def test_a_dataset_that_nobody_may_write_says_so(
     assert tried == []
 
 
+@pytest.mark.slow
 def test_a_cancelled_run_says_how_far_it_came_and_the_next_goes_on(kd: KymDataset) -> None:
     for number in range(70):
         forget(kd.ds, add_image(kd, f"more-{number:03}").image_id)

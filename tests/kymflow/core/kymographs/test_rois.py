@@ -94,6 +94,7 @@ def test_an_image_that_is_not_there_is_an_error(local: ZarrDataset) -> None:
         get_rois(local.record("nobody"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("folder", "name", "expected"),
     [

@@ -82,6 +82,7 @@ def test_what_code_changes_for_a_while_or_for_itself_is_not_told() -> None:
     assert "a message of the lab's" in kept
 
 
+@pytest.mark.slow
 def test_a_library_that_is_imported_meanwhile_is_as_it_is_made() -> None:
     code = "\n".join(
         [

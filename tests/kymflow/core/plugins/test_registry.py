@@ -273,6 +273,7 @@ def test_two_threads_that_ask_at_once_load_plugins_once(install: Install) -> Non
     assert len(calls) == 1
 
 
+@pytest.mark.slow
 def test_importing_kymflow_imports_no_plugin_and_nothing_heavy(tmp_path: Path) -> None:
     write_distribution(tmp_path, "lab-indexers", "0.3", "lab = lab_indexers_loud")
     (tmp_path / "lab_indexers_loud.py").write_text("raise RuntimeError('imported')", "utf-8")

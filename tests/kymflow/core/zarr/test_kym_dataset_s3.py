@@ -46,6 +46,7 @@ def ledgers(kd: KymDataset, name: str) -> int:
 # A folder and its tables
 
 
+@pytest.mark.slow
 def test_a_folder_is_taken_in_and_its_tables_follow_every_edit(
     url: str, tmp_path: Path, registry: IndexerRegistry
 ) -> None:
@@ -74,6 +75,7 @@ def test_a_folder_is_taken_in_and_its_tables_follow_every_edit(
         assert ledgers(kd, name) == 1
 
 
+@pytest.mark.slow
 def test_a_check_finds_a_damaged_table_and_a_repair_mends_it(url: str, registry: IndexerRegistry) -> None:
     kd = KymDataset(url, mode="a", registry=registry)
     for image_id in "ab":
@@ -88,6 +90,7 @@ def test_a_check_finds_a_damaged_table_and_a_repair_mends_it(url: str, registry:
     assert_frame_equal(KymDataset(url, registry=registry).get_table("radon_report"), expected)
 
 
+@pytest.mark.slow
 def test_nothing_is_left_of_a_deleted_image(url: str) -> None:
     kd = open_dataset(url)
     for image_id in "ab":

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import lzma
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -32,23 +34,30 @@ def write_strip(path: Path, compression: int, strip: bytes, side: int = SIDE) ->
     path.write_bytes(head + entries + bytes(4) + strip)
 
 
+@functools.cache
 def zeros(n_bytes: int) -> bytes:
     deflate = zlib.compressobj(9)
     pieces = [deflate.compress(bytes(10**6)) for _ in range(n_bytes // 10**6)]
     return b"".join([*pieces, deflate.flush()])
 
 
-BOMBS = {
-    "deflate": (8, zeros(200_000_000)),
-    "old deflate": (32946, zeros(200_000_000)),
-    "packed bits": (32773, b"\x81\0" * 100_000),
-    "LZMA": (34925, lzma.compress(bytes(300_000_000), preset=0)),
+@functools.cache
+def lzma_zeros() -> bytes:
+    return lzma.compress(bytes(300_000_000), preset=0)
+
+
+BOMBS: dict[str, tuple[int, Callable[[], bytes]]] = {
+    "deflate": (8, lambda: zeros(200_000_000)),
+    "old deflate": (32946, lambda: zeros(200_000_000)),
+    "packed bits": (32773, lambda: b"\x81\0" * 100_000),
+    "LZMA": (34925, lzma_zeros),
 }
 
 
 @pytest.mark.parametrize("kind", BOMBS)
 def test_a_strip_that_is_longer_than_its_pixels_is_refused(tmp_path: Path, kind: str) -> None:
-    compression, strip = BOMBS[kind]
+    compression, make = BOMBS[kind]
+    strip = make()
     assert len(strip) < 300_000
     write_strip(tmp_path / "bomb.tif", compression, strip)
 
@@ -59,7 +68,8 @@ def test_a_strip_that_is_longer_than_its_pixels_is_refused(tmp_path: Path, kind:
 @pytest.mark.parametrize("kind", ["deflate", "old deflate", "LZMA"])
 def test_a_strip_that_unpacks_to_more_than_its_pixels_is_refused(tmp_path: Path, kind: str) -> None:
     # As long as its pixels, so that only what comes out tells.
-    compression, strip = BOMBS[kind]
+    compression, make = BOMBS[kind]
+    strip = make()
     side = 300
     assert len(strip) < side * side * 2 * 2
     write_strip(tmp_path / "bomb.tif", compression, strip, side)
@@ -82,7 +92,7 @@ def test_a_strip_of_its_own_pixels_is_read(tmp_path: Path, side: int, values: st
 
 def test_a_bomb_spoils_no_other_file_of_its_folder(tmp_path: Path) -> None:
     write_tiff(tmp_path / "lab" / "good.tif", 1)
-    write_strip(tmp_path / "lab" / "bomb.tif", *BOMBS["deflate"])
+    write_strip(tmp_path / "lab" / "bomb.tif", 8, zeros(200_000_000))
 
     report = ZarrDataset(tmp_path / "lab.zarr").sync_from_folder(tmp_path / "lab")
 

@@ -53,6 +53,7 @@ def assert_says(kind: type[Exception], words: str) -> None:
         assert isinstance(caught.value.__cause__, (BaseError, FileNotFoundError))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "body", "kind", "words"),
     [
@@ -95,6 +96,7 @@ def test_what_a_server_says_no_by_is_said_in_words(
     assert_says(kind, words)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "words"),
     [

@@ -213,6 +213,7 @@ CASES = {f"parquet: {name}": case for name, case in PARQUET.items()}
 CASES |= {f"json: {name}": case for name, case in JSON.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_reading_together_is_the_same_as_asking_each_record(kd: KymDataset, case: str) -> None:
     give(kd, *CASES[case])
@@ -221,6 +222,7 @@ def test_reading_together_is_the_same_as_asking_each_record(kd: KymDataset, case
         assert_same(kd, indexer(), rebuild=indexer is Declared)
 
 
+@pytest.mark.slow
 def test_everything_at_once_is_the_same_as_asking_each_record(tmp_path: Path) -> None:
     artifacts = [artifact for case in CASES.values() for artifact in case]
     ids = [f"{number:04}" for number in range(len(artifacts))]

@@ -61,6 +61,7 @@ def test_images_across_the_borders_of_chunks_are_read_together(
     assert asked == []
 
 
+@pytest.mark.slow
 def test_thousands_of_images_are_read_together(tmp_path: Path, asked: list[str]) -> None:
     kd = many(tmp_path, 2003)
 
@@ -130,6 +131,7 @@ def test_what_was_read_of_a_chunk_goes_before_the_next_one_is_read(
     assert alive == [0, 0, 0, 0]
 
 
+@pytest.mark.slow
 def test_damaged_artifacts_are_found_and_the_others_not_redone(
     tmp_path: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

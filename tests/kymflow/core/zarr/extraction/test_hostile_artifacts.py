@@ -29,6 +29,7 @@ def meet_together(tmp_path: Path, start_python: StartPython, start: int, end: in
     run_to_the_end(process, 120 + 0.3 * (end - start))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(JSONS) + len(PARQUETS)))
 def test_an_artifact_of_ill_will_concerns_its_image_only(tmp_path: Path, number: int) -> None:
     meet_hostile(str(tmp_path / "lab.zarr"), number, number + 1)

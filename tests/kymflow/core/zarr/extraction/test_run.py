@@ -266,6 +266,7 @@ def nested(depth: int) -> Any:
     return value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [33, 300, 3000])
 @pytest.mark.parametrize("kind", ["objects", "lists"])
 def test_a_column_nested_beyond_reason_concerns_its_image_only(

@@ -45,6 +45,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> KymDataset:
 MET = [(InBulk, kind) for kind in BOMBS] + [(OneByOne, kind) for kind in BOMBS if "names of" not in kind]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "kind"), MET)
 def test_it_is_the_failure_of_its_image(
     lab: KymDataset, make: type[InBulk | OneByOne], kind: str, monkeypatch: pytest.MonkeyPatch
@@ -64,6 +65,7 @@ def test_it_is_the_failure_of_its_image(
     assert any(said in cause for said in ("at most", "it has 10001 columns", "its first line goes on"))
 
 
+@pytest.mark.slow
 def test_a_check_names_each_image_and_goes_on(lab: KymDataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(limits.SETTING, str(LIMIT))
     record = lab.ds.record("b")

@@ -79,6 +79,7 @@ def test_arrays_that_cannot_be_read_are_named(lab: KymDataset) -> None:
     assert "has no pixels" in problems[1].message
 
 
+@pytest.mark.slow
 def test_half_a_record_is_named(lab: KymDataset) -> None:
     (Path(lab.ds.path) / "images" / "half" / "analysis").mkdir(parents=True)
     (Path(lab.ds.path) / "images" / "b" / "zarr.json").write_text("{", "utf-8")
@@ -142,6 +143,7 @@ def test_an_image_that_is_deleted_while_it_is_read_is_no_damage(lab: KymDataset,
     assert act.left <= 0
 
 
+@pytest.mark.slow
 def test_a_half_record_that_goes_on_changing_is_its_writers_concern(lab: KymDataset) -> None:
     folder = Path(lab.ds.path) / "images" / "half" / "analysis"
     folder.mkdir(parents=True)
@@ -189,6 +191,7 @@ def test_pixels_that_an_interrupted_replacement_left_are_not_swept(lab: KymDatas
     assert not left.exists()
 
 
+@pytest.mark.slow
 def test_pixels_that_were_just_moved_away_are_put_back(lab: KymDataset) -> None:
     folder = Path(lab.ds.path) / "images" / "a"
     (folder / "data").rename(folder / ".fedcba9876543210.data.replaced.kymflow-tmp")
@@ -221,6 +224,7 @@ def test_what_a_deletion_left_is_swept_and_no_image_comes_back(lab: KymDataset) 
     assert not left.exists()
 
 
+@pytest.mark.slow
 def test_a_record_whose_pixels_are_being_written_is_no_half_one(lab: KymDataset) -> None:
     staged = Path(lab.ds.path) / "images" / "half" / ".fedcba9876543210.kymflow-tmp"
     staged.mkdir(parents=True)

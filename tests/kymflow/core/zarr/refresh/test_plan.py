@@ -104,6 +104,7 @@ THINGS: dict[str, tuple[Callable[[ZarrImageRecord], object], ...]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("thing", THINGS)
 def test_whatever_is_read_makes_stale_when_it_appears_changes_and_is_deleted(
     lab: KymDataset, thing: str

@@ -170,6 +170,7 @@ def test_a_damaged_table_is_put_right(lab: KymDataset, indexer: CellsIndexer) ->
     assert_like_rebuild(lab, indexer)
 
 
+@pytest.mark.slow
 def test_a_damaged_ledger_never_breaks_a_plan(local_lab: KymDataset, indexer: CellsIndexer) -> None:
     local_lab.refresh(indexer)
     (ledger,) = ledgers(local_lab)

@@ -91,6 +91,7 @@ def bend(kd: KymDataset, change: Callable[[Rows], object]) -> None:
     pq.write_table(table, path, use_dictionary=["schema"], write_page_checksum=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", BENT)
 def test_it_is_replaced_by_a_refresh(lab: KymDataset, kind: str) -> None:
     before = lab.ds.load_table(TABLE)
@@ -108,6 +109,7 @@ def test_it_is_replaced_by_a_refresh(lab: KymDataset, kind: str) -> None:
     assert_frame_equal(after[others.to_numpy()], before[others.to_numpy()])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", BENT)
 def test_a_check_tells_of_it_and_repairs_it(lab: KymDataset, kind: str) -> None:
     bend(lab, BENT[kind])

@@ -66,6 +66,7 @@ def test_the_type_is_a_function_of_the_set(kinds: list[pa.DataType], order: obje
     assert (whole is None) == (len(sides) > 1)
 
 
+@pytest.mark.slow
 def test_every_three_plain_types_give_one_type_in_every_order() -> None:
     for trio in combinations(SCALARS, 3):
         found = {str(joined(list(order))) for order in permutations(trio)}

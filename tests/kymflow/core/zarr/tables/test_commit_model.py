@@ -129,6 +129,7 @@ def test_every_fault_is_tried() -> None:
     assert set(CAUGHT) == set(Fault) - {Fault.NONE}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", CAUGHT, ids=str)
 def test_a_protocol_that_is_wrong_in_one_place_is_caught(fault: Fault) -> None:
     found = find_fault(fault)

@@ -51,6 +51,7 @@ INT, FLOAT, TEXT = pa.array([1]), pa.array([0.5]), pa.array(["x"])
 LARGE = pa.array([2**53 + 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ids", list(permutations("abcd")), ids="".join)
 def test_fewer_images_are_at_fault_whatever_their_ids(tmp_path: Path, ids: Sequence[str]) -> None:
     kd = made(tmp_path, dict(zip(ids, [TEXT, INT, FLOAT, pa.array([1], pa.uint8())], strict=True)))
@@ -83,6 +84,7 @@ def test_of_one_age_the_later_by_name_of_its_type_is_at_fault(tmp_path: Path, id
     assert failed(kd) == {ids[1]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ids", ["abc", "bca", "cab"])
 @pytest.mark.parametrize(
     ("one", "two"),
@@ -177,6 +179,7 @@ OBJECTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "forms", [NUMBERS, NUMBERS[:5], TEXTS, OBJECTS], ids=["numbers", "integers", "texts", "objects"]
 )

@@ -10,7 +10,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from scipy.signal import find_peaks
 
 from kymflow.testing.conformance.children.job import Job
 from kymflow.testing.conformance.children.preloading import libraries_of
@@ -25,6 +24,9 @@ class Unasked:
 
 
 def test_libraries_at_the_top_of_an_author_s_modules_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    # It takes seconds, which are nothing to whoever collects tests.
+    from scipy.signal import find_peaks
+
     package, inner, other = (ModuleType(name) for name in ("lab_pre", "lab_pre.peaks", "lab_prefix"))
     vars(package).update(pd=pd, DataFrame=pd.DataFrame, odd=Unasked())
     vars(inner).update(find_peaks=find_peaks)
