@@ -12,9 +12,10 @@ from playwright.sync_api import BrowserContext, expect
 from kymflow import KymDataset
 from support.gates import Gate
 from support.processes import StartPython, wait_for_all
+from support.simple_indexers import write_distribution
 from support.view_lab import N_IMAGES
 from support.view_plugin import GATE, VesselsIndexer
-from support.viewer import Viewer
+from support.viewer import Viewer, viewing_with_plugin
 from support.watched_pages import Watch
 
 VESSELS = "/tables/vessels"
@@ -82,6 +83,26 @@ def test_refresh_shows_progress_and_brings_all_up_to_date(
     gate.open()
     expect(page.get_by_text("Refresh done").first).to_be_visible()
     assert KymDataset(own_lab, "r").plan(VesselsIndexer()).is_empty
+
+
+def test_a_table_of_tables_that_cannot_be_derived_says_why(
+    own_lab: Path, tmp_path: Path, context: BrowserContext
+) -> None:
+    site = tmp_path / "site"
+    write_distribution(site, "lab-means", "1.0", "means = lab_means:means")
+    (site / "lab_means.py").write_text(
+        "from support.table_indexers import FromTables, raising\n"
+        "means = FromTables('means', 'images', derive=raising(ValueError('no groups')))\n",
+        "utf-8",
+    )
+    with viewing_with_plugin(own_lab, site, tmp_path) as server:
+        page = context.new_page()
+        page.goto(server.link_to("/tables/images"))
+        page.get_by_role("button", name="Refresh", exact=True).first.click()
+
+        expect(page.get_by_role("link", name="means is as it was: ")).to_contain_text("no groups")
+        # Before the server ends, which the page would say.
+        page.close()
 
 
 def test_cancel_keeps_the_table_as_it_was(

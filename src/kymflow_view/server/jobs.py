@@ -175,5 +175,6 @@ def _plain(kd: KymDataset, report: UpdateReport) -> dict[str, Any]:
             for image_id, cause in failed.items()
         ],
         "more": len(report.failed) - len(failed),
+        "problem": report.problem,
         "seconds": report.seconds,
     }

@@ -12,6 +12,7 @@ from kymflow import IndexerRegistry, KymDataset, UnknownIndexerError, ZarrImageR
 from kymflow_view.server import jobs
 from kymflow_view.server.jobs import BusyError, Jobs
 from support.simple_indexers import FrameIndexer, add_image, frame
+from support.table_indexers import FromTables, raising
 
 
 class Waiting(FrameIndexer):
@@ -185,3 +186,14 @@ def test_a_fault_of_the_program_is_told_too(caplog: pytest.LogCaptureFixture) ->
 
     assert end_of(made)["error"] == "ZeroDivisionError: by zero"
     assert "refresh failed" in caplog.text
+
+
+def test_a_table_of_tables_that_could_not_be_derived_says_why(make_jobs: Any) -> None:
+    derived = FromTables("means", "counts", derive=raising(ValueError("no groups")))
+    made = make_jobs(FrameIndexer({"cell-1": frame(n=[1])}, name="counts"), derived)
+    made.start("refresh", None)
+
+    job = end_of(made)
+
+    assert (job["state"], job["reports"]["counts"]["problem"]) == ("done", "")
+    assert "no groups" in job["reports"]["means"]["problem"]

@@ -81,7 +81,7 @@ async function cancel() {
 function last(now) {
   if (!now) return null;
   const text = said(now);
-  return failures(now) ? h("a", { id: "job-result", class: "job-text", href: "/status" }, text) : h("span", { id: "job-result", class: "job-text muted" }, text);
+  return failures(now) || problems(now) ? h("a", { id: "job-result", class: "job-text", href: "/status" }, text) : h("span", { id: "job-result", class: "job-text muted" }, text);
 }
 
 function said(now) {
@@ -89,7 +89,13 @@ function said(now) {
   if (now.state !== "done") return `${title(now.what)} ${now.state}`;
   const updated = Math.max(0, ...Object.values(now.reports).map((report) => report.updated));
   const failed = failures(now);
-  return `${title(now.what)} done: ${countText(updated)} updated${failed ? `, ${countText(failed)} failed` : ""}`;
+  return `${title(now.what)} done: ${countText(updated)} updated${failed ? `, ${countText(failed)} failed` : ""}${problems(now)}`;
+}
+
+/** What is said of tables of tables that could not be derived. */
+function problems(now) {
+  const found = Object.entries(now.reports ?? {}).filter(([, report]) => report.problem);
+  return found.map(([name, report]) => `, ${name} is as it was: ${report.problem}`).join("");
 }
 
 function failures(now) {
