@@ -18,6 +18,6 @@ def libraries_of(module: str) -> list[str]:
     own = [one for name, one in loaded if top_package(name) == package and type(one) is ModuleType]
     values = [value for one in own for value in vars(one).values()]
     # Of anything else, to ask for an attribute may run the author's code.
-    modules = {value.__name__ for value in values if type(value) is ModuleType}
-    places = {value.__module__ for value in values if type(value) in (FunctionType, type)}
-    return sorted(name for name in modules | places if name and top_package(name) in _LIBRARIES)
+    names = [vars(value).get("__name__") for value in values if type(value) is ModuleType]
+    names += [value.__module__ for value in values if type(value) in (FunctionType, type)]
+    return sorted({name for name in names if isinstance(name, str) and top_package(name) in _LIBRARIES})

@@ -29,7 +29,8 @@ def test_libraries_at_the_top_of_an_author_s_modules_are_found(monkeypatch: pyte
 
     package, inner, other = (ModuleType(name) for name in ("lab_pre", "lab_pre.peaks", "lab_prefix"))
     vars(package).update(pd=pd, DataFrame=pd.DataFrame, odd=Unasked())
-    vars(inner).update(find_peaks=find_peaks)
+    nameless = type("Nameless", (), {"__module__": None})
+    vars(inner).update(find_peaks=find_peaks, nameless=nameless)
     vars(other).update(signal=sys.modules["scipy.signal"])
     for one in (package, inner, other):
         monkeypatch.setitem(sys.modules, one.__name__, one)
