@@ -21,6 +21,8 @@ from kymflow_view.tables.query import Condition, Query, named_columns, no_column
 
 # Which image a row is of.
 _ALWAYS = (IMAGE_ID, "file_name", "image_file_name")
+# Where its file was, below the folder that was ingested.
+_PATH = "rel_path"
 MAX_ROWS = 1_000
 MAX_VALUES = 200
 _PIECE = 50_000
@@ -179,6 +181,9 @@ def make_view(joined: Joined, query: Query) -> View:
     """
     name, columns = joined.table.name, joined.columns
     by = sort_columns(name, query.sort, columns)
+    if not by and _PATH in columns and columns[_PATH].column.kind == "text":
+        # As `kymflow show` has them: ids, by which a table is ordered, tell nobody anything.
+        by = [(_PATH, False)]
     holds: Mask | None = None
     for condition in query.where:
         if condition.column not in columns:

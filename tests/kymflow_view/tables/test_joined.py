@@ -43,6 +43,8 @@ def test_columns_and_values_are_those_of_get_table(tmp_path: Path, events: pd.Da
 
     view = Tables(lambda: kd).view("events", Query(images=True))
     expected = kd.get_table("events", with_images=True)
+    if "rel_path" in expected:
+        expected = expected.sort_values("rel_path", kind="stable", ignore_index=True)
     assert list(view.joined.columns) == list(expected.columns)
     found = view.arrow().to_pandas().astype(object)
     pd.testing.assert_frame_equal(

@@ -213,6 +213,23 @@ def test_pieces_are_the_rows_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (nothing.num_rows, nothing.column_names) == (0, ["text"])
 
 
+def test_rows_come_in_the_order_of_their_files_unless_another_is_asked_for() -> None:
+    table = pa.table(
+        {
+            "image_id": ["a", "b", "c", "d"],
+            "rel_path": ["day 2/cap_10.tif", None, "day 2/cap_9.tif", "day 1/Cap_11.tif"],
+            "n": [1, 2, 3, 3],
+        }
+    )
+    joined = join(table_of("images", table), None)
+
+    assert make_view(joined, Query()).places.tolist() == [3, 2, 0, 1]
+    assert make_view(joined, Query(where=(Condition("n", "!=", "1"),))).places.tolist() == [3, 2, 1]
+    assert make_view(joined, Query(sort="-n")).places.tolist() == [2, 3, 1, 0]
+    numbers = join(table_of("images", table.set_column(1, "rel_path", [[[1], [2], [3], [4]]])), None)
+    assert make_view(numbers, Query()).places.tolist() == [0, 1, 2, 3]
+
+
 def test_a_row_is_where_what_tells_it_apart_is() -> None:
     rows = pa.table(
         {
