@@ -119,20 +119,25 @@ def moved_to(row: SourceRow, root: str, relative: str) -> SourceRow:
     """Return a row for the path to which its file has moved; so may its sidecars have."""
     old, new = Path(row.path), Path(root, *relative.split("/"))
     primary = [replace(state, path=new.name) for state in row.files[:1]]
-    # Beside another file that has come to the old path, they are that one's.
-    free = not is_there(row.path)
-    sidecars = [_sidecar_moved_to(state, old, new, may_stay=free) for state in row.files[1:]]
+    # Beside its source, in the folder of old, which may have moved as a whole, or in that very folder.
+    folders = (new.parent, Path(root, *row.relative_path.split("/")).parent, old.parent)
+    # Beside another file of its source's old name, a sidecar is that one's.
+    places = [folder for folder in folders if not is_there(str(folder / old.name))]
+    sidecars = [_sidecar_moved_to(state, old, new, places) for state in row.files[1:]]
     return replace(row, root=root, relative_path=relative, files=(*primary, *sidecars))
 
 
-def _sidecar_moved_to(state: FileState, old: Path, new: Path, *, may_stay: bool) -> FileState:
+def _sidecar_moved_to(state: FileState, old: Path, new: Path, places: Iterable[Path]) -> FileState:
     path = PurePosixPath(state.path)
     if path.name.startswith(old.stem):
         path = path.with_name(new.stem + path.name[len(old.stem) :])
-    here = old.parent / state.path
-    stayed = may_stay and not is_there(str(new.parent / path)) and is_there(str(here))
-    if stayed:
-        return replace(state, path=os.path.relpath(here, new.parent).replace(os.sep, "/"), stayed=True)
+    if is_there(str(new.parent / path)):
+        # One that was left behind before is still not named as its source.
+        return replace(state, path=str(path), stayed=state.stayed and str(path) == state.path)
+    for folder in places:
+        here = folder / state.path
+        if is_there(str(here)):
+            return replace(state, path=os.path.relpath(here, new.parent).replace(os.sep, "/"), stayed=True)
     return replace(state, path=str(path), stayed=False)
 
 

@@ -191,3 +191,16 @@ def test_what_lies_beside_another_file_that_has_come_to_the_old_path_is_that_one
     (tmp_path / "a.tif").unlink()
     stayed = moved_to(row, str(tmp_path), "day/a.tif").files[1]
     assert (stayed.path, stayed.stayed) == ("../channel 2.tif", True)
+
+
+def test_what_lies_beside_another_file_of_the_old_name_is_that_ones(tmp_path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    for folder in (old, new):
+        folder.mkdir()
+    (new / "a.json").write_text("")
+    files = (FileState("a.tif", 1, 1, "x", True), FileState("a.json", 1, 1, "x", True))
+    row = SourceRow(str(old), "a.tif", "id", 1, files)
+    # In a folder that has moved as a whole, in which the source was renamed, too.
+    assert moved_to(row, str(new), "b.tif").files[1] == FileState("a.json", 1, 1, "x", True, stayed=True)
+    (new / "a.tif").write_text("")
+    assert moved_to(row, str(new), "b.tif").files[1] == FileState("b.json", 1, 1, "x", True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import unicodedata
@@ -82,6 +83,43 @@ def test_sidecars_that_stayed_behind_keep_their_artifacts_and_are_named(local, t
     assert (report.new, report.failed, report.passed_over) == ([], {}, {})
     assert local.record(image_id).load_json("p") == {"v": "a"}
     assert local.sync_from_folder(two, mode=REINGEST).unchanged == 2
+
+
+def rename_the_source(folder: Path) -> Path:
+    (found,) = [path for path in folder.rglob("*.tif") if path.name != "b.tif"]
+    os.rename(found, found.with_name(f"{found.stem}{found.stem}.tif"))
+    return folder
+
+
+def move_the_source(folder: Path) -> Path:
+    (found,) = [path for path in folder.rglob("*.tif") if path.name != "b.tif"]
+    (found.parent / "deeper").mkdir()
+    os.rename(found, found.parent / "deeper" / found.name)
+    return folder
+
+
+def move_the_folder(folder: Path) -> Path:
+    return folder.rename(folder.with_name(f"{folder.name}{folder.name}"))
+
+
+MOVES = {"renamed": rename_the_source, "deeper": move_the_source, "folder": move_the_folder}
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["one by one", "at once"])
+@pytest.mark.parametrize("moves", list(itertools.product(MOVES, repeat=3)), ids=lambda moves: "-".join(moves))
+def test_sidecars_that_stayed_behind_are_kept_however_their_source_moves_on(
+    local: ZarrDataset, two: Path, moves: tuple[str, ...], together: bool
+) -> None:
+    image_id = id_of(local, "a.tif")
+    folder = two
+    for number, move in enumerate(moves, 1):
+        folder = MOVES[move](folder)
+        if not together or number == len(moves):
+            report = local.sync_from_folder(folder, mode=REINGEST)
+            assert (report.new, report.changed, report.unchanged, report.failed) == ([], [], 2, {})
+            assert local.record(image_id).load_json("p") == {"v": "a"}
+            named = {} if set(moves[:number]) == {"folder"} else {"a.p.json"}
+            assert set(report.passed_over) == set(named)
 
 
 def test_sidecar_that_stayed_in_the_old_folder_is_named(local, two) -> None:
