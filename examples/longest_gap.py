@@ -9,23 +9,28 @@ from kymflow import ArtifactNotFoundError, Column, RecordIndexer, ZarrImageRecor
 
 
 class LongestGapIndexer(RecordIndexer):
-    """The longest time without a velocity, for each ROI."""
+    """The longest time without a velocity, for each ROI and channel; 0 where none is missing."""
 
     name = "longest_gap"
     columns = (
         Column("roi_id", "int", description="ROI of the line scan"),
+        Column("channel", "int", description="Channel of the line scan"),
         Column("gap_s", "float", "s", "Longest time without a velocity"),
     )
     reads = ("radon.parquet",)
 
     def rows(self, rec: ZarrImageRecord) -> Iterator[Mapping[str, Any]]:
-        """Yield a row for each ROI of the velocity trace; none for an image that was not analysed."""
+        """Yield a row for each velocity trace; none for an image that was not analysed."""
         try:
             trace = rec.load_df_parquet("radon")
         except ArtifactNotFoundError:
             return
-        for roi_id, of_roi in trace.dropna(subset=["velocity"]).groupby("roi_id"):
-            yield {"roi_id": roi_id, "gap_s": of_roi["time"].diff().max()}
+        for (roi_id, channel), samples in trace.sort_values("time").groupby(["roi_id", "channel"]):
+            # A run of missing samples counts up from the velocity before it, the first one from the start.
+            missing = samples["velocity"].isna()
+            longest = missing.groupby((~missing).cumsum()).sum().max()
+            seconds_per_sample = samples["time"].diff().median()
+            yield {"roi_id": roi_id, "channel": channel, "gap_s": longest * seconds_per_sample}
 
 
 @hookimpl

@@ -82,15 +82,27 @@ def test_the_module_of_the_example_is_a_plugin(tmp_path: Path, monkeypatch: pyte
     kd = KymDataset(tmp_path / "lab.zarr", "a")
     kd.ds.refresh_from_folder(tmp_path / "kymographs")
     record = kd.ds.record(kd.ds.list_image_ids()[0])
+    # A velocity every 4 ms, of which these are missing, at either end and between; then the longest runs.
+    gaps = {
+        (1, 1): [*range(10, 100)],
+        (1, 2): [],
+        (2, 1): [*range(30), *range(40, 60), 99],
+        (3, 1): [5, 7, 8, 9, 11],
+    }
+    longest = [90, 0, 30, 3]
     trace = pd.DataFrame(
-        {"roi_id": [1, 1, 1, 2], "time": [0.0, 0.5, 2.0, 1.0], "velocity": [1.0, None, 1.0, 3.0]}
+        {"roi_id": roi_id, "channel": channel, "time": 0.004 * i, "velocity": None if i in missing else 1.0}
+        for i in reversed(range(100))
+        for (roi_id, channel), missing in gaps.items()
     )
     record.save_df_parquet("radon", trace)
 
     (indexer,) = longest_gap.kymflow_indexers()
     table = kd.rebuild(indexer)
 
-    assert table.loc[table["image_id"] == record.image_id, "gap_s"].fillna(-1).tolist() == [2.0, -1.0]
+    mine = table[table["image_id"] == record.image_id]
+    assert [*zip(mine["roi_id"], mine["channel"], strict=True)] == [*gaps]
+    assert mine["gap_s"].tolist() == pytest.approx([0.004 * samples for samples in longest])
 
 
 def test_every_example_is_listed_and_what_is_listed_is_there() -> None:
