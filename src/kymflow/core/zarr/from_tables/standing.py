@@ -55,7 +55,7 @@ def why_outdated(contract: TableContract, state: TableState | None, now: Version
     version = metadata.get(SCHEMA_VERSION.encode(), b"").decode("utf-8", "replace")
     if version != contract.schema_version:
         return f"schema version {version!r} -> {contract.schema_version!r}"
-    setting = contract.setting_that_differs(noted(metadata, SETTINGS))
+    setting = contract.settings_that_differ(noted(metadata, SETTINGS))
     if setting is not None:
         return setting
     if noted(metadata, DECLARED) != contract.declared_types or not _has_columns(contract, state):

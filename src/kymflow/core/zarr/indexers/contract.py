@@ -64,17 +64,18 @@ class TableContract:
         """The types of the declared columns by name."""
         return {column.name: column.type for column in self.declared}
 
-    def setting_that_differs(self, before: Mapping[str, Any]) -> str | None:
-        """Say which setting is another one than a table was made with; None if none is.
+    def settings_that_differ(self, before: Mapping[str, Any]) -> str | None:
+        """Say which settings are others than a table was made with; None if none is.
 
         A setting that the table does not know had its default: nobody could have set it.
         """
         before = {**self.defaults, **before}
+        changed = []
         for name in sorted({*before, *self.settings}):
             was, now = (as_json(one[name]) if name in one else "nothing" for one in (before, self.settings))
             if was != now:
-                return f"parameter {name}: {was} -> {now}"
-        return None
+                changed.append(f"{name}: {was} -> {now}")
+        return f"setting{'s' if changed[1:] else ''} {', '.join(changed)}" if changed else None
 
     @cached_property
     def first_fields(self) -> list[pa.Field]:

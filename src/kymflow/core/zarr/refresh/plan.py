@@ -47,7 +47,8 @@ class RefreshPlan(Summarised):
         Why an image would be extracted again, by id: which artifact appeared, changed or was deleted,
         that it is new or failed last time, or what is wrong with the table as a whole.
     new, failed : list of str
-        Those among the stale that the table does not know yet, and that failed last time.
+        Those among the stale that the table does not know yet, as far as its ledger tells, and that failed
+        last time.
     removed : list of str
         Images that have been deleted from the dataset and whose rows would go.
     fresh : int
@@ -216,7 +217,8 @@ def make_plan(
         return replace(
             plan,
             stale={image_id: [str(wanted)] for image_id in live},
-            new=[image_id for image_id in live if image_id not in known],
+            # Without a ledger nothing tells an image that gave no rows from one that is new.
+            new=[image_id for image_id in live if image_id not in known] if state.ledger is not None else [],
             removed=sorted(known - set(live)),
             whole=True,
         )

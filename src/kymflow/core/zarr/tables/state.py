@@ -106,7 +106,7 @@ class TableState:
         for version in self.ledger.versions():
             if version != contract.schema_version:
                 return f"schema version {version!r} -> {contract.schema_version!r}"
-        other = contract.setting_that_differs(noted(self.schema.metadata or {}, SETTINGS))
+        other = contract.settings_that_differ(noted(self.schema.metadata or {}, SETTINGS))
         if other is not None:
             return other
         before, now = noted(self.schema.metadata or {}, DECLARED), contract.declared_types

@@ -127,7 +127,7 @@ class Fast:
 def test_a_setting_makes_it_stale_and_comes_from_the_datasets_file(lab: KymDataset) -> None:
     fast = Fast()
     assert lab.refresh(fast)["hz"].tolist() == [9.0]
-    assert lab.plan(replace(fast, least_hz=7.0)).reason == "parameter least_hz: 8.5 -> 7.0"
+    assert lab.plan(replace(fast, least_hz=7.0)).reason == "setting least_hz: 8.5 -> 7.0"
 
     lab.registry.register(fast)
     settings = b"[tool.kymflow.indexers.fast]\nleast_hz = 7.0\n"

@@ -44,7 +44,7 @@ def test_settings_of_a_file_make_a_table_stale_until_it_is_made_with_them(datase
     assert levels(kd) == [2.0, 2.0]
 
     write(kd, section(level=4))
-    reason = ["parameter level: 2.0 -> 4.0"]
+    reason = ["setting level: 2.0 -> 4.0"]
     assert kd.plan("threshold").stale == {"a": reason, "b": reason}
     assert kd.status().tables[0].stale == 2
     kd.refresh("threshold")
@@ -57,7 +57,18 @@ def test_settings_of_a_file_make_a_table_stale_until_it_is_made_with_them(datase
     # A program that knows nothing of the file gets what it hands over.
     assert kd.rebuild(Threshold(3))["level"].tolist() == [3.0, 3.0]
     write(kd, "")
-    assert kd.plan("threshold").stale["a"] == ["parameter level: 3.0 -> 2.0"]
+    assert kd.plan("threshold").stale["a"] == ["setting level: 3.0 -> 2.0"]
+
+
+def test_all_settings_that_changed_are_named(local: ZarrDataset) -> None:
+    kd = opened(local)
+    add_image(kd, "a")
+    kd.refresh_all()
+    write(kd, section(level=4, channel='"green"'))
+
+    (reason,) = kd.plan("threshold").stale["a"]
+
+    assert reason == 'settings channel: "red" -> "green", level: 2.0 -> 4.0'
 
 
 def test_one_image_with_other_settings_takes_all_with_it(local: ZarrDataset) -> None:
@@ -83,17 +94,17 @@ def test_a_table_of_before_there_were_settings_is_as_with_the_defaults(local: Za
     kd.rebuild(Earlier({}, name="threshold"))
     assert kd.describe_table("threshold").settings == {}
     assert kd.plan("threshold").is_empty
-    assert kd.plan(Threshold(3)).stale == {"a": ["parameter level: 2.0 -> 3.0"]}
+    assert kd.plan(Threshold(3)).stale == {"a": ["setting level: 2.0 -> 3.0"]}
     # And one that has none any more.
     kd.rebuild("threshold")
-    assert "parameter channel: " in kd.plan(Earlier({}, name="threshold")).stale["a"][0]
+    assert "settings channel: " in kd.plan(Earlier({}, name="threshold")).stale["a"][0]
 
 
 def test_another_default_makes_a_table_stale(local: ZarrDataset) -> None:
     kd = opened(local)
     add_image(kd, "a")
     kd.rebuild_all()
-    assert opened(local, Threshold(level=7)).plan("threshold").stale == {"a": ["parameter level: 2.0 -> 7.0"]}
+    assert opened(local, Threshold(level=7)).plan("threshold").stale == {"a": ["setting level: 2.0 -> 7.0"]}
 
 
 def test_settings_given_to_a_program_count_more_than_those_of_the_file(local: ZarrDataset) -> None:
@@ -103,7 +114,7 @@ def test_settings_given_to_a_program_count_more_than_those_of_the_file(local: Za
     kd.refresh_all()
     assert kd.describe_table("threshold").settings["channel"] == "green"
     assert levels(kd) == [5.0]
-    assert opened(local).plan("threshold").stale == {"a": ["parameter level: 5.0 -> 4.0"]}
+    assert opened(local).plan("threshold").stale == {"a": ["setting level: 5.0 -> 4.0"]}
     with pytest.raises(UnknownIndexerError, match="no indexer is named 'other'"):
         opened(local, settings={"other": {"level": 5}}).status()
 

@@ -150,6 +150,18 @@ def test_without_a_ledger_that_fits_everything_is_stale_and_refresh_puts_it_righ
     assert_like_rebuild(local_lab, indexer)
 
 
+def test_images_of_a_table_saved_by_hand_are_stale_and_not_new(
+    lab: KymDataset, indexer: CellsIndexer
+) -> None:
+    lab.refresh(indexer)
+    # An image may give no rows: only the ledger knows that it did.
+    lab.ds.save_table(TABLE, lab.ds.load_table(TABLE).head(1))
+
+    plan = lab.plan(indexer)
+
+    assert (sorted(plan.stale), plan.new) == (lab.ds.list_image_ids(), [])
+
+
 def test_a_table_edited_behind_our_back_is_put_right(lab: KymDataset, indexer: CellsIndexer) -> None:
     lab.refresh(indexer)
     edited = lab.ds.load_table(TABLE)
