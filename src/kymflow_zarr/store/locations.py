@@ -14,6 +14,8 @@ from kymflow_zarr.store.local import LocalStore
 
 # pathlib makes one slash of two. A single letter before the colon is a Windows drive.
 _MANGLED_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/[^/]")
+# Of a text, only what nobody would call a folder: the schemes that there are.
+_ONE_SLASH = re.compile(r"(?i)(s3a?|gs|gcs|az|adl|azure|abfss?|https?|memory|file):/(?!/)")
 
 
 def is_url(location: object) -> bool:
@@ -52,6 +54,11 @@ def open_store(location: str | os.PathLike[str]) -> Store:
     if not isinstance(text, str) or not text or "\0" in text:
         # An empty path would mean the present folder, which nobody who passes one wants.
         raise DatasetError(f"a dataset needs a path or URL, got {location!r}", dataset=str(location))
+    if one_slash := _ONE_SLASH.match(text):
+        scheme, rest = one_slash[1].lower(), text[one_slash.end() :]
+        # A file:// URL has the path's own slash, too.
+        meant = f"{scheme}://{'/' if scheme == 'file' else ''}{rest}"
+        raise DatasetError(f"{text!r} has one slash where a URL has two: did you mean {meant}?", dataset=text)
     try:
         os.fsencode(text)
     except UnicodeEncodeError as error:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from kymflow import KymDataset
 from kymflow.testing import simulate_folder
 from support.command_line import Run, check_reports, one_line, read_json
@@ -155,3 +157,14 @@ def test_verify_finds_an_edit_under_the_same_size_and_time(run: Run, folder: Pat
     assert read_json(run("ingest", lab, folder, "--json"))["changed"] == []
 
     assert len(read_json(run("ingest", lab, folder, "--verify", "--json"))["changed"]) == 1
+
+
+def test_a_url_with_one_slash_makes_no_folder(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    result = run("ingest", "s3:/bucket/lab.zarr", folder, code=1)
+
+    assert "did you mean s3://bucket/lab.zarr?" in one_line(result)
+    assert not (tmp_path / "s3:").exists()

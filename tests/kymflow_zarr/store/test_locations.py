@@ -44,6 +44,26 @@ def test_unknown_scheme_is_an_error() -> None:
         open_store("nonsense://x")
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("s3:/bucket/lab.zarr", "s3://bucket/lab.zarr"),
+        ("S3:/bucket/lab.zarr", "s3://bucket/lab.zarr"),
+        ("gs:/bucket/lab.zarr", "gs://bucket/lab.zarr"),
+        ("memory:/lab", "memory://lab"),
+        ("file:/srv/lab.zarr", "file:///srv/lab.zarr"),
+    ],
+)
+def test_a_url_with_one_slash_is_no_folder(typed: str, meant: str) -> None:
+    with pytest.raises(DatasetError, match=f"did you mean {meant}\\?"):
+        open_store(typed)
+
+
+@pytest.mark.parametrize("path", ["C:/lab.zarr", "day3:/lab.zarr", "s3/lab.zarr", "./s3:/lab.zarr"])
+def test_what_only_looks_like_such_a_url_is_a_path(path: str) -> None:
+    assert open_store(path).url.replace("\\", "/").endswith(path.removeprefix("."))
+
+
 @pytest.mark.parametrize("url", ["s3://bucket/lab#1.zarr", "s3://bucket/lab?x.zarr"])
 def test_what_a_url_would_lose_is_refused(url) -> None:
     with pytest.raises(DatasetError, match="'#' and '\\?' end the path of a URL.* write them as %23 and %3F"):
