@@ -48,5 +48,10 @@ def write_whole(path: Path, content: bytes) -> None:
     try:
         temporary.write_bytes(content)
         os.replace(temporary, path)
+    except OSError as error:
+        if error.filename != str(temporary):
+            raise
+        # Of the file that was asked for, not of one that nobody knows.
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)

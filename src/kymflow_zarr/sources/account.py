@@ -7,7 +7,7 @@ import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from kymflow_zarr.sources.choose import NO_READER, Chosen, why_unused
+from kymflow_zarr.sources.choose import NO_READER, Chosen, not_named, why_unused
 from kymflow_zarr.sources.claims import Claims
 from kymflow_zarr.sources.index import SourceRow
 from kymflow_zarr.sources.names import path_key, same_name
@@ -88,6 +88,12 @@ def _tell_others(
     """Say why files are neither sources nor used."""
     beside = {_stem(path): EXCLUDED_BESIDE for path in excluded}
     beside |= {_stem(path): FAILED_BESIDE for path in report.failed}
+    unnamed = not_named(pattern)
+    beside |= {
+        _stem(path): f"beside a source that is {unnamed}"
+        for path, reason in report.passed_over.items()
+        if reason == unnamed
+    }
     of_excluded = {sidecar for path, row in excluded.items() for sidecar in _sidecars(path, row)}
     if mode == "skip":
         # What an image uses of them is known of new ones only.

@@ -87,7 +87,7 @@ def choose(
         if is_conflicted_copy(path, names):
             chosen.passed_over[path] = CONFLICTED
         elif not _named(path, pattern) and takers:
-            chosen.passed_over[path] = f"not named {pattern}"
+            chosen.passed_over[path] = not_named(pattern)
         elif not _named(path, pattern) or not (takers or problem):
             chosen.others.append(path)
         elif problem:
@@ -111,12 +111,17 @@ def passing_over(chosen: Chosen, paths: Collection[str], reason: str) -> Chosen:
     )
 
 
+def not_named(pattern: str | None) -> str:
+    """Say that a source is passed over because of its name."""
+    return f"not named {pattern}"
+
+
 def why_unused(path: str, pattern: str | None) -> str:
     """Say why a file that no reader takes and no image uses is passed over."""
     suffix = PurePosixPath(path).suffix.lower()
     if suffix in _IMAGES and not _named(path, pattern):
         # A further channel of an image that is not named so, for one.
-        return f"not named {pattern}"
+        return not_named(pattern)
     return NO_READER if suffix in _IMAGES else NO_IMAGE if suffix in _SIDECARS else OTHER
 
 

@@ -151,3 +151,14 @@ def test_a_file_that_cannot_be_written_is_an_error(
     with pytest.raises(ExportError, match=message):
         write_tables([rows_of(x=[1])] * n_tables, tmp_path / name)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_written_is_named_as_it_was_asked_for(tmp_path: Path) -> None:
+    target = tmp_path / "t.csv"
+    target.mkdir()
+
+    with pytest.raises(OSError, match=r"t.csv'$") as error:
+        write_tables([rows_of(name=["a"])], target)
+
+    assert error.value.filename == str(target)
+    assert list(tmp_path.iterdir()) == [target]

@@ -19,8 +19,10 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
 
 def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "a.svg").mkdir()
-    with pytest.raises(OSError, match="a.svg"):
-        write_whole(tmp_path / "a.svg", b"new")
+    for path in (tmp_path / "a.svg", tmp_path / "absent" / "b.svg"):
+        with pytest.raises(OSError, match=rf"{path.name}'$") as error:
+            write_whole(path, b"new")
+        assert error.value.filename == str(path)
     assert [path.name for path in tmp_path.iterdir()] == ["a.svg"]
 
 

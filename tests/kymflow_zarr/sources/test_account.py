@@ -52,6 +52,19 @@ def test_what_lies_beside_a_failed_source_is_said_to(local, folder) -> None:
     check_account(local, folder, report)
 
 
+def test_what_lies_beside_a_source_of_another_name_is_said_to(local, folder) -> None:
+    write_tiff(folder / "x" / "dark.tif", 9)
+    make(folder, "x/dark.p.json", "x/other.p.json", "x/dark_CH2.lsm")
+    report = local.sync_from_folder(folder, "a*.tif")
+    told = {path: reason for path, reason in report.passed_over.items() if path.startswith("x/")}
+    assert told == {
+        "x/dark.tif": "not named a*.tif",
+        "x/dark.p.json": "beside a source that is not named a*.tif",
+        "x/dark_CH2.lsm": "beside a source that is not named a*.tif",
+        "x/other.p.json": "a sidecar of no image",
+    }
+
+
 def test_sidecars_of_a_known_source_that_fails_are_still_its_own(ingested, folder) -> None:
     (folder / "a.tif").write_text("no image")
     report = ingested.sync_from_folder(folder, mode=REINGEST)
