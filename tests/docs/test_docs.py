@@ -17,10 +17,11 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
-from kymflow import KymDataset, PluginSource, ZarrDataset
+from kymflow import KymDataset, PluginSource, ZarrDataset, velocity_units
 from kymflow.cli.plugged import ENTRY_POINT_GROUP as COMMANDS
 from kymflow.testing import simulate_folder
 from kymflow.testing.conformance.catalogue import THOROUGH, checks
@@ -389,6 +390,30 @@ def test_what_the_page_on_windows_shows_stands_in_that_program() -> None:
     blocks = python_blocks(REPO / "docs" / "gui.md")
     assert len(blocks) >= 3
     assert [block for block in blocks if textwrap.indent(block, "    ") not in program] == []
+
+
+def test_the_units_of_velocities_are_told_of_every_table_as_that_page_says(tmp_path: Path) -> None:
+    page = (REPO / "docs" / "gui.md").read_text("utf-8")
+    (expression,) = re.findall(r"^\| in which units .* \| `(.*)` \|$", page, re.MULTILINE)
+    simulate_folder(tmp_path / "kymographs", 2, n_lines=300)
+    kd = KymDataset(tmp_path / "lab.zarr", "a")
+    kd.ingest_folder(tmp_path / "kymographs")
+
+    def told(table: str, rows: pd.DataFrame) -> dict[str, list[str]]:
+        names = {"velocity_units": velocity_units, "rows": rows}
+        return {
+            column.name: eval(expression, {**names, "column": column})
+            for column in kd.describe_table(table).columns
+        }
+
+    tables = {name: kd.get_table(name) for name in kd.ds.list_table_names()}
+    assert set(tables) >= {"images", "radon_report", "velocity_events"}
+    assert "velocity_unit" not in tables["velocity_events"]
+    units = {name: told(name, rows) for name, rows in tables.items()}
+    assert units["velocity_events"]["score"] == units["radon_report"]["median_velocity"] == ["mm/s"]
+    assert units["images"]["depth"] == units["velocity_events"]["t0_s"] == []
+    of_acqstore = tables["radon_report"].assign(velocity_unit="um/s")
+    assert told("radon_report", of_acqstore)["median_velocity"] == ["um/s"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPO).as_posix())
