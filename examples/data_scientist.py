@@ -1,12 +1,14 @@
 """Compare two groups of animals by their table: one value an image, a test by permutation, a file for R.
 
 Run it from anywhere: `python examples/data_scientist.py`. In a temporary folder it simulates two groups of
-line scans that differ by chance alone. For your own, open a dataset that `kymflow ingest` has made.
+line scans that differ by chance alone. For your own, copy `main` and open a dataset that `kymflow ingest` has
+made.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from pathlib import Path
 
@@ -36,16 +38,14 @@ def main(folder: Path) -> None:
 
     # A row for each ROI, with what is known of its image: condition, accepted, file, depth, ...
     rows = kd.get_table("radon_report", with_images=True)
-    rows = rows[rows["accepted"] & rows["median_velocity"].notna()]
-    unit = next(
-        column.unit
-        for column in kd.describe_table("radon_report").columns
-        if column.name == "median_velocity"
-    )
+    # Ids of images are random numbers: ordered by file, the same shuffles give the same p at every run.
+    rows = rows[rows["accepted"] & rows["median_velocity"].notna()].sort_values(["rel_path", "roi_id"])
+    (unit,) = rows["velocity_unit"].unique()  # of mm/s and um/s together nothing can be said
 
     # ROIs of one image are no independent samples: one value an image. Of medians, as one bad sample can be
     # any number.
-    images = rows.groupby(["condition", "image_id"], as_index=False)["median_velocity"].mean()
+    by_image = rows.groupby(["condition", "image_id"], as_index=False, sort=False)
+    images = by_image["median_velocity"].median()
     print(images.groupby("condition")["median_velocity"].describe()[["count", "mean", "std"]].round(3))
 
     values = images["median_velocity"].to_numpy(float)
@@ -62,5 +62,7 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        sys.exit(f"{sys.argv[0]} takes no folder: it works on a simulated lab in a temporary one")
     with tempfile.TemporaryDirectory() as temporary:
         main(Path(temporary))

@@ -1,25 +1,26 @@
 """From a folder of kymographs to what goes into a talk: a workbook, and a picture of each stall.
 
-Run it from anywhere: `python examples/microscopist.py [KYMOGRAPHS] [RESULTS]`. Without the first folder it
-takes a simulated lab, without the second a temporary one. KYMOGRAPHS is only read; run it again after the
-next session, and what is new is taken in. On the command line: `kymflow ingest`, `export` and `plot`.
+Run it from anywhere: `python examples/microscopist.py [KYMOGRAPHS] [RESULTS]`. KYMOGRAPHS is only read, and
+RESULTS is `results` if you give none; run it again after the next session, and what is new is taken in.
+Without a folder it simulates a lab, and deletes it and its results at the end. On the command line:
+`kymflow ingest`, `export` and `plot`.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 from pathlib import Path
 
 import kymflow_view
-from kymflow import KymDataset, TableContent, write_tables
+from kymflow import KymDataset, KymflowError, TableContent, write_tables
 from kymflow.testing import simulate_folder
 
 
 def main(kymographs: Path, results: Path) -> None:
     """Take `kymographs` in, and write what they show into `results`."""
-    results.mkdir(parents=True, exist_ok=True)
-    kd = KymDataset(results / "lab.zarr")
+    kd = KymDataset(results / "lab.zarr")  # made by the ingest, with the folders around it
     taken = kd.ingest_folder(kymographs)
     print(f"{len(taken.new)} new, {len(taken.changed)} changed, {len(taken.failed)} failed")
     for path, reason in taken.failed.items():
@@ -42,11 +43,26 @@ def main(kymographs: Path, results: Path) -> None:
         )
         kymflow_view.figure(kd.ds.record(str(image_id))).savefig(picture)
         print(f"{picture.name}: drops at {', '.join(f'{t:.2f} s' for t in rows['t0_s'])}")
+    print(f"all of it is in {results.resolve()}")
+
+
+def run_as_program() -> None:
+    """Take the folders of the command line, or a simulated lab."""
+    parser = argparse.ArgumentParser(description="From a folder of kymographs to a workbook and pictures.")
+    parser.add_argument("kymographs", nargs="?", type=Path, help="is only read; a simulated lab, if absent")
+    parser.add_argument("results", nargs="?", type=Path, default=Path("results"), help="is made, if absent")
+    given = parser.parse_args()
+    if given.kymographs is not None:
+        main(given.kymographs, given.results)
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        simulate_folder(Path(temporary) / "kymographs", n_images=6)
+        main(Path(temporary) / "kymographs", Path(temporary) / "results")
+        print("... which is deleted now: give a folder of kymographs to keep what is made of it")
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as temporary:
-        given = [Path(argument) for argument in sys.argv[1:]]
-        if not given:
-            simulate_folder(Path(temporary) / "kymographs", n_images=6)
-        main(*[*given, Path(temporary) / "kymographs", Path(temporary) / "results"][:2])
+    try:
+        run_as_program()
+    except KymflowError as error:
+        sys.exit(str(error))

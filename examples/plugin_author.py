@@ -6,6 +6,7 @@ package, which `kymflow new-indexer` writes: docs/tutorial-plugin.md goes throug
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 
@@ -37,5 +38,7 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        sys.exit(f"{sys.argv[0]} takes no folder: it works on a simulated lab in a temporary one")
     with tempfile.TemporaryDirectory() as temporary:
         main(Path(temporary))

@@ -29,9 +29,13 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def run(name: str, *arguments: object) -> str:
+def attempt(name: str, *arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "error", "-c", RUN, (EXAMPLES / name).as_posix(), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd)
+
+
+def run(name: str, *arguments: object, cwd: Path | None = None) -> str:
+    done = attempt(name, *arguments, cwd=cwd)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -43,7 +47,11 @@ def test_the_microscopist_gets_a_workbook_and_a_picture_of_each_stall(tmp_path: 
     said = run("microscopist.py", tmp_path / "mine", tmp_path / "results")
     again = run("microscopist.py", tmp_path / "mine", tmp_path / "results")
 
-    assert said.splitlines() == ["4 new, 0 changed, 0 failed", "day 1, capillary_0002.png: drops at 0.20 s"]
+    assert said.splitlines() == [
+        "4 new, 0 changed, 0 failed",
+        "day 1, capillary_0002.png: drops at 0.20 s",
+        f"all of it is in {tmp_path / 'results'}",
+    ]
     assert again.startswith("0 new, 0 changed, 0 failed\n")
     sheets = pd.read_excel(tmp_path / "results" / "lab.xlsx", sheet_name=None)
     assert [name for name in sheets if name != "columns"] == ["images", "radon_report", "velocity_events"]
@@ -54,13 +62,40 @@ def test_the_microscopist_gets_a_workbook_and_a_picture_of_each_stall(tmp_path: 
     assert sorted(path for path in tmp_path.rglob("*") if "results" not in path.parts) == before
 
 
-def test_the_microscopist_needs_no_folder() -> None:
-    assert run("microscopist.py").startswith("6 new, 0 changed, 0 failed\n")
+def test_the_microscopist_s_results_stay_where_none_was_named(tmp_path: Path) -> None:
+    simulate_folder(tmp_path / "mine", n_images=1, n_lines=200)
+
+    said = run("microscopist.py", "mine", cwd=tmp_path)
+
+    assert said.splitlines()[-1] == f"all of it is in {tmp_path / 'results'}"
+    assert (tmp_path / "results" / "lab.xlsx").is_file()
+
+
+def test_the_microscopist_needs_no_folder(tmp_path: Path) -> None:
+    assert run("microscopist.py", cwd=tmp_path).startswith("6 new, 0 changed, 0 failed\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_microscopist_is_told_in_a_line_what_is_wrong_and_what_to_give(tmp_path: Path) -> None:
+    assert "[kymographs] [results]" in run("microscopist.py", "--help")
+    done = attempt("microscopist.py", "no such folder", cwd=tmp_path)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
+    assert "no such folder" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["data_scientist.py", "plugin_author.py"])
+def test_an_example_that_takes_no_folder_says_so(name: str, tmp_path: Path) -> None:
+    done = attempt(name, tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "takes no folder: it works on a simulated lab in a temporary one\n" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_data_scientist_finds_no_difference_where_there_is_none() -> None:
     said = run("data_scientist.py")
 
+    assert run("data_scientist.py") == said
     assert re.search(r"^control +11\.0 ", said, re.MULTILINE)
     (p,) = re.findall(r"^stroke - control: .*? mm/s, p = (0\.\d+), n = 22 images$", said, re.MULTILINE)
     assert float(p) > 0.5
