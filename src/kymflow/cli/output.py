@@ -168,6 +168,7 @@ def print_reports(reports: Mapping[str, UpdateReport]) -> None:
             (name, report.rows, *_image_counts(report), f"{report.seconds:.2f}")
             for name, report in reports.items()
         ],
+        right=range(1, 8),
     )
     for name, report in reports.items():
         for image_id, cause in report.failed.items():

@@ -23,4 +23,5 @@ def print_readers(*, as_json: bool) -> None:
         "readers",
         ("reader", "priority", "from", "status", "what it takes"),
         [(i.name, i.priority, i.origin, i.status, i.error or i.summary) for i in infos],
+        right=(1,),
     )

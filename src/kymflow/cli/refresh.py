@@ -11,9 +11,9 @@ from kymflow.cli.lines import print_line
 from kymflow.cli.output import print_json
 from kymflow.cli.passed_over import named, tell_passed_over
 from kymflow.cli.progress import progress
+from kymflow.cli.reasons import by_reason
 from kymflow.cli.settings import read_settings, tell_settings
 from kymflow.cli.update import finish
-from kymflow.core.zarr.image_names import told_apart
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -77,11 +77,7 @@ def show_plan(
             f"{plan.table_name}: {len(plan.stale)} stale, {len(plan.removed)} to remove, {plan.fresh} fresh"
             + (", columns to write" if plan.rewrite else "")
         )
-        paths = told_apart(kd.ds.store.source_files()) if plan.stale else {}
-        images_of: dict[str, list[str]] = {}
-        for image_id, reasons in plan.stale.items():
-            images_of.setdefault("; ".join(reasons), []).append(paths.get(image_id, image_id))
-        for reason, images in images_of.items():
+        for reason, images in by_reason(kd, plan.stale).items():
             print_line(f"  {named(images)}: {reason}")
         for image_id in plan.removed:
             print_line(f"  {image_id}: deleted from the dataset")

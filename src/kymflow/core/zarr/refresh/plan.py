@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 # So many images are looked at together; between them, it can be stopped.
 _AT_ONCE = 500
+FAILED_BEFORE = "failed last time: "
 _NO_TABLE = "there is no table yet, or it is damaged"
 
 
@@ -269,7 +270,7 @@ def _compared(
             )
         image_ids = doubtful[begin : begin + _AT_ONCE]
         errors = {image_id: ledger[image_id].error for image_id in image_ids}
-        stale |= {one: [f"failed last time: {error}"] for one, error in errors.items() if error}
+        stale |= {one: [f"{FAILED_BEFORE}{error}"] for one, error in errors.items() if error}
         image_ids = [image_id for image_id in image_ids if not errors[image_id]]
         dependencies = ledger.dependencies_of(image_ids)
         comparison = compare(ds.store, dependencies, listing)
