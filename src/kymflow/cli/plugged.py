@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from kymflow.cli.failures import fail, one_line_failures
+from kymflow.cli.usage import UsageError, reword
 
 if TYPE_CHECKING:
     from kymflow.core.plugins.source import PluginSource
@@ -48,6 +49,14 @@ class Commands(TyperGroup):
             why = f"`kymflow {cmd_name}` comes with {missing}, which is not installed: pip install {missing}"
             return _refusing(cmd_name, with_pip(why))
         return None
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run what was typed; what was not understood is told in kymflow's words."""
+        try:
+            return super().invoke(ctx)
+        except UsageError as error:
+            reword(error)
+            raise
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write what each command does in whole sentences; click would cut them off at one line."""
