@@ -85,7 +85,9 @@ def test_a_failing_image_ends_a_refresh_with_1(run: Run, lab: Path) -> None:
 def test_a_dry_run_says_what_and_why_and_writes_nothing(run: Run, lab: Path) -> None:
     first, second, third = ids_of(lab)
     kd = open_dataset(lab)
-    kd.ds.record(first).save_json("radon_report", {"mean_velocity": 1.0})
+    record = kd.ds.record(first)
+    record.save_json("radon_report", {"mean_velocity": 1.0})
+    record.save_metadata_payload({**record.load_metadata_payload(), "accepted": False})
     kd.ds.delete_image(third)
     before = snapshot(lab)
 
@@ -100,7 +102,7 @@ def test_a_dry_run_says_what_and_why_and_writes_nothing(run: Run, lab: Path) -> 
     words = run("refresh", lab, "--dry-run").stdout
     assert f"  {third}: deleted from the dataset\n" in words
     path = kd.ds.store.source_files()[first].relative_path
-    assert f"\n  {path}: artifact 'radon_report.json' " in words
+    assert f"\n  {path}: artifact 'metadata.json' changed\n" in words
     assert snapshot(lab) == before
 
 

@@ -37,7 +37,8 @@ def test_set_is_for_one_run_and_says_how_to_keep_it(run: Run, lab: Path) -> None
     assert "kymflow.toml below [tool.kymflow.indexers.threshold]" in told.stderr
 
     plan = read_json(run("refresh", lab, "--dry-run", "--json"))["tables"]["threshold"]
-    assert {tuple(one["reasons"]) for one in plan["stale"]} == {('parameter channel: "green" -> "red"',)}
+    (reasons,) = {tuple(one["reasons"]) for one in plan["stale"]}
+    assert reasons == ('settings channel: "green" -> "red", level: 4.0 -> 2.0',)
     run("refresh", lab)
     assert levels(lab) == {2.0}
 
