@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from kymflow.cli.hints import call, here, with_pip
 from kymflow.errors import UnknownIndexerError
-from kymflow_zarr.errors import InstallationError, KymflowError, RecordNotFoundError, TableError
+from kymflow_zarr.errors import (
+    DatasetNotFoundError,
+    InstallationError,
+    KymflowError,
+    RecordNotFoundError,
+    TableError,
+)
 
 
 def at_shell(error: KymflowError | OSError) -> str:
@@ -24,6 +30,8 @@ def _advice(error: KymflowError) -> str:
         return ""
     if isinstance(error, UnknownIndexerError):
         return f"`{call('indexers')}` tells more of them."
+    if isinstance(error, DatasetNotFoundError) and error.dataset:
+        return f"`{call('ingest', error.dataset, 'FOLDER')}` makes one."
     if isinstance(error, RecordNotFoundError) and error.dataset:
         return f"`{call('images', error.dataset)}` lists those that there are."
     if isinstance(error, TableError) and error.dataset and error.table_name != "sources":

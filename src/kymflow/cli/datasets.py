@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from kymflow.cli.failures import fail, say
 from kymflow.cli.hints import call, here, with_pip
 from kymflow.core.zarr.kym_dataset import KymDataset
-from kymflow_zarr import DatasetError, DatasetNotFoundError, ZarrDataset, is_dataset
+from kymflow_zarr import DatasetError, ZarrDataset, is_dataset
 from kymflow_zarr.store.locations import is_url
 
 if TYPE_CHECKING:
@@ -31,13 +31,9 @@ def open_existing(
     """
     try:
         return KymDataset(path, mode, settings=settings)
-    except DatasetError as error:
+    except DatasetError:
         refuse_inner_path(path)
-        if not isinstance(error, DatasetNotFoundError):
-            raise
-        raise DatasetNotFoundError(
-            f"{error.message} `{call('ingest', path, 'FOLDER')}` makes one.", dataset=error.dataset
-        ) from error
+        raise
 
 
 def refuse_inner_path(path: str) -> None:

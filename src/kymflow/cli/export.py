@@ -44,7 +44,11 @@ def run_export(
         fail(f"{kd.ds.path} has no tables yet; `{call('refresh', kd.ds.path)}` makes them")
     if len(names) > 1:
         if not is_folder and suffix != ".xlsx":
-            fail(f"{output} holds one table, not {len(names)} ({', '.join(names)}); give a folder", USAGE)
+            fail(
+                f"{output} holds one table, not {len(names)} ({', '.join(names)}): "
+                "give a folder, such as -o tables/, or name one table",
+                USAGE,
+            )
         if selection.where or selection.columns:
             fail("--where and --columns take one table; name it", USAGE)
     found = [read_rows(kd, name, selection) for name in names]
@@ -69,7 +73,11 @@ def _suffix(target: Path, form: str | None, *, is_folder: bool) -> str:
         return f".{form or DEFAULT_FORMAT}"
     suffix = target.suffix.lower()
     if suffix not in FORMATS:
-        fail(f"--output must be a folder or end with {', '.join(FORMATS)}, got {str(target)!r}", USAGE)
+        fail(
+            f"--output must be a folder, such as -o tables/, or end with {', '.join(FORMATS)}, "
+            f"got {str(target)!r}",
+            USAGE,
+        )
     if form is not None and f".{form}" != suffix:
         fail(f"--format {form} and --output {target} do not go together", USAGE)
     return suffix

@@ -71,7 +71,8 @@ def print_as_text(rows: Rows, *, one_below_the_other: bool) -> None:
     columns = _columns(rows)
     title = _title(rows, columns)
     shown = _fitting(columns, shutil.get_terminal_size().columns)
-    if one_below_the_other and len(shown) < len(columns):
+    # Columns that somebody has named are all wanted.
+    if (one_below_the_other or rows.chosen) and len(shown) < len(columns):
         names = [column.header for column in columns]
         print_records(title, names, list(zip(*(column.texts for column in columns), strict=True)))
         return
@@ -85,8 +86,8 @@ def print_as_text(rows: Rows, *, one_below_the_other: bool) -> None:
     left_out = [column.name for column in columns if column not in shown]
     if left_out:
         more = "one more column" if len(left_out) == 1 else f"{len(left_out)} more columns"
-        shows = "" if rows.chosen else "--columns NAME,NAME shows those you name, "
-        say(f"kymflow: {more}: {', '.join(left_out)}. {shows}-o FILE.csv writes all.")
+        how = "--columns NAME,NAME shows those you name, -o FILE.csv writes all."
+        say(f"kymflow: {more}: {', '.join(left_out)}. {how}")
 
 
 def _title(rows: Rows, columns: list[_Column]) -> str:

@@ -144,6 +144,8 @@ def read_rows(kd: KymDataset, table: str, selection: Selection) -> Rows:
         No image, or several, of the name that is given.
     """
     name = table if table in kd.ds.list_table_names() else normalize_table_name(table)
+    if name == IMAGES_TABLE and name not in kd.ds.list_table_names():
+        raise no_images_yet(kd.ds.path)
     info = describe_table(kd.ds, name)
     own = [column.name for column in info.columns]
     joined = _Joined(kd, info, own, selection)

@@ -12,7 +12,7 @@ from kymflow.cli.groups import summed_up
 from kymflow.cli.lines import counted, print_line
 from kymflow.cli.output import print_data, print_json, print_table
 from kymflow.cli.row_layout import print_as_text
-from kymflow.cli.rows import Rows, Selection, no_images_yet, read_rows, sorted_rows
+from kymflow.cli.rows import Rows, Selection, read_rows, sorted_rows
 from kymflow.cli.writers import check_outside, contents
 from kymflow.core.zarr.kym_dataset import KymDataset
 from kymflow.core.zarr.tables.image_columns import IMAGES_TABLE
@@ -104,7 +104,4 @@ def _asked_rows(kd: KymDataset, table: str, selection: Selection) -> Rows:
 
 def show_images(dataset: str, selection: Selection, *, output: str | None, as_json: bool) -> None:
     """Print the images of a dataset, or write them to a file."""
-    kd = open_existing(dataset, "r")
-    if IMAGES_TABLE not in kd.ds.list_table_names():
-        raise no_images_yet(kd.ds.path)
     show_table(dataset, IMAGES_TABLE, selection, output=output, as_json=as_json)

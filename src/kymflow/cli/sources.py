@@ -22,10 +22,8 @@ def print_failed_sources(sources: SourcesStanding) -> None:
 
 def print_odd_sources(sources: SourcesStanding) -> None:
     """Print what is no failure, but should be known."""
-    for image_id, path in sources.gone.items():
-        print_line(
-            f"gone: {here(path)}, from which image {image_id} was made, was not in its folder any more"
-        )
+    for path in sources.gone.values():
+        print_line(f"gone: {here(path)} is not in its folder any more; its image stays")
     for conflict in sources.conflicts:
         print_line(
             f"conflict: {conflict.part} of image {conflict.image_id} was edited in the dataset and has "

@@ -117,8 +117,16 @@ def test_a_description_of_a_workbook_names_its_sheets(run: Run, lab: Path, tmp_p
 @pytest.mark.parametrize(
     ("arguments", "message", "code"),
     [
-        (("-o", "all.csv"), r"all.csv holds one table, not \d \(.*\); give a folder", 2),
-        (("-o", "all.txt"), "--output must be a folder or end with .csv, .xlsx, .parquet, .json, got", 2),
+        (
+            ("-o", "all.csv"),
+            r"all.csv holds one table, not \d \(.*\): give a folder, such as -o tables/, or name one table",
+            2,
+        ),
+        (
+            ("-o", "all.docx"),
+            "must be a folder, such as -o tables/, or end with .csv, .xlsx, .parquet, .json, got",
+            2,
+        ),
         (("-o", "out", "--format", "xls"), "--format takes csv, xlsx, parquet, json, got 'xls'", 2),
         (("radon_report", "-o", "x.csv", "--format", "json"), "do not go together", 2),
         (("-o", "out", "--where", "1"), "--where and --columns take one table; name it", 2),

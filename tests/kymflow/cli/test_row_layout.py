@@ -167,6 +167,16 @@ def test_columns_that_were_named_keep_their_order(show: Show, kd: KymDataset) ->
     assert (lines[1].split(), errors) == (["y", "x"], "")
 
 
+def test_columns_that_were_named_are_all_there_however_narrow_it_is(show: Show, kd: KymDataset) -> None:
+    note = "a_text_without_any_space_in_it"
+    kd.ds.save_table("own", frame(image_id=["a", "b"], note=[note, "short"], y=[1, 2]))
+
+    lines, errors = show("own", 30, columns=("y,note",))
+
+    assert lines == ["own: 2 of 2 rows", "", "y:    1", f"note: {note}", "", "y:    2", "note: short"]
+    assert errors == ""
+
+
 def test_one_image_is_printed_one_row_below_the_other_where_it_is_wide(show: Show, kd: KymDataset) -> None:
     kd.rebuild("velocity_events")
 

@@ -183,7 +183,12 @@ def test_images_shows_a_row_for_each_image(run: Run, lab: Path) -> None:
 def test_images_of_an_earlier_dataset_says_what_makes_them(run: Run, lab: Path) -> None:
     KymDataset(lab).ds.drop_table("images")
 
-    for arguments in (("images", lab), ("show", lab, "radon_report", "--with-images")):
+    for arguments in (
+        ("images", lab),
+        ("show", lab, "images"),
+        ("show", lab, "radon_report", "--with-images"),
+        ("export", lab, "images", "-o", lab.parent / "images.csv"),
+    ):
         assert "has no table 'images' yet; `kymflow refresh " in one_line(run(*arguments, code=1))
 
 

@@ -22,6 +22,7 @@ def empty(tmp_path: Path) -> Path:
 
 def test_what_is_no_dataset_is_said_in_one_line(tmp_path: Path) -> None:
     failed = run_command("view", tmp_path / "nothing.zarr", code=1)
+    assert failed.stderr.endswith(f"`kymflow ingest {tmp_path / 'nothing.zarr'} FOLDER` makes one.\n")
 
     assert "there is no dataset at" in one_line(failed)
     assert not (tmp_path / "nothing.zarr").exists()
