@@ -20,7 +20,8 @@ _VARYING = {
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}": "<image id>",
     r"\([0-9a-f]{8}\)": "(<short id>)",
     r" +\d+\.\d{3} s": " <seconds>",
-    r"(?m)\d+\.\d\d *$": "<s>",
+    # With the spaces before: they are fewer where it takes long.
+    r"(?m) +\d+\.\d\d *$": "  <s>",
 }
 
 
