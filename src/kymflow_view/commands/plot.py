@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -58,7 +59,7 @@ def plot(
             )
         record = kd.ds.record(_image_id(kd, what))
         made: ViewFigure = figure(record, ratio=_RATIO, theme=theme.value, channel=channel)
-        notes = ""
+        notes, empty = "", False
     else:
         if channel:
             raise typer.BadParameter("--channel is of an image, and --y of a table: give one of them")
@@ -76,9 +77,11 @@ def plot(
             ratio=_RATIO,
             theme=theme.value,
         )
-        made, notes = plotted, plotted.pooled.notes
+        made, notes, empty = plotted, plotted.pooled.notes, not plotted.pooled.n
     write_whole(output, made.to_bytes(next(form for form in FORMATS if form == suffix)))
     print(f"wrote {output}{f' ({notes})' if notes else ''}")
+    if empty:
+        print(f"kymflow: {what} has no value of {y} to draw", file=sys.stderr)
 
 
 def _image_id(kd: KymDataset, name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from kymflow_view.commands.options import Dataset, Output
 
 
@@ -15,6 +17,9 @@ def report(dataset: Dataset, output: Output) -> None:
     suffix_of(output, ("html", "htm"))
     check_target(output, dataset)
     kd = KymDataset(dataset, mode="r")
-    content = report_html(kd).encode("utf-8")
+    said: list[str] = []
+    content = report_html(kd, said.append).encode("utf-8")
     write_whole(output, content)
     print(f"wrote {output} ({len(content) / 1e6:.1f} MB)")
+    for line in said:
+        print(f"kymflow: {line}", file=sys.stderr)

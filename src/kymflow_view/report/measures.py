@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 
 from kymflow import KymflowError
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
 
 IMAGES = "images"
 # What tells most of the tables that come with kymflow; of others, the first quantity that is no time.
-_BEST = ("mean_velocity", "score")
+_BEST = ("median_velocity", "mean_velocity", "score")
 _OF_IMAGES = "n_events"
 # Rises and drops of the velocity are not one quantity.
-_KIND = "kind"
+KIND = "kind"
 _TIMES = ("s", "ms", "min", "h")
 _GROUPINGS = ("condition", "treatment", "genotype", "date")
 _MAX_TABLES = 6
@@ -35,15 +36,25 @@ class Quantity:
     rows: pa.Table
     images: pa.Table | None
 
+    @property
+    def has_values(self) -> bool:
+        """Whether there is anything to draw."""
+        return not np.isnan(self.grouped(None).y.values).all()
+
     def grouped(self, by: str | None) -> Measured:
         """Return the columns of its plot."""
         return measure(self.rows, self.images, y=self.column, by=by, table=self.table)
 
+    @property
+    def has_kinds(self) -> bool:
+        """Whether rows are of several quantities, as their kind tells."""
+        return KIND in _groupable(self.rows.schema)
+
     def groupings(self) -> list[str | None]:
         """Return by what it can be grouped: columns that have values; none at all if there is no such one."""
+        if self.has_kinds:
+            return [KIND]
         own = _groupable(self.rows.schema)
-        if _KIND in own:
-            return [_KIND]
         of_images = _groupable(self.images.schema) if self.images else set()
         there = [name for name in _GROUPINGS if name in own | of_images]
         found = [name for name in there if (by := self.grouped(name).by) is not None and by.names]
@@ -65,7 +76,7 @@ def quantities(kd: KymDataset, images: pa.Table | None) -> Iterator[Quantity | t
             column = _best(schema)
             if column is None:
                 continue
-            grouping = _groupable(schema) & {_KIND, *_GROUPINGS}
+            grouping = _groupable(schema) & {KIND, *_GROUPINGS}
             wanted = [one for one in schema.names if one in {"image_id", column, VELOCITY_UNIT, *grouping}]
             yield Quantity(name, column, kd.load_arrow(name, columns=wanted), images)
             found += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -35,19 +35,23 @@ _SECTIONS = {
 }
 
 
-def report_html(kd: KymDataset) -> str:
+def report_html(kd: KymDataset, tell: Callable[[str], object] | None = None) -> str:
     """Return a dataset as one HTML page that needs no script and no other file.
 
     Parameters
     ----------
     kd : KymDataset
         The dataset; nothing is written to it.
+    tell : callable, optional
+        Called with what whoever asked for the page should know at once.
     """
     status = kd.status()
     images, problem = _images(kd)
     found = list(quantities(kd, images))
     measured = [one for one in found if isinstance(one, Quantity)]
     unread = [f"table {one[0]}: {one[1]}" for one in found if not isinstance(one, Quantity)]
+    if tell is not None and not any(one.has_values for one in measured):
+        tell("no table has a value to draw")
     names = _Names(kd)
     sections = [
         markup.section("tables", _SECTIONS["tables"], _tables(status)),

@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from kymflow import KymDataset
 from kymflow_view.commands.options import AverageName, KindName, ThemeName
 from kymflow_view.figures import THEMES
 from kymflow_view.pooled import AVERAGES, KINDS
@@ -47,6 +49,16 @@ def test_a_column_by_groups_says_what_is_not_shown(lab: Path, tmp_path: Path) ->
     run_command(*arguments, "--x", "n_valid", "--by", "folder")
     told = run_command("plot", lab, "images", "--y", "n_events", "-o", out, "--kind", "histogram").stdout
     assert told == f"wrote {out} (2 missing)\n"
+
+
+def test_a_column_without_values_is_told(lab: Path, tmp_path: Path) -> None:
+    kd = KymDataset(lab)
+    kd.ds.save_table("void", pd.DataFrame({"image_id": kd.ds.list_image_ids(), "x": float("nan")}))
+    out = tmp_path / "a.png"
+    result = run_command("plot", lab, "void", "--y", "x", "-o", out)
+    assert out.exists()
+    assert result.stderr == "kymflow: void has no value of x to draw\n"
+    assert run_command("plot", lab, "radon_report", "--y", "n_valid", "-o", out).stderr == ""
 
 
 def test_mistakes_are_one_line(lab: Path, tmp_path: Path) -> None:

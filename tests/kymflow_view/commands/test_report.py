@@ -22,8 +22,9 @@ def empty(tmp_path: Path) -> Path:
 def test_a_report_is_written_whole(empty: Path, tmp_path: Path) -> None:
     out = tmp_path / "report.html"
     out.write_text("old")
-    told = run_command("report", empty, "-o", out).stdout
-    assert re.fullmatch(rf"wrote {re.escape(str(out))} \(0\.\d MB\)\n", told)
+    result = run_command("report", empty, "-o", out)
+    assert re.fullmatch(rf"wrote {re.escape(str(out))} \(0\.\d MB\)\n", result.stdout)
+    assert result.stderr == "kymflow: no table has a value to draw\n"
     assert out.read_text("utf-8").endswith("</html>\n")
     assert {path.name for path in tmp_path.iterdir()} == {"lab.zarr", "report.html"}
 

@@ -89,8 +89,8 @@ def test_it_plots_what_there_is_by_what_there_is(page: str) -> None:
         "n_events by date",
         "score by condition",
         "score by date",
-        "mean_velocity (mm/s) by condition",
-        "mean_velocity (mm/s) by date",
+        "median_velocity (mm/s) by condition",
+        "median_velocity (mm/s) by date",
         "score (mm/s) by kind",
     ]
     kymographs = [label for label in labels if label.startswith("Kymograph of")]
