@@ -111,7 +111,8 @@ def test_the_authors_page_works_when_pasted(tmp_path: Path) -> None:
         "print(kd.rebuild('bright')['n_pixels'].tolist(), kd.describe_table('bright').settings)\n"
     )
     more += (
-        "record.save_json('radon_report', {'mean_velocity': 0.5, 'condition': 'rest'})\n"
+        "report = {'median_velocity': 0.5, 'velocity_unit': 'mm/s', 'condition': 'rest'}\n"
+        "record.save_json('radon_report', report)\n"
         "registry.register(ConditionVelocityIndexer())\n"
         "from kymflow_indexers_builtin import RadonReportIndexer\n"
         "registry.register(RadonReportIndexer())\n"
@@ -120,7 +121,8 @@ def test_the_authors_page_works_when_pasted(tmp_path: Path) -> None:
     out = run_python(
         declared + nested + plain + tried + computed + settable + in_bulk + of_tables + its_test + more, other
     )
-    assert "[{'condition': 'rest', 'mean_velocity': 0.5, 'n_images': 1}]" in out
+    derived = {"condition": "rest", "velocity_unit": "mm/s", "median_velocity": 0.5, "n_images": 1}
+    assert f"[{derived}]" in out
     assert "[2.0, 5.0]\n[200.0]\n[{'condition': 'x', 'age_days': 60.0}]\nTrue\n" in out
     assert "[4] {'level': 120.0, 'side': 'below'}" in out
 
@@ -189,12 +191,17 @@ def test_the_plugins_page_names_every_hook_and_switch() -> None:
 
 
 def test_the_testers_page_works_when_pasted(tmp_path: Path) -> None:
-    indexer, checked, excused, tested = python_blocks(REPO / "docs" / "testing-an-indexer.md")
+    indexer, checked, lenient, excused, tested = python_blocks(REPO / "docs" / "testing-an-indexer.md")
     (tmp_path / "some_lab_indexer.py").write_text(indexer, "utf-8")
+    (tmp_path / "lenient_lab_indexer.py").write_text(lenient, "utf-8")
     (tmp_path / "test_some_lab.py").write_text(tested, "utf-8")
     assert run_python(checked, tmp_path) == ""
     told = "print(report.ok, *[one.ok for one in reports])"
-    assert run_python("\n".join([checked, excused, told]), tmp_path) == "True True True\n"
+    said = run_python("\n".join([checked, excused, told]), tmp_path)
+    (counts,) = re.findall(r"print\(report\)  # (.*)", excused)
+    assert counts in said
+    assert "a_malformed_artifact_is_an_error expected failure\n" in said
+    assert said.endswith("\nTrue True True\n")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "kymflow.testing.pytest_plugin"],
         # Where kymflow is installed, pytest finds its plugin by itself.
@@ -231,7 +238,7 @@ def test_the_page_on_pictures_works_when_pasted(tmp_path: Path) -> None:
     page = REPO / "docs" / "pictures.md"
     (code,) = python_blocks(page)
     (printed,) = re.findall(
-        r"^    mean_velocity \(.*\n    .*\n    .*\n", page.read_text("utf-8"), re.MULTILINE
+        r"^    median_velocity \(.*\n    .*\n    .*\n", page.read_text("utf-8"), re.MULTILINE
     )
     prepare = (
         "from kymflow import KymDataset\n"

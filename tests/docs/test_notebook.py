@@ -82,7 +82,7 @@ def test_the_notebook_runs_and_shows_its_plots(tmp_path: Path) -> None:
     assert "1 image updated, 7 left alone" in shown.printed
     assert "last second left out" in shown.tables
     assert "3 of 7 rows" in shown.tables
-    assert "mean_velocity (mm/s)" in shown.tables
+    assert "median_velocity (mm/s)" in shown.tables
     # A column by groups, velocities of each image, events over time, one image.
     assert len(shown.pictures) == 4
     # An empty plot is a fraction of that.
