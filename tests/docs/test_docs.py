@@ -55,7 +55,8 @@ def test_the_readme_works_when_pasted(tmp_path: Path) -> None:
     out = run_python(REGISTER + block, tmp_path)
     assert "4 new images, 0 failed" in out
     assert "looked at" in out
-    assert (tmp_path / "my lab.zarr" / "tables" / "velocity_events.parquet").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == ["build"]
+    assert (tmp_path / "build" / "my lab.zarr" / "tables" / "velocity_events.parquet").is_file()
 
 
 def test_the_commands_of_the_readme_do_what_it_says(tmp_path: Path) -> None:
@@ -69,8 +70,10 @@ def test_the_commands_of_the_readme_do_what_it_says(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
 
     assert "baseline_drop" in done.stdout
+    # git passes over what is in build.
+    assert [path.name for path in tmp_path.iterdir()] == ["build"]
     with (
-        Image.open(tmp_path / "kymograph.png") as drawn,
+        Image.open(tmp_path / "build" / "kymograph.png") as drawn,
         Image.open(REPO / "docs" / "kymograph.png") as shown,
     ):
         here, there = (picture.convert("L").resize(shown.size) for picture in (drawn, shown))
