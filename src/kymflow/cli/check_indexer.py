@@ -9,6 +9,7 @@ import typer
 
 from kymflow.cli.failures import FAILED, say
 from kymflow.cli.hints import with_pip
+from kymflow.cli.lines import print_line
 from kymflow.cli.output import print_json, print_table
 from kymflow.core.plugins.faults import PluginWarning
 from kymflow.core.plugins.info import IndexerInfo
@@ -57,9 +58,11 @@ def _print(report: ConformanceReport) -> None:
         ("check", "status"),
         [(finding.check, finding.status) for finding in report.findings],
     )
-    for finding in report.told:
-        print(finding.text)
-    print(f"{report.counts}\n")
+    # The table above names the checks.
+    for line in report.lines(with_names=False):
+        print_line(line)
+    print_line(report.counts)
+    print()
 
 
 def _say_unusable(infos: Sequence[IndexerInfo]) -> None:

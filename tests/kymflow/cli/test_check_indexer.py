@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from functools import partial
 from pathlib import Path
 
 import pytest
+from typer import Exit
 
 from kymflow import DatasetIndexer, get_registry
+from kymflow.cli.check_indexer import run_check_indexer
 from kymflow.testing import ConformanceReport, Finding, make_lab
 from kymflow.testing.conformance.catalogue import checks
 from kymflow.testing.conformance.samples import digest_files
@@ -75,10 +79,34 @@ def test_a_check_that_could_not_run_is_exit_code_1(run: Run) -> None:
 
     out = run("heart_rate", code=1).stdout
 
-    assert "keeps_no_state not run" in out
-    assert "on the command line --dataset PATH" in out
+    assert re.search("^keeps_no_state +not run$", out, re.MULTILINE)
+    # Once for all of them.
+    assert f"\n{len(DEFAULT) - 8} checks not run, as no record of the simulated lab" in out
+    assert out.count("on the command line --dataset PATH") == 1
     # What it says of itself, and that it writes nothing and ends nothing, can be told without rows.
     assert f"8 checks ran, 0 failed; {len(DEFAULT) - 8} could not run" in out
+
+
+def test_an_indexer_that_always_fails_fits_a_terminal_with_one_reason(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    get_registry().register(planted.MisspellsAColumn())
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    with pytest.raises(Exit):
+        run_check_indexer(["planted"], None, thorough=False, as_json=False)
+
+    lines = capsys.readouterr().out.splitlines()
+    words = " ".join(" ".join(lines).split())
+    n_not_run = len(DEFAULT) - 9
+    assert max(map(len, lines)) <= 80
+    assert "raised in support/planted_faults.py, line " in words
+    assert (
+        f" {n_not_run} checks not run, as returns_a_dataframe failed remedy: See the check "
+        f"returns_a_dataframe 9 checks ran, 1 failed; {n_not_run} could not run"
+    ) in words
+    assert "sample artifacts" not in words
 
 
 def test_records_of_a_dataset_are_copied_and_used(run: Run, tmp_path: Path) -> None:

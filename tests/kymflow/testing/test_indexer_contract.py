@@ -96,6 +96,25 @@ def test_a_breach_fails_the_test_of_its_check(run: Any) -> None:
     )
 
 
+def test_what_cannot_run_after_another_failure_fails_with_one_line(run: Any) -> None:
+    result = run(
+        "from kymflow.testing import IndexerContract\n"
+        "from support.planted_faults import MisspellsAColumn\n\n\n"
+        "class TestMisspells(IndexerContract):\n"
+        "    indexer = MisspellsAColumn()\n"
+    )
+
+    result.assert_outcomes(passed=8, failed=len(DEFAULT) - 8)
+    short = " not run: returns_a_dataframe failed. See the check returns_a_dataframe"
+    told = [line for line in result.outlines if line.startswith("indexer 'planted': ")]
+    assert f"indexer 'planted': keeps_no_state{short}" in told
+    assert [line for line in told if not line.endswith(short)] == [
+        "indexer 'planted': returns_a_dataframe failed"
+    ]
+    # Of the one that failed.
+    assert sum(line.startswith("  remedy: ") for line in result.outlines) == 1
+
+
 def define(name: str = "TestPlanted", **members: Any) -> type:
     return type(name, (IndexerContract,), members)
 

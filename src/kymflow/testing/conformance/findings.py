@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from kymflow_zarr.errors import KymflowError
 
 Status = Literal["passed", "failed", "not run", "expected failure"]
+_SEE = "See the check "
+_WIDTH = 80
 
 
 class Breach(Exception):
@@ -24,6 +28,11 @@ class NotRun(Exception):
     def __init__(self, what: str, remedy: str) -> None:
         super().__init__(what)
         self.what, self.remedy = what, remedy
+
+    @classmethod
+    def after(cls, check: str) -> NotRun:
+        """Return what to raise where another check has failed."""
+        return cls(f"{check} failed", f"{_SEE}{check}")
 
 
 @dataclass(frozen=True)
@@ -65,16 +74,23 @@ class Finding:
 
     @property
     def text(self) -> str:
-        """The finding in a few lines, for people."""
-        lines = [f"{self.check} {self.status}"]
-        for name in ("reason", "what", "expected", "got", "remedy"):
-            value = getattr(self, name)
-            if value:
-                lines.append(f"  {name + ':':<10}{value}")
-        return "\n".join(lines)
+        """The finding in a few lines, for people; in one if another check tells the rest."""
+        return "\n".join(self.lines)
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of the text."""
+        if self.status == "not run" and self.remedy.startswith(_SEE):
+            return [str(self)]
+        parts = {name: getattr(self, name) for name in ("reason", "what", "expected", "got", "remedy")}
+        return [f"{self.check} {self.status}", *_labelled(parts)]
 
 
-@dataclass(frozen=True)
+def _labelled(parts: dict[str, str]) -> list[str]:
+    return [f"  {name + ':':<10}{value}" for name, value in parts.items() if value]
+
+
+@dataclass(frozen=True, repr=False)
 class ConformanceReport:
     """What all checks found of one indexer.
 
@@ -133,11 +149,6 @@ class ConformanceReport:
         return len(self.passed) + len(self.expected_failures) == len(self.findings) > 0
 
     @property
-    def told(self) -> list[Finding]:
-        """The findings of which there is something to say."""
-        return [*self.failed, *self.not_run, *self.expected_failures, *self.unexpected_passes]
-
-    @property
     def counts(self) -> str:
         """How many checks ran, failed and could not run, in words."""
         expected = f", {len(self.expected_failures)} as expected" if self.expected_failures else ""
@@ -147,9 +158,36 @@ class ConformanceReport:
     def _with(self, status: Status) -> list[Finding]:
         return [finding for finding in self.findings if finding.status == status]
 
+    def lines(self, *, with_names: bool) -> list[str]:
+        """Return what there is to say; why several checks could not run is told once.
+
+        Parameters
+        ----------
+        with_names : bool
+            Also name each of these checks.
+        """
+        alike: dict[tuple[str, str], list[Finding]] = {}
+        for finding in self.not_run:
+            alike.setdefault((finding.what, finding.remedy), []).append(finding)
+        lines = [line for finding in self.failed for line in finding.lines]
+        for findings in alike.values():
+            lines += _lines_of_alike(findings, with_names=with_names)
+        others = [*self.expected_failures, *self.unexpected_passes]
+        return [*lines, *(line for finding in others for line in finding.lines)]
+
     def __str__(self) -> str:
-        lines = [f"indexer {self.indexer!r} on {self.sample}: {self.counts}"]
-        return "\n".join([*lines, *(finding.text for finding in self.told)])
+        head = f"indexer {self.indexer!r} on {self.sample}:"
+        return "\n".join(map(_wrapped, [head, self.counts, *self.lines(with_names=True)]))
+
+    def __repr__(self) -> str:
+        counts = {
+            "passed": self.passed,
+            "failed": self.failed,
+            "not run": self.not_run,
+            "failed as expected": self.expected_failures,
+        }
+        words = ", ".join(f"{len(found)} {what}" for what, found in counts.items() if found)
+        return f"<{type(self).__name__} of {self.indexer!r}: {words or 'no checks'}>"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, in the shape that ``kymflow check-indexer --json`` documents."""
@@ -162,6 +200,26 @@ class ConformanceReport:
             "not_run": self.n_not_run,
             "findings": [asdict(finding) for finding in self.findings],
         }
+
+
+def _lines_of_alike(findings: Sequence[Finding], *, with_names: bool) -> list[str]:
+    first = findings[0]
+    if len(findings) == 1:
+        return first.lines
+    names = ", ".join(finding.check for finding in findings) if with_names else ""
+    head = f"{len(findings)} checks not run, as {first.what}"
+    return [head, *_labelled({"checks": names, "remedy": first.remedy})]
+
+
+def _wrapped(line: str) -> str:
+    """Break a line between words; what goes on stands below the words of its label."""
+    return textwrap.fill(
+        line,
+        _WIDTH,
+        subsequent_indent=" " * (12 if line.startswith(" ") else 2),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 class ConformanceError(KymflowError, AssertionError):

@@ -22,7 +22,7 @@ from kymflow.testing.conformance.children.process_state import lasting_threads, 
 from kymflow.testing.conformance.children.surroundings import Surroundings
 from kymflow.testing.conformance.children.watching import Watch, shipped_with
 from kymflow.testing.conformance.findings import NotRun
-from kymflow.testing.conformance.limits import describe
+from kymflow.testing.conformance.limits import describe, describe_at
 from kymflow.testing.conformance.making import make_check
 from kymflow.testing.conformance.samples import Sample
 from kymflow.testing.conformance.subject import Subject
@@ -123,7 +123,7 @@ def _rows(indexer: Any, ds: ZarrDataset, image_ids: Iterable[str]) -> Answers:
             answers[image_id] = indexer.extract_rows(_record(ds, image_id))
         except Exception as error:  # noqa: BLE001
             # An author's code runs here; the parent process tells of it.
-            answers[image_id] = describe(error)
+            answers[image_id] = describe_at(error, type(indexer).__module__)
     return answers
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import linecache
 import threading
+import traceback
 from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
 from typing import Any
+
+from kymflow.testing.conformance.children.frames import is_author_s, top_package
 
 
 class NoAnswer(Exception):
@@ -53,3 +59,26 @@ def describe(error: BaseException) -> str:
         # The author's own exception class may fail as well.
         text = f"(its text cannot be made: {type(cause).__name__})"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def describe_at(error: BaseException, module: str) -> str:
+    """Describe an error, and name the innermost line of the author's package, to which `module` belongs."""
+    package = top_package(module)
+    own = [
+        (frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if is_author_s(frame, package)
+    ]
+    if not own:
+        return describe(error)
+    frame, line = own[-1]
+    source = linecache.getline(frame.f_code.co_filename, line, frame.f_globals).strip()
+    where = f"{_file_of(frame, package)}, line {line}" + (f": `{source}`" if source else "")
+    return f"{describe(error)}, raised in {where}"
+
+
+def _file_of(frame: FrameType, package: str) -> str:
+    """Return a frame's file, from the folder of the package on."""
+    path = Path(frame.f_code.co_filename)
+    for folder in path.parents:
+        if folder.name == package:
+            return path.relative_to(folder.parent).as_posix()
+    return path.name

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from kymflow.testing.conformance.limits import describe
+from kymflow.testing.conformance.limits import describe_at
 from kymflow_zarr import ArtifactError, ArtifactNotFoundError
 from kymflow_zarr.layout import record_prefix
 
@@ -24,6 +24,8 @@ class Outcome:
     ----------
     image_id : str
         The image.
+    module : str
+        The module of the indexer's class.
     returned : object
         What it returned; None if it raised.
     rows : DataFrame or None
@@ -37,6 +39,7 @@ class Outcome:
     """
 
     image_id: str
+    module: str
     returned: object
     rows: pd.DataFrame | None
     error: BaseException | None
@@ -47,7 +50,7 @@ class Outcome:
     def words(self) -> str:
         """The outcome in a few words, for a message."""
         if self.error is not None:
-            return describe(self.error)
+            return describe_at(self.error, self.module)
         if self.rows is None:
             return f"a {type(self.returned).__name__}"
         return f"{len(self.rows)} rows"
@@ -56,6 +59,11 @@ class Outcome:
     def is_tolerated(self) -> bool:
         """Whether it is an error, and rightly: the record lacks something, or is damaged."""
         return isinstance(self.error, ArtifactNotFoundError | ArtifactError)
+
+    @property
+    def is_breach(self) -> bool:
+        """Whether it is neither a DataFrame nor an error that is tolerated."""
+        return self.rows is None and not self.is_tolerated
 
     @property
     def found_nothing(self) -> bool:

@@ -19,7 +19,7 @@ _ENOUGH_IMAGES = 3
 def returns_a_dataframe(subject: Subject) -> None:
     """Every sample record gives a DataFrame, with or without rows."""
     for image_id, outcome in subject.baseline.items():
-        if outcome.rows is None and not outcome.is_tolerated:
+        if outcome.is_breach:
             raise Breach(
                 f"extract_rows gave no DataFrame (image {image_id!r})",
                 expected="a DataFrame; one without rows, if the record has nothing for the table",

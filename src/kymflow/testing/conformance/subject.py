@@ -19,8 +19,9 @@ from kymflow.testing.conformance.children.preloading import libraries_of
 from kymflow.testing.conformance.children.server import do
 from kymflow.testing.conformance.findings import NotRun
 from kymflow.testing.conformance.limits import NoAnswer, call_within, describe
+from kymflow.testing.conformance.no_rows import why_no_rows
 from kymflow.testing.conformance.noting_store import NotingStore
-from kymflow.testing.conformance.outcome import Outcome, artifact_name
+from kymflow.testing.conformance.outcome import Outcome
 from kymflow.testing.conformance.samples import HOW_TO_GIVE_A_SAMPLE, AnyDataset, Sample, make_sample
 from kymflow_zarr import ZarrImageRecord
 
@@ -207,7 +208,9 @@ class Subject:
         if isinstance(error, NoAnswer):
             self._no_answer = image_id
         rows = returned.copy() if isinstance(returned, pd.DataFrame) else None
-        return Outcome(image_id, returned, rows, error, tuple(store.dependencies), tuple(store.refused))
+        return Outcome(
+            image_id, self.module, returned, rows, error, tuple(store.dependencies), tuple(store.refused)
+        )
 
     @cached_property
     def baseline(self) -> dict[str, Outcome]:
@@ -238,7 +241,7 @@ class Subject:
             image_id: outcome.rows for image_id, outcome in self.baseline.items() if outcome.rows is not None
         }
         if not any(len(rows) for rows in good.values()):
-            raise NotRun(self._why_no_rows(), HOW_TO_GIVE_A_SAMPLE)
+            raise why_no_rows(self.sample, self.baseline.values())
         return good
 
     def with_rows(self) -> list[str]:
@@ -260,22 +263,6 @@ class Subject:
                 f"it takes two records, and there is one in {self.sample.words}", HOW_TO_GIVE_A_SAMPLE
             )
         return first, others[0]
-
-    def _why_no_rows(self) -> str:
-        outcomes = list(self.baseline.values())
-        asked = {
-            artifact_name(read.key)
-            for outcome in outcomes
-            for read in outcome.dependencies
-            if read.fingerprint is None and "/analysis/" in read.key
-        }
-        why = f"no record of {self.sample.words} gave rows"
-        if asked:
-            why += f"; it asked for {', '.join(sorted(asked))}, which they do not have"
-        errors = [outcome for outcome in outcomes if outcome.error is not None]
-        if errors:
-            why += f"; {errors[0].words}"
-        return why
 
     def shared(self, name: str, make: Callable[[], Any]) -> Any:
         """Return what several checks need; made once."""
