@@ -46,7 +46,7 @@ demo: $(USER_STAMP)
 	rm -rf $(DEMO_DIR)
 	$(BIN)/kymflow demo $(DEMO_DIR)
 
-# Under a minute on two cores, for every few lines: no servers, no other processes, no virtual environments.
+# Some three minutes on two cores, for every few lines: no servers, no other processes, no virtual environments.
 test-fast: $(DEV_STAMP)
 	$(PYTEST) -m "not long and not slow"
 
