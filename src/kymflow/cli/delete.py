@@ -79,19 +79,19 @@ def run_delete(
     )
     for reason, ids in gone.unsure.items():
         say(f"kymflow: {counted(len(ids), 'image')} left alone: {reason}")
-    if image_ids and not yes:
-        _ask(kd, dataset, _look_at(kd, image_ids), exclude=exclude)
     there = kd.ds.existing(image_ids)
+    if image_ids and not yes:
+        _ask(kd, dataset, _look_at(kd, image_ids, there), exclude=exclude)
     if image_ids:
         kd.ds.delete_images(image_ids, exclude=exclude)
     reports = _update_tables(kd, image_ids)
     _finish(kd, image_ids, there, reports, gone, exclude=exclude, as_json=as_json)
 
 
-def _look_at(kd: KymDataset, image_ids: Sequence[str]) -> _Doomed:
+def _look_at(kd: KymDataset, image_ids: Sequence[str], there: Collection[str]) -> _Doomed:
     sources = told_apart(kd.ds.store.source_files())
     rows = {name: _count(kd, name, image_ids) for name in kd.ds.list_table_names()}
-    return _Doomed(image_ids, kd.ds.existing(image_ids), sources, rows)
+    return _Doomed(image_ids, there, sources, rows)
 
 
 def _count(kd: KymDataset, table: str, image_ids: Collection[str]) -> Counter[str]:

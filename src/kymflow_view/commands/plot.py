@@ -12,6 +12,7 @@ from kymflow_view.commands.options import AverageName, Dataset, KindName, Output
 if TYPE_CHECKING:
     from kymflow import KymDataset
     from kymflow_view.figures import ViewFigure
+    from kymflow_view.pooled.pool import Kind
 
 # Of a file, for each CSS pixel.
 _RATIO = 2.0
@@ -59,29 +60,27 @@ def plot(
             )
         record = kd.ds.record(_image_id(kd, what))
         made: ViewFigure = figure(record, ratio=_RATIO, theme=theme.value, channel=channel)
-        notes, empty = "", False
+        pooled = None
     else:
         if channel:
             raise typer.BadParameter("--channel is of an image, and --y of a table: give one of them")
-        if x is not None and kind not in (KindName.STRIP, KindName.SCATTER):
-            raise typer.BadParameter(f"--x makes a scatter plot, --kind is {kind.value}: give one of them")
-        chosen = KindName.SCATTER if x is not None else kind
-        plotted = plot_column(
-            kd,
-            what,
-            y=y,
-            x=x,
-            by=by,
-            kind=chosen.value,
-            average=average.value,
-            ratio=_RATIO,
-            theme=theme.value,
+        chosen = _kind_of(kind, x)
+        made = plotted = plot_column(
+            kd, what, y=y, x=x, by=by, kind=chosen, average=average.value, ratio=_RATIO, theme=theme.value
         )
-        made, notes, empty = plotted, plotted.pooled.notes, not plotted.pooled.n
+        pooled = plotted.pooled
     write_whole(output, made.to_bytes(next(form for form in FORMATS if form == suffix)))
-    print(f"wrote {output}{f' ({notes})' if notes else ''}")
-    if empty:
+    print(f"wrote {output}{f' ({pooled.notes})' if pooled and pooled.notes else ''}")
+    if pooled and not pooled.n:
         print(f"kymflow: {what} has no value of {y} to draw", file=sys.stderr)
+
+
+def _kind_of(kind: KindName, x: str | None) -> Kind:
+    if x is None:
+        return kind.value
+    if kind not in (KindName.STRIP, KindName.SCATTER):
+        raise typer.BadParameter(f"--x makes a scatter plot, --kind is {kind.value}: give one of them")
+    return KindName.SCATTER.value
 
 
 def _image_id(kd: KymDataset, name: str) -> str:
