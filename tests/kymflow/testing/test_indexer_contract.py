@@ -36,6 +36,8 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run a test module of another lab in a pytest of its own, beside its indexers."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    # With it, pytest tells each failure whole once more, in its summary.
+    monkeypatch.delenv("CI", raising=False)
     pytester.syspathinsert(pytester.path)
     pytester.makepyfile(
         some_lab_indexer="from support.faultless_indexers import HeartRate, write_heart_rate\n"
