@@ -107,6 +107,8 @@ class Jobs:
                 raise BusyError(f"a {self._job.what} is running: wait for its end, or cancel it")
             job = self._job = Job(what)
             self._cancel = threading.Event()
+            # Before it is answered that it runs: a page that comes now must not be told of the one before.
+            self._tell(job)
             # A daemon: what it leaves when the program ends is the old table, as after a kill.
             self._thread = threading.Thread(
                 target=self._run, args=(job, indexers, self._cancel), name=f"kymflow {what}", daemon=True

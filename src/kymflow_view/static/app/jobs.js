@@ -43,6 +43,8 @@ export function mountJobs(element, dataset) {
 
 function take(next) {
   if (!next) return;
+  // The answer to its start may come after the event of its end.
+  if (next.id === current.job?.id && next.state === "running" && !running()) return;
   const before = current.job?.state;
   current.job = next;
   for (const listener of [...watchers]) listener(next);
