@@ -16,6 +16,7 @@ from kymflow_zarr.copied_names import copied_files
 from kymflow_zarr.errors import ColumnError, InvalidNameError, KymflowError, TableError, TableNotFoundError
 from kymflow_zarr.formats import frames
 from kymflow_zarr.formats.integers import check_concat_keeps_integers
+from kymflow_zarr.store.source_files import ADVICE as SOURCES_ADVICE
 
 if TYPE_CHECKING:
     from kymflow_zarr.store.base import Fingerprint, Store, StoreReader
@@ -97,7 +98,7 @@ def damaged_table(store: StoreReader, name: str, cause: object) -> TableError:
         f"table {name!r} of {store.url} cannot be read: {cause}.",
         dataset=store.url,
         table_name=name,
-        advice="Rebuild it, or drop it.",
+        advice=SOURCES_ADVICE if name == layout.SOURCES_TABLE else "Rebuild it, or drop it.",
     )
 
 

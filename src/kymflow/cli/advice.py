@@ -11,6 +11,7 @@ from kymflow_zarr.errors import (
     RecordNotFoundError,
     TableError,
 )
+from kymflow_zarr.layout import SOURCES_TABLE
 
 
 def at_shell(error: KymflowError | OSError) -> str:
@@ -34,6 +35,9 @@ def _advice(error: KymflowError) -> str:
         return f"`{call('ingest', error.dataset, 'FOLDER')}` makes one."
     if isinstance(error, RecordNotFoundError) and error.dataset:
         return f"`{call('images', error.dataset)}` lists those that there are."
-    if isinstance(error, TableError) and error.dataset and error.table_name != "sources":
-        return f"`{call('check', error.dataset, '--repair')}` rebuilds it if an installed indexer makes it."
+    if isinstance(error, TableError) and error.dataset:
+        repair = call("check", error.dataset, "--repair")
+        if error.table_name == SOURCES_TABLE:
+            return error.advice.replace("check(repair=True)", f"`{repair}`")
+        return f"`{repair}` rebuilds it if an installed indexer makes it."
     return ""

@@ -15,8 +15,9 @@ from kymflow.cli.datasets import open_existing
 from kymflow.cli.failures import FAILED, USAGE, fail, interrupted, say
 from kymflow.cli.hints import here
 from kymflow.cli.lines import counted, in_lines, print_line
-from kymflow.cli.output import all_fresh, print_json, reports_to_dict
+from kymflow.cli.output import print_json
 from kymflow.cli.progress import progress
+from kymflow.cli.reports import all_fresh, print_unfinished, reports_to_dict
 from kymflow.cli.unusable import tell_unusable
 from kymflow.core.zarr.image_names import find_images, short_ids, told_apart
 from kymflow.core.zarr.refresh.configured import ConfiguredIndexers
@@ -182,6 +183,7 @@ def _finish(
         print_line(f"{here(kd.ds.path)}: {counted(len(deleted), 'image')} deleted, {left} left{out}")
         for name, report in reports.items():
             print_line(f"{name}: {counted(report.rows, 'row')} left")
+        print_unfinished(kd, reports)
         for one in kept:
             print_line(f"{one.table} keeps {counted(one.rows, 'row')} of deleted images: {one.reason}")
     if unusable or not all_fresh(reports):

@@ -12,8 +12,9 @@ from kymflow.cli.datasets import hint_at_indexers
 from kymflow.cli.failures import fail
 from kymflow.cli.hints import call, here
 from kymflow.cli.lines import print_line
-from kymflow.cli.output import print_json, reports_to_dict
+from kymflow.cli.output import print_json
 from kymflow.cli.plugged import ENTRY_POINT_GROUP
+from kymflow.cli.reports import reports_to_dict
 from kymflow.core.plugins.discovery import installed_plugins
 from kymflow.core.zarr.kym_dataset import KymDataset
 from kymflow.testing import simulate_folder

@@ -18,9 +18,10 @@ from kymflow.cli.datasets import (
 from kymflow.cli.failures import FAILED, fail, interrupted, say
 from kymflow.cli.hints import call, here
 from kymflow.cli.lines import print_line
-from kymflow.cli.output import all_fresh, print_json, print_reports
+from kymflow.cli.output import print_json
 from kymflow.cli.passed_over import tell_passed_over
 from kymflow.cli.progress import progress
+from kymflow.cli.reports import all_fresh, print_reports
 from kymflow.cli.settings import check_settings, read_settings, tell_settings
 from kymflow.cli.sources import print_twice
 from kymflow.cli.unusable import tell_unusable
@@ -76,7 +77,7 @@ def run_ingest(
     if as_json:
         print_json(report.to_dict() | {"unusable": [one.to_dict() for one in unusable]})
     else:
-        _print(report, folder, pattern, f"{kd.ds.path}{' (made)' if is_new else ''}")
+        _print(kd, report, folder, pattern, f"{kd.ds.path}{' (made)' if is_new else ''}")
     if report.failed or unusable or not all_fresh(report.tables):
         raise typer.Exit(FAILED)
 
@@ -95,7 +96,7 @@ def _check_arguments(dataset: str, folder: str) -> None:
     refuse_inner_path(dataset)
 
 
-def _print(report: IngestReport, folder: str, pattern: str | None, dataset: str) -> None:
+def _print(kd: KymDataset, report: IngestReport, folder: str, pattern: str | None, dataset: str) -> None:
     counts = f"{len(report.new)} new, {len(report.changed)} changed, {report.unchanged} unchanged"
     print_line(f"{here(folder)} -> {here(dataset)}: {counts}, {len(report.failed)} failed")
     if not (report.new or report.changed or report.unchanged or report.failed):
@@ -122,7 +123,7 @@ def _print(report: IngestReport, folder: str, pattern: str | None, dataset: str)
             f"in {conflict.source}, too; --overwrite takes the folder's"
         )
     if report.tables:
-        print_reports(report.tables)
+        print_reports(kd, report.tables)
 
 
 def _by_reason(passed_over: dict[str, str]) -> dict[str, list[str]]:

@@ -5,17 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from typing import Any, Literal, TextIO
 
-from kymflow.cli.lines import print_line
 from kymflow.cli.streams import painted
 from kymflow.cli.visible import visible_json, visible_line
-
-if TYPE_CHECKING:
-    from kymflow.core.runs.reports import UpdateReport
-
 
 # Between two columns of a table.
 GAP = 2
@@ -157,49 +152,3 @@ def print_records(title: str, names: Sequence[str], rows: Iterable[Sequence[str]
         print()
         for name, value in zip(names, row, strict=True):
             print(visible_line(f"{name}:{' ' * (longest - width_of(name))} {value}".rstrip()))
-
-
-def print_reports(reports: Mapping[str, UpdateReport]) -> None:
-    """Print what was done to each table, and every image that failed or is stale already."""
-    print_table(
-        "tables",
-        ("table", "rows", "images", "updated", "unchanged", "removed", "failed", "seconds"),
-        [
-            (name, report.rows, *_image_counts(report), f"{report.seconds:.2f}")
-            for name, report in reports.items()
-        ],
-        right=range(1, 8),
-    )
-    for name, report in reports.items():
-        for image_id, cause in report.failed.items():
-            print_line(f"failed: table {name}, image {image_id}: {cause}")
-        for image_id in report.stale:
-            print_line(f"stale: table {name}, image {image_id}: it went on changing meanwhile; refresh again")
-        if report.problem:
-            print_line(f"stale: table {name}: {report.problem}")
-        elif report.sources:
-            done = "derived" if report.derived else "unchanged"
-            print_line(f"{done}: table {name}, of {', '.join(report.sources)}")
-
-
-def _image_counts(report: UpdateReport) -> tuple[object, ...]:
-    if report.sources:
-        # A table of tables tells nothing of images.
-        return ("",) * 5
-    return (
-        report.images,
-        len(report.updated),
-        report.unchanged,
-        len(report.removed),
-        len(report.failed),
-    )
-
-
-def reports_to_dict(reports: Mapping[str, UpdateReport]) -> dict[str, Any]:
-    """Return the shape that ``rebuild --json`` and ``update --json`` document."""
-    return {"tables": {name: report.to_dict() for name, report in reports.items()}}
-
-
-def all_fresh(reports: Mapping[str, UpdateReport]) -> bool:
-    """Tell whether no image failed in any table, and nothing was left stale."""
-    return not any(report.failed or report.stale or report.problem for report in reports.values())

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from kymflow.core.zarr.image_names import told_apart
+from kymflow_zarr import TableError
 
 if TYPE_CHECKING:
     from kymflow.core.zarr.kym_dataset import KymDataset
@@ -21,7 +22,7 @@ def by_reason(kd: KymDataset, reasons: Mapping[str, Iterable[str]]) -> dict[str,
     reasons : mapping of str to iterables of str
         What is said of each image, by its id.
     """
-    paths = told_apart(kd.ds.store.source_files()) if reasons else {}
+    paths = files_of(kd) if reasons else {}
     found: dict[str, list[str]] = {}
     for image_id, texts in reasons.items():
         reason = "; ".join(texts)
@@ -30,3 +31,14 @@ def by_reason(kd: KymDataset, reasons: Mapping[str, Iterable[str]]) -> dict[str,
             reason = reason.replace(said, "")
         found.setdefault(reason, []).append(paths.get(image_id, image_id))
     return {reason: sorted(files) for reason, files in found.items()}
+
+
+def files_of(kd: KymDataset) -> Mapping[str, str]:
+    """Return the file of each image that came from one; of none if the table of files is damaged.
+
+    `check` tells of that. What is to be said of images must be said all the same.
+    """
+    try:
+        return told_apart(kd.ds.store.source_files())
+    except TableError:
+        return {}

@@ -12,9 +12,8 @@ from kymflow.cli.lines import counted, print_line
 from kymflow.cli.output import print_json, print_table
 from kymflow.cli.passed_over import NAMED, named, tell_passed_over
 from kymflow.cli.progress import progress
-from kymflow.cli.reasons import by_reason
+from kymflow.cli.reasons import by_reason, files_of
 from kymflow.cli.sources import print_excluded, print_failed_sources, print_odd_sources
-from kymflow.core.zarr.image_names import told_apart
 from kymflow.core.zarr.refresh.plan import FAILED_BEFORE
 
 if TYPE_CHECKING:
@@ -86,6 +85,6 @@ def _print_failed_images(kd: KymDataset, status: DatasetStatus) -> None:
 
 def _print_not_analysed(kd: KymDataset, status: DatasetStatus) -> None:
     if status.not_analysed:
-        paths = told_apart(kd.ds.store.source_files())
+        paths = files_of(kd)
         files = [paths.get(image_id, path) for image_id, path in status.not_analysed.items()]
         print_line(f"not analysed: {len(files)} of {counted(status.images, 'image')}: {named(files)}")

@@ -9,9 +9,10 @@ import typer
 
 from kymflow.cli.datasets import hint_at_indexers, open_existing
 from kymflow.cli.failures import FAILED, interrupted
-from kymflow.cli.output import all_fresh, print_json, print_reports, reports_to_dict
+from kymflow.cli.output import print_json
 from kymflow.cli.passed_over import tell_passed_over
 from kymflow.cli.progress import progress
+from kymflow.cli.reports import all_fresh, print_reports, reports_to_dict
 from kymflow.cli.settings import read_settings, tell_settings
 from kymflow.cli.unusable import tell_unusable
 from kymflow.core.zarr.image_names import find_images
@@ -99,6 +100,6 @@ def finish(
     if as_json:
         print_json(reports_to_dict(reports) | {"unusable": [one.to_dict() for one in unusable]})
     elif reports:
-        print_reports(reports)
+        print_reports(kd, reports)
     if unusable or not all_fresh(reports):
         raise typer.Exit(FAILED)

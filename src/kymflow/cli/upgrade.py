@@ -9,7 +9,9 @@ from kymflow.cli.failures import FAILED, interrupted
 from kymflow.cli.hints import here
 from kymflow.cli.lines import counted, print_line
 from kymflow.cli.output import print_json
+from kymflow.cli.passed_over import named
 from kymflow.cli.progress import progress
+from kymflow.cli.reasons import by_reason
 
 
 def run_upgrade(dataset: str, *, as_json: bool) -> None:
@@ -26,9 +28,8 @@ def run_upgrade(dataset: str, *, as_json: bool) -> None:
         )
         if report.uncalibrated:
             print_line(f"pixel size unknown: {len(report.uncalibrated)} of them; --json names them")
-        for image_id, reason in report.without_ngff.items():
-            print_line(f"no NGFF attributes: image {image_id}: {reason}")
-        for image_id, cause in report.failed.items():
-            print_line(f"failed: image {image_id}: {cause}")
+        for word, found in (("no NGFF attributes", report.without_ngff), ("failed", report.failed)):
+            for reason, images in by_reason(kd, {key: [text] for key, text in found.items()}).items():
+                print_line(f"{word}: {named(images)}: {reason}")
     if report.failed:
         raise typer.Exit(FAILED)

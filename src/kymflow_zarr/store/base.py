@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeVar
 
 from kymflow_zarr.errors import TableError
 from kymflow_zarr.layout import SOURCES_TABLE
-from kymflow_zarr.store.source_files import SOURCES_KEY, SourceFile, decode_source_files
+from kymflow_zarr.store.source_files import ADVICE, SOURCES_KEY, SourceFile, decode_source_files
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
@@ -178,6 +178,7 @@ class StoreReader(ABC):
                 f"table {SOURCES_TABLE!r} of {self.url} cannot be read: {error}",
                 dataset=self.url,
                 table_name=SOURCES_TABLE,
+                advice=ADVICE,
             ) from error
         self._sources = (files, None if answer is None else answer[1])
         return files

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SOURCES_KEY = layout.table_key(layout.SOURCES_TABLE)
+# What to do about a sources table that cannot be read.
+ADVICE = (
+    "check(repair=True) mends damaged rows. A file that is no table must come back from a backup: nothing "
+    "else tells which file an image came from, and without it an ingest takes each in as another image."
+)
 _COLUMNS = (
     "image_id",
     "source_primary_path",

@@ -9,7 +9,8 @@ import pytest
 from kymflow import KymDataset
 from kymflow.cli.advice import at_shell
 from kymflow.core.plugins.registry import IndexerRegistry
-from kymflow_zarr import KymflowError
+from kymflow_zarr import KymflowError, TableError, ZarrDataset
+from kymflow_zarr.store.source_files import SOURCES_KEY
 
 
 @pytest.fixture
@@ -51,6 +52,17 @@ def test_python_is_advised_in_python_and_a_command_at_a_shell(broken: KymDataset
         assert python in str(error)
         assert python not in at_shell(error)
         assert at_shell(error).endswith(command)
+
+
+def test_a_damaged_table_of_files_is_put_back_from_a_backup(broken: KymDataset) -> None:
+    path = broken.ds.path
+    broken.ds.store.put(SOURCES_KEY, b"bad")
+    for read in (broken.ds.load_sources_index, ZarrDataset(path, "r").store.source_files):
+        with pytest.raises(
+            TableError, match=r"check\(repair=True\) mends .* from a backup: nothing"
+        ) as error:
+            read()
+        assert f"`kymflow check {path} --repair` mends damaged rows. A file" in at_shell(error.value)
 
 
 def test_what_is_no_error_of_kymflow_is_told_as_it_is() -> None:

@@ -24,7 +24,7 @@ def test_commands_tell_each_failure_with_its_image_and_cause(broken_lab: KymData
     assert all(BROKEN[image_id][2] in error for image_id, error in failed.items())
     text = run_command("refresh", broken_lab.ds.path, "--indexer", "broken", code=1).stdout
     for image_id in BROKEN:
-        assert f"failed: table broken, image {image_id}: " in text
+        assert f"failed: table broken, {image_id}: " in text
 
 
 def test_a_url_without_the_extra_for_it_is_one_line_that_says_what_to_install(

@@ -265,7 +265,7 @@ def test_indexers_in_conflict_end_with_1(run: Run, lab: Path, stalls: Path, site
 def test_images_that_stay_stale_end_with_1(run: Run, lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     report = UpdateReport("radon_report", stale=["a"])
     monkeypatch.setattr(KymDataset, "refresh_all", lambda self, **how: {"radon_report": report})
-    assert "stale: table radon_report, image a: it went on changing" in run("refresh", lab, code=1).stdout
+    assert "stale: table radon_report, a: it went on changing" in run("refresh", lab, code=1).stdout
 
 
 def test_status_names_images_that_are_not_analysed(run: Run, lab: Path) -> None:

@@ -47,6 +47,17 @@ def test_images_that_failed_are_named_by_file_with_the_cause(run: Run, failing: 
     assert f"failed last time: {cause}\n" in run("refresh", failing, "--dry-run").stdout
 
 
+def test_failures_are_told_by_id_where_the_table_of_files_is_damaged(run: Run, failing: Path) -> None:
+    (failing / "tables" / "sources.parquet").write_bytes(b"bad")
+
+    for command, code in (("status", 0), ("refresh", 1)):
+        lines = run(command, failing, code=code).stdout.splitlines()
+        (told,) = [line for line in lines if line.startswith("failed: table velocity_events, ")]
+        ids = told.removeprefix("failed: table velocity_events, ").split(",")[:3]
+        assert {one.strip() for one in ids} <= set(KymDataset(failing).ds.list_image_ids())
+        assert "artifact 'velocity_events.parquet' cannot be read" in told
+
+
 def test_many_causes_are_counted(run: Run, failing: Path) -> None:
     for n, path in enumerate(damaged(failing)):
         path.write_bytes(b"b" * (n + 1))

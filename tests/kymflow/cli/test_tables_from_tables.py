@@ -142,6 +142,15 @@ def test_a_failure_keeps_the_table_says_why_and_ends_with_1(run: Run, failing: P
     assert content["tables"]["condition_means"]["problem"].endswith("ValueError: no rest")
 
 
+def test_a_table_that_a_deletion_leaves_stale_is_named(run: Run, failing: Path) -> None:
+    image_id = KymDataset(failing, "r").ds.list_image_ids()[0]
+
+    result = run("delete", failing, image_id, "--yes", code=1)
+
+    assert "1 image deleted" in result.stdout
+    assert "stale: table condition_means: indexer 'condition_means', " in result.stdout
+
+
 def test_check_says_what_is_stale_and_what_is_wrong(run: Run, means: Path, lab: Path) -> None:
     assert "nothing is wrong" in run("check", lab).stdout
 

@@ -77,4 +77,5 @@ def test_a_failing_image_is_told_and_ends_with_1(run: Run, lab: Path) -> None:
     assert failure["image_id"] == image_id
     assert "indexer 'radon_report'" in failure["error"]
     assert content["tables"]["velocity_events"]["failed"] == []
-    assert f"failed: table radon_report, image {image_id}" in run("rebuild", lab, code=1).stdout
+    name = kd.ds.store.source_files()[image_id].relative_path
+    assert f"failed: table radon_report, {name}: " in run("rebuild", lab, code=1).stdout

@@ -21,7 +21,7 @@ def test_the_command_tells_what_it_added_and_the_next_run_finds_nothing(tmp_path
     assert shown == [
         f"{path}: 4 images, 3 upgraded, 1 as they were, 0 failed",
         "pixel size unknown: 1 of them; --json names them",
-        "no NGFF attributes: image stack: NGFF has no form for the axes z, y, x, c",
+        "no NGFF attributes: stack: NGFF has no form for the axes z, y, x, c",
     ]
     assert read_json(run_command("upgrade", path, "--json")) == {
         "dataset": path,
@@ -41,7 +41,7 @@ def test_it_ends_with_1_if_an_image_cannot_be_read(tmp_path: Path, site: Path) -
     result = run_command("upgrade", kd.ds.path, code=1)
 
     assert "3 images, 2 upgraded, 0 as they were, 1 failed" in result.stdout
-    assert "failed: image b: artifact 'metadata.json' of image 'b' of " in result.stdout
+    assert "failed: b: artifact 'metadata.json' cannot be read: " in result.stdout
     content = read_json(run_command("upgrade", kd.ds.path, "--json", code=1))
     assert [one["image_id"] for one in content["failed"]] == ["b"]
 
