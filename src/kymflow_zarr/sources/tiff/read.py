@@ -157,10 +157,10 @@ def _blaming(path: Path) -> Iterator[None]:
         raise
     # tifffile lets whatever a damaged header provokes through, struct.error and IndexError among it.
     except Exception as error:
-        remedy = ". `pip install imagecodecs` brings it" if "imagecodecs" in str(error) else ""
-        raise SourceError(
-            f"cannot read {path} as TIFF: {error or type(error).__name__}{remedy}", path=str(path)
-        ) from error
+        # Of what is no TIFF at all, tifffile shows the first bytes as Python writes them.
+        cause = str(error).partition(": header=")[0] or type(error).__name__
+        remedy = ". `pip install imagecodecs` brings it" if "imagecodecs" in cause else ""
+        raise SourceError(f"cannot read {path} as TIFF: {cause}{remedy}", path=str(path)) from error
     if complaints:
         raise SourceError(f"cannot read {path} as TIFF: {complaints[0]}", path=str(path))
 

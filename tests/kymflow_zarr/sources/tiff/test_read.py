@@ -91,6 +91,7 @@ def test_what_is_no_tiff(tmp_path, data) -> None:
     with pytest.raises(SourceError, match=r"cannot read .*a\.tif as TIFF: \S") as caught:
         np.asarray(read_tiff(tmp_path / "a.tif").pixels)
     assert caught.value.path == str(tmp_path / "a.tif")
+    assert "b'" not in str(caught.value)
 
 
 def test_missing_tiff(tmp_path) -> None:
