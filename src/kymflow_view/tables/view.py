@@ -181,9 +181,9 @@ def make_view(joined: Joined, query: Query) -> View:
     """
     name, columns = joined.table.name, joined.columns
     by = sort_columns(name, query.sort, columns)
-    if not by and _PATH in columns and columns[_PATH].column.kind == "text":
-        # As `kymflow show` has them: ids, by which a table is ordered, tell nobody anything.
-        by = [(_PATH, False)]
+    if _PATH in columns and columns[_PATH].column.kind == "text":
+        # As `kymflow show` has them, what is equal too: the order of ids tells nobody anything.
+        by = [*by, (_PATH, False)]
     holds: Mask | None = None
     for condition in query.where:
         if condition.column not in columns:

@@ -213,7 +213,7 @@ def test_pieces_are_the_rows_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (nothing.num_rows, nothing.column_names) == (0, ["text"])
 
 
-def test_rows_come_in_the_order_of_their_files_unless_another_is_asked_for() -> None:
+def test_rows_come_in_the_order_of_their_files_and_so_do_those_that_a_sort_finds_equal() -> None:
     table = pa.table(
         {
             "image_id": ["a", "b", "c", "d"],
@@ -225,7 +225,7 @@ def test_rows_come_in_the_order_of_their_files_unless_another_is_asked_for() -> 
 
     assert make_view(joined, Query()).places.tolist() == [3, 2, 0, 1]
     assert make_view(joined, Query(where=(Condition("n", "!=", "1"),))).places.tolist() == [3, 2, 1]
-    assert make_view(joined, Query(sort="-n")).places.tolist() == [2, 3, 1, 0]
+    assert make_view(joined, Query(sort="-n")).places.tolist() == [3, 2, 1, 0]
     numbers = join(table_of("images", table.set_column(1, "rel_path", [[[1], [2], [3], [4]]])), None)
     assert make_view(numbers, Query()).places.tolist() == [0, 1, 2, 3]
 
