@@ -26,7 +26,7 @@ DOCS_STAMP := $(DOCS_VENV)/.kymflow-docs-installed
 HEART_RATE := examples/kymflow-indexer-heart-rate
 CZI := examples/kymflow-reader-czi
 PROJECTS := pyproject.toml src/kymflow_indexers_builtin/pyproject.toml src/kymflow_view/pyproject.toml
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 
 .PHONY: demo test test-fast test-shuffled test-seaweedfs test-viewers test-view test-long docs linkcheck dist test-dist lint style types imports format bench clean
 
