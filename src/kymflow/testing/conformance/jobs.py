@@ -27,6 +27,7 @@ from kymflow.testing.conformance.making import make_check
 from kymflow.testing.conformance.samples import Sample
 from kymflow.testing.conformance.subject import Subject
 from kymflow_zarr import ZarrDataset, ZarrImageRecord
+from kymflow_zarr.formats.zarr_import import require_zarr
 from kymflow_zarr.store.tracking import TrackingStore
 
 # Per image its rows, or the error in words.
@@ -152,8 +153,9 @@ def watch(tell: Tell, pickled: bytes, dataset: str, image_ids: Sequence[str], mo
     """Tell what it opens, asks and starts beside its record, what it changes, and what stays behind."""
     here, temporary = Path.cwd(), Path(tempfile.gettempdir())
     ds = ZarrDataset(dataset, "r")
+    # Whatever kymflow itself imports and opens for the first time.
+    require_zarr()
     for image_id in image_ids[:1]:
-        # Whatever kymflow itself imports and opens for the first time.
         _record(ds, image_id).list_analysis_keys()
     before, printing = state_now(), _errors_raised()
     watched = Watch(top_package(module), dataset)

@@ -63,7 +63,8 @@ def _make(subject: Subject, names: tuple[str, ...], stop: bool) -> Made:
     # One starts while the sample is made, the other one while the first one works.
     prepare(SEEDS[0], libraries)
     arguments = (subject.pickled, subject.sample, subject.timeout_s)
-    prepare(SEEDS[1], libraries)
+    # With what a record reads pixels with: where the indexer is watched, that must be there already.
+    prepare(SEEDS[1], [*libraries, "zarr"])
     while left:
         answer = subject.do("run_checks", *arguments, left, stop, patience_s=subject.timeout_s * 2)
         for good in answer.values("good"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kymflow.testing.conformance.findings import Breach, NotRun
-from kymflow.testing.conformance.subject import Subject
+from kymflow.testing.conformance.subject import SEEDS, Subject
 from kymflow.testing.conformance.there import usable
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ def _watched(subject: Subject) -> Answer:
 
     def watch() -> Answer:
         ds = subject.sample.ds
-        return subject.do("watch", subject.pickled, str(ds.path), list(subject.good), subject.module)
+        arguments = (subject.pickled, str(ds.path), list(subject.good), subject.module)
+        return subject.do("watch", *arguments, seed=SEEDS[1])
 
     answer: Answer = subject.shared("watched", watch)
     if not answer.finished or answer.values("failed"):

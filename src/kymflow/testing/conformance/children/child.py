@@ -19,7 +19,7 @@ from typing import Any
 from kymflow.testing.conformance.children.job import Job
 
 # What takes most of the time of a start: here once, for any number of copies.
-PRELOADED = ("kymflow.testing.conformance.jobs", "pandas", "pyarrow.parquet", "zarr")
+PRELOADED = ("kymflow.testing.conformance.jobs", "pandas", "pyarrow.parquet")
 
 
 def run_job(job: Job) -> None:
