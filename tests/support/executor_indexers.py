@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import sys
@@ -121,6 +122,8 @@ class Crasher(Custom):
             sys.exit(3)
         if how >= 0:
             os._exit(how)
+        # pytest's would print a traceback of a crash that is meant.
+        faulthandler.disable()
         os.kill(os.getpid(), -how)
 
 
