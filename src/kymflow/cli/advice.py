@@ -38,6 +38,7 @@ def _advice(error: KymflowError) -> str:
     if isinstance(error, TableError) and error.dataset:
         repair = call("check", error.dataset, "--repair")
         if error.table_name == SOURCES_TABLE:
+            # All but the call holds here as it does in Python.
             return error.advice.replace("check(repair=True)", f"`{repair}`")
         return f"`{repair}` rebuilds it if an installed indexer makes it."
     return ""
