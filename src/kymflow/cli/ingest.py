@@ -17,7 +17,7 @@ from kymflow.cli.datasets import (
 )
 from kymflow.cli.failures import FAILED, fail, interrupted, say
 from kymflow.cli.hints import call, here
-from kymflow.cli.lines import print_line
+from kymflow.cli.lines import counted, print_line
 from kymflow.cli.output import print_json
 from kymflow.cli.passed_over import tell_passed_over
 from kymflow.cli.progress import progress
@@ -28,6 +28,7 @@ from kymflow.cli.unusable import tell_unusable
 from kymflow.core.zarr.kym_dataset import KymDataset
 from kymflow_zarr import is_dataset
 from kymflow_zarr.sources.account import EXCLUDED
+from kymflow_zarr.store.source_files import SOURCES_KEY
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -55,6 +56,7 @@ def run_ingest(
     if is_new:
         check_settings(typed)
     kd = KymDataset(dataset, mode="a", settings=typed)
+    of_no_file = 0 if is_new else _images_of_no_file(kd)
     with progress("kymographs") as bar:
         report = kd.ingest_folder(
             folder,
@@ -70,6 +72,12 @@ def run_ingest(
             executor=executor,
         )
     tell_settings(kd, typed)
+    if of_no_file and report.new:
+        there = counted(of_no_file, "image")
+        say(
+            f"kymflow: before this ingest, nothing told from which files the {there} of the dataset came "
+            "(there was no tables/sources.parquet): what had been taken in already is there twice now"
+        )
     unusable = tell_unusable(kd, report.tables)
     tell_passed_over(kd.ds)
     if not report.tables and not unusable:
@@ -80,6 +88,11 @@ def run_ingest(
         _print(kd, report, folder, pattern, f"{kd.ds.path}{' (made)' if is_new else ''}")
     if report.failed or unusable or not all_fresh(report.tables):
         raise typer.Exit(FAILED)
+
+
+def _images_of_no_file(kd: KymDataset) -> int:
+    """Count the images of a dataset that has no table of files; 0 where it has one."""
+    return 0 if kd.ds.store.stat(SOURCES_KEY) else len(kd.ds.list_image_ids())
 
 
 def _check_arguments(dataset: str, folder: str) -> None:

@@ -49,6 +49,16 @@ def test_ingest_again_takes_only_changes(run: Run, folder: Path, lab: Path) -> N
     assert content["tables"]["velocity_events"]["unchanged"] == 3
 
 
+def test_an_ingest_that_cannot_know_what_it_has_taken_in_says_so(run: Run, folder: Path, lab: Path) -> None:
+    said = "nothing told from which files the {} of the dataset came (there was no tables/sources.parquet)"
+    n = len(KymDataset(lab).ds.list_image_ids())
+    assert "nothing told" not in run("ingest", lab, folder).stderr
+
+    (lab / "tables" / "sources.parquet").unlink()
+    assert said.format(f"{n} images") in run("ingest", lab, folder).stderr
+    assert "nothing told" not in run("ingest", lab, folder).stderr
+
+
 def test_ingest_reports_conflicts_and_overwrites_on_demand(run: Run, folder: Path, lab: Path) -> None:
     kd = KymDataset(lab)
     image_id = kd.get_table("velocity_events").loc[0, "image_id"]
