@@ -76,7 +76,8 @@ def run_ingest(
         there = counted(of_no_file, "image")
         say(
             f"kymflow: before this ingest, nothing told from which files the {there} of the dataset came "
-            "(there was no tables/sources.parquet): what had been taken in already is there twice now"
+            "(there was no tables/sources.parquet): what had been taken in already is there twice now; "
+            f"`{call('delete', dataset, 'IMAGE')}` takes one out"
         )
     unusable = tell_unusable(kd, report.tables)
     tell_passed_over(kd.ds)

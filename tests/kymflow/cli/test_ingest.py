@@ -55,7 +55,9 @@ def test_an_ingest_that_cannot_know_what_it_has_taken_in_says_so(run: Run, folde
     assert "nothing told" not in run("ingest", lab, folder).stderr
 
     (lab / "tables" / "sources.parquet").unlink()
-    assert said.format(f"{n} images") in run("ingest", lab, folder).stderr
+    told = run("ingest", lab, folder).stderr
+    assert said.format(f"{n} images") in told
+    assert "is there twice now; `kymflow delete " in told
     assert "nothing told" not in run("ingest", lab, folder).stderr
 
 

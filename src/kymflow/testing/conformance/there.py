@@ -63,7 +63,7 @@ def _make(subject: Subject, names: tuple[str, ...], stop: bool) -> Made:
     # One starts while the sample is made, the other one while the first one works.
     prepare(SEEDS[0], libraries)
     arguments = (subject.pickled, subject.sample, subject.timeout_s)
-    # With what a record reads pixels with: where the indexer is watched, that must be there already.
+    # zarr is imported before an indexer is watched, as its first import changes filters of warnings.
     prepare(SEEDS[1], [*libraries, "zarr"])
     while left:
         answer = subject.do("run_checks", *arguments, left, stop, patience_s=subject.timeout_s * 2)
