@@ -68,7 +68,9 @@ def ends_at_any_moment(command: str, lab: Path, folder: Path, site: Path, moment
         # How many things there are depends a little on what the threads are at.
         moment, name = chance.randrange(1, things * 9 // 10), chance.choice(list(SIGNALS))
         done = run_at(moment, name, *words, site=site)
-        assert (done.returncode, done.stderr) == (
+        # Beside a busy machine, a command may have had nothing to tell for long enough to say so before.
+        lines = [line for line in done.stderr.splitlines(keepends=True) if "nothing to tell for" not in line]
+        assert (done.returncode, "".join(lines)) == (
             128 + getattr(signal, name),
             MESSAGE.format(SIGNALS[name]),
         ), (seed, moment, name, things)
